@@ -61,7 +61,7 @@ impl Order {
     }
 }
 
-/// Sorted values, each with the group of tasks it is left out with: 16 bytes a sample while a measure is at hand.
+/// Sorted values, each with its group of tasks: 16 bytes a sample while a measure is at hand.
 pub(super) struct Values(Vec<(u64, u8)>);
 
 impl Values {
@@ -73,14 +73,14 @@ impl Values {
         self.0.iter().map(|(value, _)| *value).collect()
     }
 
-    /// The logarithm of a percentile; with a fold, of the samples without it.
-    pub(super) fn log_percentile(&self, percent: u64, without: Option<u8>) -> Option<f64> {
-        let kept = |fold: u8| without != Some(fold);
-        let samples = match without {
+    /// The logarithm of a percentile; with a half, of the samples in it alone.
+    pub(super) fn log_percentile(&self, percent: u64, half: Option<Half>) -> Option<f64> {
+        let has = |fold: u8| half.is_none_or(|half| half.has(fold));
+        let samples = match half {
             None => self.0.len(),
-            Some(_) => self.0.iter().filter(|(_, fold)| kept(*fold)).count(),
+            Some(_) => self.0.iter().filter(|(_, fold)| has(*fold)).count(),
         };
-        let ascending = self.0.iter().filter(|(_, fold)| kept(*fold)).map(|(value, _)| *value);
+        let ascending = self.0.iter().filter(|(_, fold)| has(*fold)).map(|(value, _)| *value);
         quantile::log_percentile(ascending, samples, percent)
     }
 }
@@ -142,7 +142,35 @@ impl Cells {
     }
 }
 
-/// Every group of tasks that is left out once.
-pub(super) fn folds() -> impl Iterator<Item = u8> {
-    0..FOLDS
+/// Half of the groups of tasks: those where a row of Sylvester's matrix of Hadamard is 1. In any two rows, half
+/// of the groups agree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Half(u8);
+
+impl Half {
+    fn has(self, fold: u8) -> bool {
+        (self.0 & fold).count_ones().is_multiple_of(2)
+    }
+}
+
+/// Balanced halves: every row of the matrix but the first, which has all groups.
+pub(super) fn halves() -> impl Iterator<Item = Half> {
+    (1..FOLDS).map(Half)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn halves_are_halves_and_any_two_agree_in_half_of_the_groups() {
+        let all: Vec<Half> = halves().collect();
+        assert_eq!(all.len(), 31);
+        for (nth, one) in all.iter().enumerate() {
+            assert_eq!((0..FOLDS).filter(|fold| one.has(*fold)).count(), 16);
+            for other in all.iter().skip(nth + 1) {
+                assert_eq!((0..FOLDS).filter(|fold| one.has(*fold) == other.has(*fold)).count(), 16);
+            }
+        }
+    }
 }

@@ -2,15 +2,15 @@
 //!
 //! The logarithm of a group's percentile is that of its phase plus those of its tiers. Huber's M-estimator fits
 //! it: least squares, weighted by samples, in which groups far off count less (Huber and Ronchetti, Robust
-//! Statistics, 2nd edition, sections 7.3 and 7.8). The errors are those of a jackknife over 20 groups of tasks
-//! (Shao and Tu, The Jackknife and Bootstrap, section 2.3), so that phases of the same task may depend on each
-//! other.
+//! Statistics, 2nd edition, sections 7.3 and 7.8). Errors come from 31 balanced halves of the tasks (McCarthy,
+//! Review of the International Statistical Institute 37, 1969; for percentiles: Shao and Wu, Annals of
+//! Statistics 20, 1992). Whole tasks are left out, so that phases of the same task may depend on each other.
 #![expect(
     clippy::float_arithmetic,
     reason = "logarithms of factors are fitted; what is proposed is a decimal"
 )]
 
-use super::cells::{Cells, folds};
+use super::cells::{Cells, halves};
 use super::history::TIERS;
 use super::linear::{self, Observation};
 use super::options::Confidence;
@@ -57,9 +57,9 @@ pub(super) struct Fit {
     columns: Vec<Column>,
     pub(super) complexity: [Tier; TIERS],
     pub(super) importance: [Tier; TIERS],
-    /// The coefficients from all samples, then from all but each group of tasks. A group whose absence leaves
-    /// them open is not in it.
+    /// The coefficients from all samples.
     full: Vec<f64>,
+    /// From each half; `None`: it leaves them open.
     replicates: Vec<Option<Vec<f64>>>,
 }
 
@@ -79,7 +79,7 @@ pub(super) struct Logarithm {
     pub(super) error: Option<f64>,
 }
 
-/// A group with enough samples: where it is, how many, and its percentile from all and from all but each fold.
+/// A group with enough samples: where it is, how many, and its percentile from all and from each half.
 struct Group {
     phase: usize,
     complexity: usize,
@@ -95,8 +95,8 @@ pub(super) fn fit(cells: &Cells, percent: u64, fewest: u64, configured: [[f64; T
         .each()
         .filter(|(.., values)| values.len() as u64 >= fewest.max(1))
         .map(|(phase, complexity, importance, values)| {
-            let leaving_out = std::iter::once(None).chain(folds().map(Some));
-            let logs = leaving_out.map(|fold| values.log_percentile(percent, fold)).collect();
+            let parts = std::iter::once(None).chain(halves().map(Some));
+            let logs = parts.map(|half| values.log_percentile(percent, half)).collect();
             Group { phase, complexity, importance, samples: values.len() as u64, logs }
         })
         .collect();
@@ -108,7 +108,7 @@ pub(super) fn fit(cells: &Cells, percent: u64, fewest: u64, configured: [[f64; T
     let [mut complexity, mut importance] = tiers;
     let solve = |nth: usize| coefficients(&groups, &columns, &complexity, &importance, nth);
     let full = solve(0)?;
-    let replicates = folds().map(|fold| solve(usize::from(fold) + 1)).collect();
+    let replicates = halves().zip(1..).map(|(_, nth)| solve(nth)).collect();
     for (column, &log) in columns.iter().zip(&full) {
         match column {
             Column::Phase(_) => {}
@@ -120,7 +120,7 @@ pub(super) fn fit(cells: &Cells, percent: u64, fewest: u64, configured: [[f64; T
 }
 
 impl Fit {
-    /// The percentile of a phase at multipliers of 1, and from all samples but each group of tasks.
+    /// The percentile of a phase at multipliers of 1.
     pub(super) fn phase(&self, phase: usize) -> Option<Replicated> {
         self.replicated(Column::Phase(phase))
     }
@@ -139,26 +139,25 @@ impl Fit {
         let place = self.columns.iter().position(|other| *other == column)?;
         // Coefficients have the places of their columns.
         let at = |coefficients: &Vec<f64>| coefficients.get(place).copied();
-        let without = self.replicates.iter().map(|replicate| replicate.as_ref().and_then(at)).collect();
-        Some(Replicated { full: at(&self.full)?, without })
+        let halves = self.replicates.iter().map(|replicate| replicate.as_ref().and_then(at)).collect();
+        Some(Replicated { full: at(&self.full)?, halves })
     }
 }
 
-/// A value from all samples, and from all but each group of tasks.
+/// A value from all samples, and from each half.
 pub(super) struct Replicated {
     pub(super) full: f64,
-    pub(super) without: Vec<Option<f64>>,
+    pub(super) halves: Vec<Option<f64>>,
 }
 
 impl Replicated {
-    /// The jackknife over groups: with K groups, the variance is (K − 1) / K of the sum of the squared deviations.
+    /// The variance is the mean of the squared deviations of the halves: what half of the tasks miss varies as
+    /// much as what all tasks have.
     pub(super) fn logarithm(&self, confidence: Confidence) -> Logarithm {
-        let known: Option<Vec<f64>> = self.without.iter().copied().collect();
+        let known: Option<Vec<f64>> = self.halves.iter().copied().collect();
         let error = known.map(|values| {
-            let groups = values.len() as f64;
-            let mean = values.iter().sum::<f64>() / groups;
-            let squares: f64 = values.iter().map(|value| (value - mean) * (value - mean)).sum();
-            confidence.student_t_19() * libm::sqrt(squares * (groups - 1.0) / groups)
+            let squares: f64 = values.iter().map(|value| (value - self.full) * (value - self.full)).sum();
+            confidence.student_t_31() * libm::sqrt(squares / values.len() as f64)
         });
         Logarithm { value: self.full, error }
     }
@@ -228,7 +227,7 @@ fn has(group: &Group, column: Column) -> bool {
     }
 }
 
-/// The coefficients of the columns; `nth` 0: from all samples, otherwise from all but that fold.
+/// The coefficients of the columns; `nth` 0: from all samples, otherwise from that half.
 fn coefficients(
     groups: &[Group],
     columns: &[Column],
@@ -328,12 +327,16 @@ mod tests {
     }
 
     #[test]
-    fn the_jackknife_of_a_mean_is_its_standard_error() {
-        // Means of 0..20 without one each: the error of the mean is s / √20 = 5.91608 / 4.47214 = 1.32288.
-        let without = (0..20).map(|out| Some((190.0 - f64::from(out)) / 19.0)).collect();
-        let found = Replicated { full: 9.5, without }.logarithm(Confidence::NinetyFive);
-        assert!((found.error.unwrap() / 2.093_024 - 1.322_876).abs() < 1e-4, "{found:?}");
-        let unknown = Replicated { full: 9.5, without: vec![Some(1.0), None] };
+    fn the_error_of_a_mean_is_its_standard_error() {
+        // One task in each of 32 groups, with the values 0 to 31: s / √32 = 9.38083 / 5.65685 = 1.65831.
+        let mean = |has: &dyn Fn(u8) -> bool| {
+            let values: Vec<f64> = (0..32_u8).filter(|fold| has(*fold)).map(f64::from).collect();
+            values.iter().sum::<f64>() / values.len() as f64
+        };
+        let halves = (1..32_u8).map(|row| Some(mean(&|fold| (row & fold).count_ones() % 2 == 0))).collect();
+        let found = Replicated { full: 15.5, halves }.logarithm(Confidence::NinetyFive);
+        assert!((found.error.unwrap() / 2.039_513 - 1.658_312).abs() < 1e-5, "{found:?}");
+        let unknown = Replicated { full: 9.5, halves: vec![Some(1.0), None] };
         assert_eq!(unknown.logarithm(Confidence::NinetyFive).error, None);
     }
 }

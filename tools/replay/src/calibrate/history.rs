@@ -10,8 +10,8 @@ use tollgate_domain::time::Timestamp;
 use super::error::CalibrateError;
 use super::sample::{Outcome, Sample};
 
-/// Groups of tasks for the errors of what is fitted: each is left out once.
-pub(super) const FOLDS: u8 = 20;
+/// Groups of tasks for the errors of what is fitted: half of them are left out at a time.
+pub(super) const FOLDS: u8 = 32;
 
 /// Tiers of one kind.
 pub(super) const TIERS: usize = 4;
@@ -59,7 +59,7 @@ pub(super) struct Task {
     pub(super) importance: Importance,
     pub(super) outcome: Outcome,
     pub(super) at: Timestamp,
-    /// The group that it is left out with: by its name, so that no order of samples changes it.
+    /// Its group: by its name, so that no order of samples changes it.
     pub(super) fold: u8,
 }
 

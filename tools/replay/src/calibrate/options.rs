@@ -50,13 +50,13 @@ impl Confidence {
         }
     }
 
-    /// Student's t at this confidence with 19 degrees of freedom, one less than the groups of the jackknife (any
-    /// table of the t distribution).
-    pub(super) const fn student_t_19(self) -> f64 {
+    /// Student's t at this confidence with 31 degrees of freedom, one for each half of the tasks that errors
+    /// are made of (any table of the t distribution).
+    pub(super) const fn student_t_31(self) -> f64 {
         match self {
-            Self::Ninety => 1.729_133,
-            Self::NinetyFive => 2.093_024,
-            Self::NinetyNine => 2.860_935,
+            Self::Ninety => 1.695_519,
+            Self::NinetyFive => 2.039_513,
+            Self::NinetyNine => 2.744_042,
         }
     }
 }

@@ -5,7 +5,7 @@ use tollgate_domain::config::{BudgetConfig, PhaseBase};
 use tollgate_domain::decimal::Decimal;
 use tollgate_domain::tier::{Complexity, Importance};
 
-use super::cells::{Cells, folds};
+use super::cells::{Cells, halves};
 use super::fit::{Fit, Logarithm, Origin, Replicated, Tier};
 use super::groups::{BASE_PERCENT, LATENCY_PERCENT, Table};
 use super::history::TIERS;
@@ -104,14 +104,14 @@ impl Basis<'_> {
                     high: percentile.high,
                     learned: true,
                 };
-                // How far the fit is from the percentile of all samples, in each replicate.
-                let base_log = |without| all.log_percentile(BASE_PERCENT, without);
+                // How far the fit is from the percentile of all samples, in each half.
+                let base_log = |half| all.log_percentile(BASE_PERCENT, Some(half));
                 let minus = |fit: Option<f64>, base: Option<f64>| Some(fit? - base?);
-                let without =
-                    folds().zip(&fitted.without).map(|(fold, fit)| minus(*fit, base_log(Some(fold))));
-                let weight = Replicated { full: fitted.full, without: without.collect() };
+                let full = fitted.full - all.log_percentile(BASE_PERCENT, None).unwrap_or(fitted.full);
+                let of_halves = halves().zip(&fitted.halves).map(|(half, fit)| minus(*fit, base_log(half)));
+                let weight = Replicated { full, halves: of_halves.collect() };
                 let mut weight = weight.logarithm(self.options.confidence);
-                weight.value -= libm::log(proposal.tokens.value as f64);
+                weight.value = fitted.full - libm::log(proposal.tokens.value as f64);
                 proposal.weight = factor(base.weight, weight);
                 proposal.weight_origin = Origin::Fitted;
             }

@@ -33,6 +33,6 @@ fn bytes() {
     let json = serde_json::to_vec(&found()).unwrap();
     assert_eq!(
         blake3::hash(&json).to_hex().as_str(),
-        "f76e7383a9313b27e2e613dcd2350371b05944ba96a0156a2009982910047776"
+        "583d9dfed2f150a8bcaadd6c14f5c0140bd7cea90f6b0f151c8fcfaef8503039"
     );
 }

@@ -7,6 +7,7 @@ use tollgate_domain::tier::{Complexity, Importance};
 
 use super::super::testing::{calibrated, sample};
 use super::super::{Calibration, Options, Outcome, Sample, WeightRule};
+use crate::generate::Spec;
 
 fn bytes(found: &Calibration) -> String {
     serde_json::to_string(found).unwrap()
@@ -73,7 +74,8 @@ proptest! {
         }
     }
 
-    /// Whoever accepts more false positives gets no higher threshold, and no more good tasks are above it than allowed.
+    /// Whoever accepts more false positives gets no higher threshold, and no more good tasks are above it than
+    /// allowed.
     #[test]
     fn thresholds_fall_as_more_false_positives_are_accepted(samples in samples()) {
         let at = |permille: u32| {
@@ -122,6 +124,17 @@ fn learned(samples: &[Sample], options: &Options) -> bool {
         options,
     )
     .is_ok()
+}
+
+/// Nor where factors are fitted, and their errors.
+#[test]
+fn the_order_of_a_large_history_changes_nothing() {
+    let spec = Spec::new(6, 300);
+    let mut samples: Vec<Sample> = spec.samples().collect();
+    let found = calibrated(samples.clone(), &Options::default());
+    assert!(found.complexity[0].factor.low.is_some(), "there is an error to compare");
+    samples.reverse();
+    assert_eq!(bytes(&found), bytes(&calibrated(samples, &Options::default())));
 }
 
 /// A phase that is reported in parts is one sample, and what one part does not know is not known.
