@@ -121,7 +121,9 @@ fn weight(phase: &PhaseProposal) -> String {
             factor.current
         ),
         Origin::TooFew => format!("as before, {}", few(phase.samples)),
-        Origin::Reference | Origin::Confounded => "as before: base budgets are fitted instead".to_owned(),
+        Origin::Kept | Origin::Reference | Origin::Confounded => {
+            "as before: base budgets are fitted instead".to_owned()
+        }
     }
 }
 
@@ -131,11 +133,12 @@ fn tier<T: std::fmt::Display>(tiers: &[TierProposal<T>], key: &str) -> Vec<Strin
     vec![match origin {
         Origin::Fitted => {
             format!(
-                "fitted to {samples} samples, {} (was {})",
+                "fitted to p{BASE_PERCENT} of tokens of {samples} samples, {} (was {})",
                 range(factor.low, factor.high),
                 factor.current
             )
         }
+        Origin::Kept => "as before".to_owned(),
         Origin::Reference => format!("as before, {samples} samples: the other tiers are compared with it"),
         Origin::TooFew => format!("as before, {}", few(*samples)),
         Origin::Confounded => {

@@ -37,6 +37,8 @@ tollgate_domain::words!(
         Fitted = "fitted",
         /// What the other tiers are compared with: as configured.
         Reference = "reference",
+        /// As configured: that was asked for.
+        Kept = "kept",
         /// As configured: too few samples.
         TooFew = "too_few",
         /// As configured: it occurs only together with other tiers, so that nothing tells them apart.

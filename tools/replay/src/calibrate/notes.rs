@@ -28,8 +28,9 @@ pub(super) fn notes(found: &Calibration, current: &BudgetConfig, order: &Order) 
     let mut notes = Vec::new();
     baseline(found, &mut notes);
     phases(found, order, &mut notes);
-    tiers("complexity", &found.complexity, &mut notes);
-    tiers("importance", &found.importance, &mut notes);
+    let fewest = base(found).map_or(0, |enough| enough.for_bounds);
+    tiers("complexity", fewest, &found.complexity, &mut notes);
+    tiers("importance", fewest, &found.importance, &mut notes);
     thresholds(found, current, &mut notes);
     match &found.judged {
         Some(judged) => holdout(found, judged, &mut notes),
@@ -120,16 +121,18 @@ fn phases(found: &Calibration, order: &Order, notes: &mut Vec<String>) {
     }
 }
 
-fn tiers<T: std::fmt::Display>(what: &str, tiers: &[TierProposal<T>], notes: &mut Vec<String>) {
+fn tiers<T: std::fmt::Display>(what: &str, fewest: u64, tiers: &[TierProposal<T>], notes: &mut Vec<String>) {
     for tier in tiers {
         let (name, value) = (&tier.tier, tier.factor.value);
         match tier.origin {
             Origin::Fitted if value == Decimal::new(10, 0) => notes.push(format!(
                 "{what} {name}: the fitted multiplier is above 10, which a config does not accept: 10 is proposed"
             )),
-            Origin::Fitted | Origin::Reference => {}
-            Origin::TooFew => notes.push(format!("{what} {name}: too few samples, its multiplier stays {value}")),
-            Origin::Confounded => notes.push(format!(
+            Origin::Fitted | Origin::Reference | Origin::Kept => {}
+            Origin::TooFew => notes.push(format!(
+                "{what} {name}: in no phase are there {fewest} samples of it with the same other tier, its multiplier stays {value}"
+            )),
+Origin::Confounded => notes.push(format!(
                 "{what} {name}: it occurs only together with other tiers, so that its own effect cannot be told: its multiplier stays {value}"
             )),
         }

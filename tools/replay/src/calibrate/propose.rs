@@ -126,7 +126,7 @@ impl Basis<'_> {
                     high: fitted.error.map(|error| at(1.0, error)),
                     learned: true,
                 };
-                proposal.weight_origin = Origin::Reference;
+                proposal.weight_origin = Origin::Kept;
             }
             // No group has enough samples, the phase as a whole does: its limit without multipliers is the
             // percentile.

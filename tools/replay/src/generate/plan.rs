@@ -140,7 +140,7 @@ impl Spec {
         let runaway_phase = (kind == TaskKind::Runaway).then(|| random.below(phases.len() as u64) as usize);
         if let Some(phase) = runaway_phase.and_then(|place| phases.get_mut(place)) {
             phase.wasted_tokens = self.waste(complexity, importance);
-            phase.tokens += phase.wasted_tokens;
+            phase.tokens = phase.tokens.saturating_add(phase.wasted_tokens);
         }
         // One beginning in each of equal parts of the span, so that later numbers never begin earlier.
         let gap_us = u128::from(self.span_ms) * 1000 / u128::from(self.tasks.max(1));
@@ -195,7 +195,7 @@ impl TaskPlan {
     /// All its tokens.
     #[must_use]
     pub fn tokens(&self) -> u64 {
-        self.phases.iter().map(|phase| phase.tokens).sum()
+        self.phases.iter().fold(0, |sum: u64, phase| sum.saturating_add(phase.tokens))
     }
 
     /// What it was planted for, if it was.

@@ -33,6 +33,6 @@ fn bytes() {
     let json = serde_json::to_vec(&found()).unwrap();
     assert_eq!(
         blake3::hash(&json).to_hex().as_str(),
-        "583d9dfed2f150a8bcaadd6c14f5c0140bd7cea90f6b0f151c8fcfaef8503039"
+        "07896377a212b1247b6772340d051344a1d9896bf57a2c4ecc9d48d6970ef4c1"
     );
 }

@@ -7,7 +7,7 @@ use tollgate_domain::tier::{Complexity, Importance};
 
 use super::super::testing::{calibrated, plain};
 use super::super::{Calibration, Confidence, Distribution, Group, Options, WeightRule};
-use crate::generate::{Quantity, Spec};
+use crate::generate::{Quantity, Spec, TaskKind};
 
 const SEEDS: u64 = 200;
 
@@ -215,4 +215,16 @@ fn proposed_limits_are_the_true_percentiles_of_every_class() {
     assert!(
         found.importance.iter().any(|tier| tier.tier == Importance::Critical && tier.factor.low.is_some())
     );
+}
+
+/// A threshold that stops no good task stops every planted runaway, and those alone.
+#[test]
+fn planted_runaways_are_told_from_large_tasks() {
+    let spec = Spec { large_permille: 30, ..Spec::new(12, 1_500) };
+    let options = Options { false_positives_permille: 0, holdout_percent: 0, ..Options::default() };
+    let found = calibrated(spec.samples(), &options);
+    let planted = spec.planted().filter(|planted| planted.kind == TaskKind::Runaway).count() as u64;
+    let token = &found.thresholds[0];
+    assert!(planted > 5 && token.value > Decimal::new(15, 1), "{planted} runaways, {token:?}");
+    assert_eq!((token.above, token.runaways_above), (0, (planted, planted)));
 }
