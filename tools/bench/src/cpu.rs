@@ -1,4 +1,4 @@
-//! Processor time, as Linux counts it.
+//! Processor time and memory, as Linux counts them.
 
 use std::fs;
 
@@ -22,6 +22,16 @@ pub(crate) fn thread_seconds() -> f64 {
     let stat = fs::read_to_string("/proc/thread-self/schedstat").expect("Linux has this file");
     let nanoseconds: Option<u64> = stat.split_whitespace().next().and_then(|first| first.parse().ok());
     nanoseconds.expect("Linux writes the thread's time there") as f64 / 1e9
+}
+
+/// The peak memory of this process.
+pub(crate) fn peak_megabytes() -> Result<f64, String> {
+    let status = std::fs::read_to_string("/proc/self/status").map_err(|error| error.to_string())?;
+    let line =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM in /proc/self/status")?;
+    let kilobytes: f64 =
+        line.trim().trim_end_matches(" kB").parse().map_err(|_| "VmHWM is no number".to_owned())?;
+    Ok(kilobytes / 1e3)
 }
 
 /// The sum of `utime` and `stime`. The process's name, in parentheses, may contain blanks.

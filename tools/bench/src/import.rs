@@ -63,7 +63,7 @@ pub(crate) fn run(args: &Import) -> Result<Report, String> {
         }
     }
     figures.add("import_codex_megabytes", megabytes);
-    figures.add("import_codex_peak_memory_megabytes", peak_megabytes()?);
+    figures.add("import_codex_peak_memory_megabytes", cpu::peak_megabytes()?);
     place.clear(dir);
     Ok(Report::of(&place, false, args.rounds, figures, ratios))
 }
@@ -113,14 +113,4 @@ fn lines(path: &Path) -> Result<(), String> {
         .success()
         .then_some(())
         .ok_or_else(|| "wc failed".to_owned())
-}
-
-/// The peak memory of this process.
-fn peak_megabytes() -> Result<f64, String> {
-    let status = std::fs::read_to_string("/proc/self/status").map_err(|error| error.to_string())?;
-    let line =
-        status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM in /proc/self/status")?;
-    let kilobytes: f64 =
-        line.trim().trim_end_matches(" kB").parse().map_err(|_| "VmHWM is no number".to_owned())?;
-    Ok(kilobytes / 1e3)
 }

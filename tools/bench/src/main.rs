@@ -6,6 +6,7 @@
 
 mod append;
 mod budgets;
+mod calibrate;
 mod committer;
 mod compare;
 mod cpu;
@@ -62,6 +63,8 @@ enum Command {
     Import(ImportArgs),
     /// Fold usage of many tasks into what was spent, with and without sums that were asked for
     Spending(SpendingArgs),
+    /// Generate a history of tasks and propose limits from it
+    Calibrate(calibrate::Calibrate),
     /// Reserve and check what may be spent, find policies and prices, compared to SQLite and a plain hop; needs the
     /// binary
     Budgets(Compare),
@@ -162,6 +165,9 @@ fn main() -> ExitCode {
         Command::Spending(args) => {
             let lines = spending::run(args.place.dir.as_deref(), args.sizes);
             return ended(lines.map(|lines| output::print(&lines)));
+        }
+        Command::Calibrate(args) => {
+            return ended(calibrate::run(&args).map(|lines| output::print(&lines)));
         }
         Command::Race(race) => return ended(race.run()),
         Command::Racer(racer) => return ended(racer.run()),

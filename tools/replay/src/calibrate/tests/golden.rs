@@ -1,0 +1,38 @@
+//! What people see, and the bytes of the result.
+
+use super::super::testing::calibrated;
+use super::super::{Calibration, Options};
+use crate::generate::Spec;
+
+fn found() -> Calibration {
+    let spec = Spec::new(20, 400);
+    let phases = spec.phases.iter().skip(4).take(2).cloned().collect();
+    let spec = Spec {
+        phases,
+        runaways_permille: 30,
+        complexity_mix: [0, 1, 1, 0],
+        importance_mix: [0, 3, 1, 0],
+        ..spec
+    };
+    calibrated(spec.samples(), &Options::default())
+}
+
+#[test]
+fn tables() {
+    insta::assert_snapshot!(found().to_markdown());
+}
+
+#[test]
+fn config_file() {
+    insta::assert_snapshot!(found().config);
+}
+
+/// The same on every machine: statistics in floats must not differ in the last bit.
+#[test]
+fn bytes() {
+    let json = serde_json::to_vec(&found()).unwrap();
+    assert_eq!(
+        blake3::hash(&json).to_hex().as_str(),
+        "07896377a212b1247b6772340d051344a1d9896bf57a2c4ecc9d48d6970ef4c1"
+    );
+}

@@ -1,0 +1,152 @@
+//! What holds for any samples.
+
+use proptest::prelude::*;
+use tollgate_domain::config::BudgetConfig;
+use tollgate_domain::decimal::Decimal;
+use tollgate_domain::tier::{Complexity, Importance};
+
+use super::super::testing::{calibrated, sample};
+use super::super::{Calibration, Options, Outcome, Sample, WeightRule};
+use crate::generate::Spec;
+
+fn bytes(found: &Calibration) -> String {
+    serde_json::to_string(found).unwrap()
+}
+
+/// Any samples: few tasks, so that they share tiers, phases and times.
+fn samples() -> impl Strategy<Value = Vec<Sample>> {
+    let phase = prop::sample::select(vec!["PLAN", "IMPLEMENT", "VERIFY", "OWN"]);
+    let task = (0_usize..4, 0_usize..4, 0_usize..6, 0_u64..5);
+    (prop::collection::vec(task, 40), prop::collection::vec((0_usize..40, phase, 0_u64..5_000), 1..300))
+        .prop_map(|(tasks, taken)| {
+            let samples = taken.into_iter().map(|(nth, phase, tokens)| {
+                let (complexity, importance, outcome, day) = tasks[nth];
+                let tiers = (Complexity::ALL[complexity], Importance::ALL[importance]);
+                let mut sample = sample(nth as u64, phase, tiers, tokens);
+                sample.outcome = Outcome::from_word(Outcome::NAMES[outcome]).unwrap();
+                sample.at = sample.at.plus_millis((day * 86_400_000).cast_signed());
+                sample.latency_ms = (!tokens.is_multiple_of(7)).then_some(tokens * 3);
+                sample.cost = sample.cost.filter(|_| !tokens.is_multiple_of(5));
+                sample
+            });
+            let mut samples: Vec<Sample> = samples.collect();
+            // One that is learned from, so that there is a result.
+            samples.push(sample(1_000, "PLAN", (Complexity::Medium, Importance::Medium), 100));
+            samples
+        })
+}
+
+fn options() -> impl Strategy<Value = Options> {
+    (0_u8..=80, 0_u32..=500, any::<bool>()).prop_map(|(holdout_percent, false_positives_permille, keep)| {
+        Options {
+            holdout_percent,
+            false_positives_permille,
+            weights: if keep { WeightRule::Keep } else { WeightRule::Fit },
+            ..Options::default()
+        }
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// In any order, the same bytes.
+    #[test]
+    fn the_order_of_samples_changes_nothing(
+        (samples, shuffled) in samples().prop_flat_map(|samples| (Just(samples.clone()), Just(samples).prop_shuffle())),
+        options in options(),
+    ) {
+        prop_assume!(learned(&samples, &options));
+        prop_assert_eq!(bytes(&calibrated(samples, &options)), bytes(&calibrated(shuffled, &options)));
+    }
+
+    /// The file is a config, the proposed one, whatever the samples.
+    #[test]
+    fn the_config_file_reads_back(samples in samples(), options in options()) {
+        prop_assume!(learned(&samples, &options));
+        let found = calibrated(samples, &options);
+        let config = BudgetConfig::from_yaml(&found.config).unwrap();
+        prop_assert_eq!(config.hash(), found.config_hash.clone());
+        for (base, proposed) in config.phases.iter().zip(&found.phases) {
+            let read = (&base.phase, base.tokens, base.latency_ms, base.weight);
+            let made = (&proposed.phase, proposed.tokens.value, proposed.latency_ms.value, proposed.weight.value);
+            prop_assert_eq!(read, made);
+        }
+    }
+
+    /// Whoever accepts more false positives gets no higher threshold, and no more good tasks are above it than
+    /// allowed.
+    #[test]
+    fn thresholds_fall_as_more_false_positives_are_accepted(samples in samples()) {
+        let at = |permille: u32| {
+            let options =
+                Options { false_positives_permille: permille, holdout_percent: 0, ..Options::default() };
+            calibrated(samples.clone(), &options).thresholds
+        };
+        let mut before: Option<Vec<Decimal>> = None;
+        for permille in [0, 10, 50, 100, 250, 500] {
+            let found = at(permille);
+            for threshold in &found {
+                prop_assert!(threshold.above * 1000 <= threshold.tasks * u64::from(permille), "{:?}", threshold);
+                prop_assert!(threshold.value >= Decimal::ONE);
+            }
+            let values: Vec<Decimal> = found.iter().map(|threshold| threshold.value).collect();
+            if let Some(before) = &before {
+                for (lower, higher) in values.iter().zip(before) {
+                    prop_assert!(lower <= higher, "{} permille: {} after {}", permille, lower, higher);
+                }
+            }
+            before = Some(values);
+        }
+    }
+
+    /// Percentiles grow with their percentage, and lie inside their intervals.
+    #[test]
+    fn percentiles_are_in_order(samples in samples()) {
+        let options = Options { holdout_percent: 0, ..Options::default() };
+        for group in calibrated(samples, &options).groups {
+            let mut before = 0;
+            for found in &group.tokens.percentiles {
+                prop_assert!(found.value >= before);
+                prop_assert!(found.low.is_none_or(|low| low <= found.value), "{:?}", found);
+                prop_assert!(found.high.is_none_or(|high| high >= found.value), "{:?}", found);
+                before = found.value;
+            }
+        }
+    }
+}
+
+/// Whether something is left to learn from once the latest tasks are kept to judge by.
+fn learned(samples: &[Sample], options: &Options) -> bool {
+    super::super::calibrate(
+        &mut super::super::testing::history(samples.iter().cloned()),
+        &BudgetConfig::built_in(),
+        options,
+    )
+    .is_ok()
+}
+
+/// Nor where factors are fitted, and their errors.
+#[test]
+fn the_order_of_a_large_history_changes_nothing() {
+    let spec = Spec::new(6, 300);
+    let mut samples: Vec<Sample> = spec.samples().collect();
+    let found = calibrated(samples.clone(), &Options::default());
+    assert!(found.complexity[0].factor.low.is_some(), "there is an error to compare");
+    samples.reverse();
+    assert_eq!(bytes(&found), bytes(&calibrated(samples, &Options::default())));
+}
+
+/// A phase that is reported in parts is one sample, and what one part does not know is not known.
+#[test]
+fn parts_of_a_phase_are_added_up() {
+    let tiers = (Complexity::Small, Importance::High);
+    let whole = sample(1, "PLAN", tiers, 900);
+    let parts: Vec<Sample> = [100, 300, 500].map(|tokens| sample(1, "PLAN", tiers, tokens)).to_vec();
+    let options = Options { holdout_percent: 0, ..Options::default() };
+    assert_eq!(bytes(&calibrated([whole], &options)), bytes(&calibrated(parts.clone(), &options)));
+    let mut unknown = parts;
+    unknown[1].latency_ms = None;
+    let found = calibrated(unknown, &options);
+    assert_eq!((found.groups[0].tokens.samples, found.groups[0].latency_ms.samples), (1, 0));
+}
