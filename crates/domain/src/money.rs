@@ -33,6 +33,9 @@ impl Usd {
     /// Nothing.
     pub const ZERO: Self = Self(0);
 
+    /// The largest amount that can be kept; as what something costs at most: nothing bounds it.
+    pub const MAX: Self = Self(i128::MAX);
+
     /// From units of 10⁻¹⁸ USD.
     #[must_use]
     pub const fn from_units(units: i128) -> Self {

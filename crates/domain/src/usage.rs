@@ -204,10 +204,10 @@ impl UsageRecorded {
 impl Used<'_> {
     /// What is left after a change, and what the change subtracts beyond what there was.
     #[must_use]
-    pub fn changed(self, change: &UsedChange) -> (UsedCounts, UsedCounts) {
+    pub fn changed(self, change: &UsedChange) -> (UsedCounts, (TokenCounts, UnitSums)) {
         let (tokens, excess_tokens) = self.tokens.changed(&change.tokens);
         let (units, excess_units) = self.units.changed(&change.units, &tokens);
-        (UsedCounts { tokens, units }, UsedCounts { tokens: excess_tokens, units: excess_units })
+        (UsedCounts { tokens, units }, (excess_tokens, excess_units))
     }
 
     /// Whether nothing was used.
@@ -248,8 +248,9 @@ pub struct AdjustedUsage {
     pub cost: Cost,
     /// What the correction subtracts beyond what was left of the usage after earlier corrections: it is not counted.
     pub excess: TokenCounts,
-    /// The same of other units.
-    pub excess_units: UnitCounts,
+    /// What is added to the change of other units, so that it leaves what is left: what it takes beyond what there was
+    /// (positive), and parts that go with their tokens (negative).
+    pub excess_units: UnitSums,
 }
 
 impl UsageAdjusted {
@@ -260,7 +261,7 @@ impl UsageAdjusted {
         let mut counted = UsedChange { tokens: self.tokens, units: self.units.clone() };
         if let Some(resolved) = &self.resolved {
             counted.tokens.add(&TokenSums::from(resolved.excess));
-            counted.units.add(&UnitSums::from(&resolved.excess_units));
+            counted.units.add(&resolved.excess_units);
         }
         counted
     }

@@ -1,12 +1,12 @@
 //! A filter for tasks, and sums over the selected ones.
 
 use std::collections::BTreeMap;
-use tollgate_domain::units::UnitSums;
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::money::Usd;
 use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_domain::time::Timestamp;
+use tollgate_domain::units::UnitSums;
 use tollgate_wire::api::{BudgetStatus, TaskSelection};
 
 use crate::overview::decimals;

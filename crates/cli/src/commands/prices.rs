@@ -2,7 +2,6 @@
 
 use std::path::Path;
 use std::process::ExitCode;
-use tollgate_domain::units::UnitCounts;
 
 use tollgate_client::Clock;
 use tollgate_client::{ClientError, PriceQuery, PriceSearch, SystemClock};
@@ -10,6 +9,7 @@ use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::price::PriceBook;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
+use tollgate_domain::units::UnitCounts;
 use tollgate_server::ledger::{PricesQuery, QuoteQuery, prices_of, quote_of};
 
 use super::{ask, price_book, price_decisions};

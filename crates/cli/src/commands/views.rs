@@ -77,6 +77,7 @@ pub(crate) async fn status(global: &Global) -> Result<ExitCode, Failure> {
         json(&serde_json::json!({
             "as_of": tasks.as_of, "tasks": report.tasks, "open_tasks": tasks.tasks, "tokens": report.totals.tokens,
             "cost_usd": report.totals.cost_usd, "unpriced_tokens": report.totals.unpriced_tokens,
+            "units": report.totals.units, "unpriced_units": report.totals.unpriced_units,
             "health": health, "log": position,
         }));
     } else {

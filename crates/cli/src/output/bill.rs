@@ -1,8 +1,8 @@
 //! Bills on screen.
 
 use std::fmt::Write;
-use tollgate_domain::units::in_words;
 
+use tollgate_domain::units::in_words;
 use tollgate_wire::api::{BillComparison, BillResponse, ComparedAmounts};
 
 use super::{counted, grouped, grouped_u64, table};

@@ -1,10 +1,11 @@
 //! Budgets and policies as tables and sentences.
 
 use std::fmt::Write;
-use tollgate_domain::units::in_words;
 
 use tollgate_domain::budget::Measure;
+use tollgate_domain::money::Usd;
 use tollgate_domain::printable::printable;
+use tollgate_domain::units::in_words;
 use tollgate_wire::api::{
     AmountView, BudgetList, BudgetView, LimitView, PolicyList, PolicyRule, PolicyStatus, PolicyView,
     RaiseView,
@@ -268,6 +269,10 @@ fn unpriced(status: &PolicyStatus) -> Option<String> {
     if what.is_empty() {
         return None;
     }
-    let money = if usd == "0" { String::new() } else { format!(": up to {usd} USD more") };
+    let money = match usd.parse::<Usd>() {
+        Ok(Usd::MAX) => ": nothing says what it may cost".to_owned(),
+        Ok(Usd::ZERO) => String::new(),
+        Ok(_) | Err(_) => format!(": up to {usd} USD more"),
+    };
     Some(format!("{} without a price{money}", what.join(" and ")))
 }

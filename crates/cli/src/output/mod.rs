@@ -17,12 +17,14 @@ mod savings;
 mod task;
 mod usage;
 
+use std::collections::BTreeMap;
 use std::io::Write;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use serde::Serialize;
 use tollgate_domain::breach::Utilization;
 use tollgate_domain::printable::{is_hidden, printable, printable_lines};
+use tollgate_domain::units::in_words;
 use tollgate_wire::api::UtilizationView;
 
 pub(crate) use alerts::{alerts, deliveries};
@@ -132,6 +134,13 @@ pub(crate) fn grouped_u64(number: u64) -> String {
 }
 
 /// A count with its noun: `1 task`, `1,234 tasks`.
+/// What has no price, in a column: tokens, and other units by their names.
+pub(crate) fn unpriced(tokens: i64, units: &BTreeMap<String, i64>) -> String {
+    let tokens = (tokens != 0).then(|| grouped(tokens));
+    let units = (!units.is_empty()).then(|| in_words(units));
+    tokens.into_iter().chain(units).collect::<Vec<_>>().join(", ")
+}
+
 pub(crate) fn counted(number: u64, noun: &str) -> String {
     format!("{} {noun}{}", grouped_u64(number), if number == 1 { "" } else { "s" })
 }

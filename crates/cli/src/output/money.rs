@@ -1,8 +1,8 @@
 //! Usage and money on screen.
 
 use std::fmt::Write;
-use tollgate_domain::units::in_words;
 
+use tollgate_domain::units::in_words;
 use tollgate_wire::api::{MoneyExport, MoneyLineView};
 
 use super::{grouped, table};
@@ -21,10 +21,9 @@ pub(crate) fn money_export(export: &MoneyExport) -> String {
         let value = |name: &String| line.dimensions.get(name).filter(|value| !value.is_empty());
         let or_dash = |name| value(name).cloned().unwrap_or_else(|| "-".to_owned());
         row.extend(export.dimensions.iter().map(or_dash));
-        let unpriced = line.totals.unpriced_tokens;
         row.push(grouped(line.totals.tokens.total));
         row.push(line.totals.cost_usd.clone());
-        row.push(if unpriced == 0 { String::new() } else { grouped(unpriced) });
+        row.push(super::unpriced(line.totals.unpriced_tokens, &line.totals.unpriced_units));
         row
     };
     let mut text = table(&header, &numbers, export.lines.iter().map(row).collect());

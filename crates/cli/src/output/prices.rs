@@ -1,9 +1,9 @@
 //! Prices as tables. People compare them by the million tokens.
 
 use std::fmt::Write;
-use tollgate_domain::units::UnitSums;
 
 use tollgate_domain::money::Usd;
+use tollgate_domain::units::UnitSums;
 use tollgate_wire::api::{PriceList, PriceQuote, PriceRow};
 
 use super::{counted, grouped_u64, table, time};

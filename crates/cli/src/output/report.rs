@@ -1,8 +1,8 @@
 //! Reports on screen.
 
 use std::fmt::Write;
-use tollgate_domain::units::in_words;
 
+use tollgate_domain::units::in_words;
 use tollgate_wire::api::{AccessList, AccessView, Group, LedgerReport, Totals};
 
 use super::{counted, grouped, grouped_u64, table};
@@ -110,7 +110,7 @@ fn by(name: &str, zone: &str, groups: &[Group], most: usize) -> String {
     let title = if is_time { format!("{name}, {zone}") } else { name.to_owned() };
     let header = [title.as_str(), "tokens", "uncached", "cached", "output", "USD", "unpriced"];
     let rows = shown.clone().map(|group| {
-        let Totals { tokens, cost_usd, unpriced_tokens, .. } = &group.totals;
+        let Totals { tokens, cost_usd, unpriced_tokens, unpriced_units, .. } = &group.totals;
         let mark = if group.ahead.is_some() { " !" } else { "" };
         vec![
             format!("{}{mark}", group.key),
@@ -119,7 +119,7 @@ fn by(name: &str, zone: &str, groups: &[Group], most: usize) -> String {
             grouped(tokens.cached_input),
             grouped(tokens.output),
             cost_usd.clone(),
-            if *unpriced_tokens == 0 { String::new() } else { grouped(*unpriced_tokens) },
+            super::unpriced(*unpriced_tokens, unpriced_units),
         ]
     });
     let mut text = table(&header, &[1, 2, 3, 4, 5, 6], rows.collect());

@@ -1,8 +1,8 @@
 //! What the stop-loss did for the money, on screen.
 
 use std::fmt::Write;
-use tollgate_domain::units::in_words;
 
+use tollgate_domain::units::in_words;
 use tollgate_wire::api::{
     AvoidedRow, EnforcementAdvice, ReturnVerdict, ReturnView, SavingsReport, SavingsSide, StoppedRow,
 };

@@ -1,8 +1,8 @@
 //! Usage as tables.
 
 use std::fmt::Write;
-use tollgate_domain::units::in_words;
 
+use tollgate_domain::units::in_words;
 use tollgate_wire::api::{UsageList, UsageRecord, UsageSummary, UsageTotals};
 
 use super::{counted, grouped, grouped_u64, quoted, table, time};
@@ -118,6 +118,9 @@ fn sums(totals: &UsageTotals) -> [String; 8] {
         grouped(tokens.output),
         grouped(tokens.total),
         totals.cost_usd.clone(),
-        grouped(totals.unpriced_tokens),
+        match super::unpriced(totals.unpriced_tokens, &totals.unpriced_units) {
+            none if none.is_empty() => "0".to_owned(),
+            some => some,
+        },
     ]
 }

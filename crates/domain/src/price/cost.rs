@@ -6,6 +6,7 @@ use super::{Applied, ModelPrice};
 use crate::money::Usd;
 use crate::time::Timestamp;
 use crate::tokens::TokenCounts;
+use crate::units::Unit;
 use crate::usage::Used;
 
 /// What one request costs, or `None` if a rate that is needed is not known.
@@ -20,7 +21,7 @@ pub(super) fn of(
         return times(&applied.rates, used.tokens);
     }
     let (plain, lines) = split(price, &applied, used);
-    sum(&applied, &plain, &lines, used)
+    sum(price, &applied, &plain, &lines, used)
 }
 
 /// The plain tokens of a request, and everything else that it is billed for.
@@ -29,12 +30,24 @@ pub(super) fn split(price: &ModelPrice, applied: &Applied, used: Used<'_>) -> (T
 }
 
 /// What these come to together, or `None` if a rate that is needed is not known.
-pub(super) fn sum(applied: &Applied, plain: &TokenCounts, lines: &[UnitLine], used: Used<'_>) -> Option<Usd> {
-    if unit_rates::is_unsaid(&applied.rates, used) {
-        return None;
-    }
+pub(super) fn sum(
+    price: &ModelPrice,
+    applied: &Applied,
+    plain: &TokenCounts,
+    lines: &[UnitLine],
+    used: Used<'_>,
+) -> Option<Usd> {
     let units = lines.iter().try_fold(Usd::ZERO, |sum, line| sum.checked_add(line.usd?))?;
-    times(&applied.rates, plain)?.checked_add(units)
+    let usd = times(&applied.rates, plain)?.checked_add(units)?;
+    (!is_unsaid(price, applied, used, usd)).then_some(usd)
+}
+
+/// Whether a call does not tell what it is billed for: it reports no unit, and its entry has none but prices of units, or
+/// takes nothing for tokens, as lists write it where they are not billed.
+fn is_unsaid(price: &ModelPrice, applied: &Applied, used: Used<'_>, usd: Usd) -> bool {
+    let bills_units = price.units.keys().any(|unit| unit.part_of().is_none() && *unit != Unit::Requests);
+    let free = usd == Usd::ZERO && bills_units && !price.confirmed;
+    used.units.is_empty() && (applied.rates.is_empty() || free)
 }
 
 /// The tokens of each kind that has a price of its own, with its rate.

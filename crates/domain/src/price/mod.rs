@@ -237,9 +237,14 @@ impl PriceBook {
             corrected.tokens.check().ok()?;
             corrected.units.check(&corrected.tokens).ok()?;
             // A call of which nothing is left was none.
-            let nothing = Used::from(&corrected).is_nothing().then_some(Usd::ZERO);
-            let of = |used| cost::of(price, call.service_tier, call.at, used);
-            let usd = nothing.or_else(|| of((&corrected).into()))?.checked_sub(of(original)?)?;
+            let of = |used: Used<'_>| {
+                if used.is_nothing() {
+                    Some(Usd::ZERO)
+                } else {
+                    cost::of(price, call.service_tier, call.at, used)
+                }
+            };
+            let usd = of((&corrected).into())?.checked_sub(of(original)?)?;
             Some(Cost::Priced { usd, price_version: self.version_of(price).to_owned() })
         });
         usd.unwrap_or(Cost::Unpriced)

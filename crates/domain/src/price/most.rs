@@ -21,21 +21,22 @@ impl PriceBook {
     }
 
     /// What units of a model that has no price for them cost at most: at the dearest price of its family, else of the
-    /// whole book. `None`: nothing in the book has a price for one of them.
+    /// whole book. [`Usd::MAX`]: nothing in the book has a price for one of them.
     #[must_use]
-    pub fn unit_exposure(&self, model: &str, units: &UnitSums, at: Timestamp) -> Option<Usd> {
+    pub fn unit_exposure(&self, model: &str, units: &UnitSums, at: Timestamp) -> Usd {
         let family = family(model);
         let dearest = |unit: Unit, of_family: bool| {
             let entries =
                 self.entries(at).filter(move |entry| !of_family || self::family(entry.name) == family);
-            let rates = entries.flat_map(|entry| entry.unit_rates());
-            rates.filter(|(other, _)| *other == unit).filter_map(|(_, rate)| rate).max()
+            entries.filter_map(|entry| entry.unit_rate(unit)).max()
         };
-        units.iter().try_fold(Usd::ZERO, |sum, (unit, count)| {
+        units.iter().filter(|(_, count)| *count > 0).fold(Usd::ZERO, |sum, (unit, count)| {
             let own = if family.is_empty() { None } else { dearest(unit, true) };
-            let rate = own.or_else(|| dearest(unit, false))?;
-            let usd = rate.checked_times(count.max(0))?.units().checked_div(unit.per())?;
-            sum.checked_add(Usd::from_units(usd))
+            let most = own.or_else(|| dearest(unit, false)).and_then(|rate| {
+                let product = rate.checked_times(count)?.units().checked_add(unit.per().checked_sub(1)?)?;
+                product.checked_div(unit.per()).map(Usd::from_units)
+            });
+            sum.saturating_add(most.unwrap_or(Usd::MAX))
         })
     }
 

@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::find::{self, Missing};
 use super::rates::{PricedKind, Rates};
-use super::unit_rates::UnitLine;
+use super::unit_rates::{self, UnitLine};
 use super::{Call, ModelPrice, PriceBook, cost, provider};
 use crate::money::Usd;
 use crate::time::{Day, Timestamp};
@@ -136,7 +136,7 @@ impl PriceBook {
             off_peak: applied.off_peak,
             lines,
             price_version: self.version_of(price),
-            usd: cost::sum(&applied, &plain, &units, used),
+            usd: cost::sum(price, &applied, &plain, &units, used),
             units,
         })
     }
@@ -198,6 +198,11 @@ impl<'a> PriceEntry<'a> {
     pub fn unit_rates(&self) -> Vec<(Unit, Option<Usd>)> {
         let rates = self.price.map(|price| &price.units).into_iter().flatten();
         rates.map(|(unit, rate)| (*unit, *rate)).collect()
+    }
+
+    /// USD for one of a unit, as calls without a service tier are billed for it; `None`: not known.
+    pub(super) fn unit_rate(&self, unit: Unit) -> Option<Usd> {
+        unit_rates::rate(&self.price?.units, unit)
     }
 
     /// The sizes of a request's input above which other rates apply.

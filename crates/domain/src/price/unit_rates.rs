@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::rates::Rates;
 use crate::money::Usd;
 use crate::tokens::TokenCounts;
 use crate::units::{PartOf, Unit, UnitKind};
@@ -37,7 +36,8 @@ pub(super) const fn too_dear(unit: Unit) -> Usd {
 
 /// What a call used, by what has a price of its own: plain tokens, and units.
 ///
-/// A unit that is a part of tokens and has no price of its own is billed as those are. A request is counted where
+/// Tokens of images that have no price of their own are billed as others are. Those of audio cost more wherever they are
+/// sold, and are unpriced then. A request is counted where
 /// the entry prices requests and the call used anything.
 pub(super) fn split(
     rates: &UnitRates,
@@ -47,7 +47,8 @@ pub(super) fn split(
     let (mut plain, mut lines) = (*used.tokens, Vec::new());
     for (unit, count) in used.units.iter() {
         if let Some(part_of) = unit.part_of() {
-            if !rates.contains_key(&unit) {
+            let is_image = matches!(unit, Unit::InputImageTokens | Unit::OutputImageTokens);
+            if is_image && !rates.contains_key(&unit) {
                 continue;
             }
             let whole = match part_of {
@@ -65,11 +66,6 @@ pub(super) fn split(
     (plain, lines)
 }
 
-/// Whether nothing of a call is told that an entry has a price for: it has none per token, and no unit was reported.
-pub(super) fn is_unsaid(rates: &Rates, used: Used<'_>) -> bool {
-    rates.is_empty() && used.units.is_empty()
-}
-
 fn line(rates: &UnitRates, in_service_tier: bool, unit: Unit, count: u64) -> UnitLine {
     // Prices of units are those of the standard tier; what they are in another one is not known.
     let rate = if in_service_tier { None } else { rate(rates, unit) };
@@ -77,7 +73,7 @@ fn line(rates: &UnitRates, in_service_tier: bool, unit: Unit, count: u64) -> Uni
 }
 
 /// The price of a unit: its own, of audio and video else that of any time.
-fn rate(rates: &UnitRates, unit: Unit) -> Option<Usd> {
+pub(super) fn rate(rates: &UnitRates, unit: Unit) -> Option<Usd> {
     let general = match unit {
         Unit::InputAudioMs | Unit::InputVideoMs => Unit::InputMs,
         Unit::OutputVideoMs => Unit::OutputMs,

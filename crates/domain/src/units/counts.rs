@@ -98,17 +98,17 @@ impl UnitCounts {
     }
 
     /// What is left after a change, with no unit below zero and no part above what is left of the tokens it is a part
-    /// of; and what the change takes beyond what there was.
+    /// of; and what has to be added to the change so that it leaves just that: what it takes beyond what there was
+    /// (positive), and parts that go with their tokens (negative).
     #[must_use]
-    pub fn changed(&self, change: &UnitSums, tokens_left: &TokenCounts) -> (Self, Self) {
+    pub fn changed(&self, change: &UnitSums, tokens_left: &TokenCounts) -> (Self, UnitSums) {
         let (mut left, mut excess) = (Vec::new(), Vec::new());
         let units: BTreeSet<Unit> =
             self.iter().map(|(unit, _)| unit).chain(change.iter().map(|(unit, _)| unit)).collect();
         let mut room = [tokens_left.input_uncached, tokens_left.output.saturating_sub(tokens_left.reasoning)];
         for unit in units {
             let sum = i128::from(self.get(unit)).saturating_add(change.get(unit));
-            let part = |sum: i128| u64::try_from(sum.max(0)).unwrap_or(u64::MAX);
-            let mut count = part(sum);
+            let mut count = u64::try_from(sum.max(0)).unwrap_or(u64::MAX);
             let [of_input, of_output] = &mut room;
             let room = match unit.part_of() {
                 None => None,
@@ -120,9 +120,9 @@ impl UnitCounts {
                 *room = room.saturating_sub(count);
             }
             left.push((unit, count));
-            excess.push((unit, part(sum.saturating_neg())));
+            excess.push((unit, i128::from(count).saturating_sub(sum)));
         }
-        (Self::from_pairs(left), Self::from_pairs(excess))
+        (Self::from_pairs(left), UnitSums::from_pairs(excess))
     }
 }
 
@@ -202,16 +202,30 @@ mod tests {
             ("pages=3", "pages=-5", "", "pages=2"),
             ("pages=3", "queries=2", "pages=3 queries=2", ""),
             ("", "queries=-2", "", "queries=2"),
-            ("input_audio_tokens=9", "", "input_audio_tokens=4", ""),
+            ("input_audio_tokens=9", "", "input_audio_tokens=4", "input_audio_tokens=-5"),
+            (
+                "input_audio_tokens=3",
+                "input_audio_tokens=100",
+                "input_audio_tokens=4",
+                "input_audio_tokens=-99",
+            ),
             (
                 "input_audio_tokens=3 input_image_tokens=3",
                 "",
                 "input_audio_tokens=3 input_image_tokens=1",
-                "",
+                "input_image_tokens=-2",
             ),
         ] {
             let found = counts(before).changed(&sums(change), &tokens);
-            assert_eq!(found, (counts(left), counts(excess)), "{before} {change}");
+            assert_eq!(found, (counts(left), sums(excess)), "{before} {change}");
+            let mut counted = sums(change);
+            counted.add(&sums(excess));
+            counted.add(&UnitSums::from(&counts(before)));
+            assert_eq!(
+                counted,
+                UnitSums::from(&found.0),
+                "what is counted leaves what is left: {before} {change}"
+            );
         }
     }
 

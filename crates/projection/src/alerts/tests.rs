@@ -102,7 +102,7 @@ impl Folded {
             occurred_at: None,
             cost: Cost::Unpriced,
             excess: TokenCounts::default(),
-            excess_units: UnitCounts::default(),
+            excess_units: UnitSums::default(),
         };
         self.fold(
             0,

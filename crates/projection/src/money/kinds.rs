@@ -83,7 +83,7 @@ impl KindRates {
         let requests = requests.map(|_| (Unit::Requests, i128::from(sums.usage_events)));
         for (unit, count) in sums.units.used.iter().chain(requests) {
             let Some(rate) = self.unit(unit) else {
-                // A part of tokens without a price of its own is billed as those are.
+                // Tokens of images without a price of their own are billed as others are.
                 unit.part_of()?;
                 continue;
             };

@@ -4,12 +4,12 @@
 //! what only might be: a rate only where both sides have the same tokens.
 
 use std::collections::{BTreeMap, BTreeSet};
-use tollgate_domain::units::UnitSums;
 
 use tollgate_domain::event::BillLine;
 use tollgate_domain::money::Usd;
 use tollgate_domain::time::Day;
 use tollgate_domain::tokens::TokenSums;
+use tollgate_domain::units::UnitSums;
 use tollgate_wire::api::{BillComparisonRow, BillReason, ComparedAmounts, ExplainedDifference};
 
 use super::{KindRates, LineDimension, MoneyLine};

@@ -8,7 +8,7 @@ use tollgate_domain::time::Timestamp;
 use tollgate_wire::api::{BudgetStatus, ExecutionReport, ExecutionState, TokenTotals};
 
 use super::budget_status::budget_status;
-use super::{limit_view, narrow, task_totals, unit_totals};
+use super::{limit_view, narrow, task_totals, task_units, unit_totals};
 use crate::status::{Execution, Latency, TaskRow};
 
 /// Every execution in phase order, and every phase not yet started.
@@ -58,7 +58,7 @@ fn execution_report(
         tokens_estimated: activity.estimated_tokens != 0,
         cost_usd: activity.cost.to_string(),
         unpriced_tokens: narrow(activity.unpriced_tokens),
-        units: unit_totals(&activity.units.used),
+        units: task_units(&activity.units.used),
         unpriced_units: unit_totals(&activity.units.unpriced),
         started_at: Some(execution.started_at.to_string()),
         ended_at: execution.ended_at.map(|end| end.to_string()),

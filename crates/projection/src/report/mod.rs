@@ -33,11 +33,11 @@ pub use task_status::{summary, task_status};
 pub use usage_csv::{usage_csv, usage_summary_csv};
 
 use std::collections::BTreeMap;
-use tollgate_domain::units::UnitSums;
 
 use tollgate_domain::breach::Utilization;
 use tollgate_domain::limits::PhaseLimit;
 use tollgate_domain::tokens::TokenSums;
+use tollgate_domain::units::UnitSums;
 use tollgate_wire::api::{PhaseLimitView, TokenTotals, UtilizationView};
 
 /// Sums as written by the API.
@@ -57,6 +57,14 @@ pub fn token_totals(sums: &TokenSums) -> TokenTotals {
 #[must_use]
 pub fn unit_totals(sums: &UnitSums) -> BTreeMap<String, i64> {
     sums.iter().map(|(unit, sum)| (unit.as_str().to_owned(), narrow(sum))).collect()
+}
+
+/// Sums of other units of a task as written by the API: like its tokens, never below zero.
+#[must_use]
+pub fn task_units(sums: &UnitSums) -> BTreeMap<String, i64> {
+    let mut totals = unit_totals(sums);
+    totals.retain(|_, sum| *sum > 0);
+    totals
 }
 
 /// Sums of a task as written by the API: corrections of usage that was not found may have made them negative,

@@ -13,7 +13,7 @@ use super::judgements::{decision_view, explanation_view, override_view};
 use super::named::Named;
 use super::phase_use::phases;
 use super::similar::{Similar, comparison};
-use super::{limit_view, narrow, task_totals, unit_totals, utilization_view};
+use super::{limit_view, narrow, task_totals, task_units, unit_totals, utilization_view};
 use crate::status::{Bypass, Figures, TaskRow, figures};
 
 /// The budget report of a task, compared with those of its class; `now` is the time up to which running
@@ -73,7 +73,7 @@ fn totals(row: &TaskRow, figures: &Figures) -> ReportTotals {
         unmatched_tokens: narrow(figures.unmatched_tokens),
         cost_usd: figures.total.cost.to_string(),
         unpriced_tokens: narrow(figures.total.unpriced_tokens),
-        units: unit_totals(&figures.total.units.used),
+        units: task_units(&figures.total.units.used),
         unpriced_units: unit_totals(&figures.total.units.unpriced),
     }
 }

@@ -8,7 +8,7 @@ use super::executions::execution_reports;
 use super::findings::{impossible_times, warnings};
 use super::judgements::decision_view;
 use super::named::Named;
-use super::{narrow, task_totals, unit_totals, utilization_view};
+use super::{narrow, task_totals, task_units, unit_totals, utilization_view};
 use crate::status::figures;
 
 /// A task in one line; `now` is the time up to which running executions count.
@@ -38,7 +38,7 @@ pub fn summary(named: Named<'_>, now: Option<Timestamp>) -> TaskSummary {
         pressure_level: figures.level,
         cost_usd: figures.total.cost.to_string(),
         unpriced_tokens: narrow(figures.total.unpriced_tokens),
-        units: unit_totals(&figures.total.units.used),
+        units: task_units(&figures.total.units.used),
         unpriced_units: unit_totals(&figures.total.units.unpriced),
         verdict: row.decisions.last().map(|decision| decision.verdict),
         first_at: row.first_at.to_string(),

@@ -1,13 +1,13 @@
 //! given | then tables for the reports view, and the sums of its groups.
 
 use std::collections::BTreeMap;
-use tollgate_domain::units::UnitSums;
 
 use proptest::prelude::*;
 use tollgate_domain::event::{EventBody, UsageEvent};
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::money::Usd;
 use tollgate_domain::tier::{Complexity, Importance};
+use tollgate_domain::units::UnitSums;
 use tollgate_domain::usage::Cost;
 use tollgate_domain::zone::{Calendar, Grain, Zone};
 use tollgate_wire::api::{Group, LedgerReport, ReportPeriod, TokenTotals, Totals};

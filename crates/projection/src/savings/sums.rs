@@ -1,7 +1,6 @@
 //! From the rows of tasks to sums by class and side.
 
 use std::collections::BTreeMap;
-use tollgate_domain::units::UnitSums;
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::event::{Mark, TaskOutcome};
@@ -10,6 +9,7 @@ use tollgate_domain::metadata::Enforcement;
 use tollgate_domain::money::Usd;
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::tier::{Complexity, Importance};
+use tollgate_domain::units::UnitSums;
 
 use crate::overview::Counted;
 use crate::reports::Blocks;

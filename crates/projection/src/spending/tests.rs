@@ -76,7 +76,7 @@ impl Said {
                     labels,
                     cost,
                     excess: TokenCounts::default(),
-                    excess_units: UnitCounts::default(),
+                    excess_units: UnitSums::default(),
                 })),
             })
         } else {

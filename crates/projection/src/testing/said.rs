@@ -96,7 +96,7 @@ pub(super) fn adjusted(place: &str, said: &Said) -> UsageAdjusted {
             occurred_at: said.corrects,
             cost: said.cost.clone(),
             excess: TokenCounts::default(),
-            excess_units: UnitCounts::default(),
+            excess_units: UnitSums::default(),
         })
     });
     UsageAdjusted {

@@ -145,3 +145,89 @@ async fn what_cannot_be_is_refused_by_field() {
         assert!(status == 400 && problem.to_string().contains(because), "{problem}");
     }
 }
+
+/// Corrections and repricings of one call, in every order that a reviewer found wanting: what is counted, what it costs and
+/// what has no price agree, and a second repricing finds nothing.
+#[tokio::test]
+async fn corrections_and_repricings_leave_what_is_left_and_its_cost() {
+    let images = |count: i64| json!({"output_images": count});
+    let steps = |steps: &[Value]| steps.to_vec();
+    for (name, first, steps, units, usd) in [
+        ("gives back after repricing", images(3), steps(&[json!("price"), images(-3)]), json!(null), "0"),
+        ("revives", images(3), steps(&[json!("price"), images(-3), images(2)]), images(2), "4"),
+        ("revives what was priced at once", json!("priced"), steps(&[images(-3), images(2)]), images(2), "4"),
+        ("never priced and gone", images(3), steps(&[images(-3), json!("price")]), json!(null), "0"),
+    ] {
+        let service = Service::new().await;
+        let priced = first == json!("priced");
+        if priced {
+            set(&service, "studio/painter", json!({"output_images": "2"})).await;
+        }
+        let first = if priced {
+            self::images("u-1", "painter", images(3))
+        } else {
+            self::images("u-1", "painter", first)
+        };
+        assert_eq!(service.append(json!([first])).await.0, 201, "{name}");
+        for (nth, step) in steps.iter().enumerate() {
+            if *step == json!("price") {
+                set(&service, "studio/painter", json!({"output_images": "2"})).await;
+            } else {
+                let adjust = json!({"adjusts": "u-1", "units": step, "reason": "miscounted"});
+                let event = json!({"id": format!("a-{nth}"), "task": "T-1", "usage_adjusted": adjust});
+                let (status, answer) = service.append(json!([event])).await;
+                assert_eq!(status, 201, "{name}: {answer}");
+            }
+            let request = json!({"model": "painter", "from": "2020-01-01T00:00:00Z", "by": "ann"});
+            let (status, answer) = service.post("/v1/prices/reprice", request.clone()).await;
+            assert!(status.is_success(), "{name}: {answer}");
+            let (_, again) = service.post("/v1/prices/reprice", request).await;
+            assert_eq!(again["adjustments"], 0, "{name}: {again}");
+        }
+        let (_, report) = service.get("/v1/report?at_least=tail").await;
+        assert_eq!(
+            (report.get("units").unwrap_or(&json!(null)), &report["cost_usd"]),
+            (&units, &json!(usd)),
+            "{name}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn parts_go_with_their_tokens_and_are_counted_as_what_is_left() {
+    let service = Service::new().await;
+    let rates = json!({"entry": "studio/talker", "provider": "studio", "by": "ann", "from": "2020-01-01T00:00:00Z",
+        "usd_per_token": {"input_uncached": "0.000001", "output": "0.000001"}, "usd_per_unit": {"input_audio_tokens": "0.0001"}});
+    let (status, answer) = service.post("/v1/prices/set", rates).await;
+    assert!(status.is_success(), "{answer}");
+    let usage = json!({"provider": "studio", "model": "talker", "tokens": {"input_uncached": 100},
+        "units": {"input_audio_tokens": 50}});
+    let (status, answer) =
+        service.append(json!([{"id": "u-1", "task": "T-1", "usage_recorded": usage}])).await;
+    assert_eq!(status, 201, "{answer}");
+    let adjust = async |id: &str, body: Value| {
+        let event = json!({"id": id, "task": "T-1", "usage_adjusted": with(body, "reason", "miscounted")});
+        let (status, answer) = service.append(json!([event])).await;
+        assert_eq!(status, 201, "{answer}");
+        answer.to_string()
+    };
+    let told = adjust("a-1", json!({"adjusts": "u-1", "tokens": {"input_uncached": -80}})).await;
+    assert!(!told.contains("capped"), "{told}");
+    let (_, report) = service.get("/v1/report?at_least=tail").await;
+    assert_eq!(
+        (&report["units"], &report["cost_usd"]),
+        (&json!({"input_audio_tokens": 20}), &json!("0.002"))
+    );
+    let told = adjust("a-2", json!({"adjusts": "u-1", "units": {"input_audio_tokens": 100}})).await;
+    assert!(told.contains("adds 100 input audio tokens more than"), "{told}");
+    let (_, report) = service.get("/v1/report?at_least=tail").await;
+    assert_eq!(report["units"], json!({"input_audio_tokens": 20}));
+    let request = json!({"model": "talker", "from": "2020-01-01T00:00:00Z", "by": "ann", "dry_run": true});
+    let (_, nothing) = service.post("/v1/prices/reprice", request).await;
+    assert_eq!(nothing["adjustments"], 0, "{nothing}");
+}
+
+fn with(mut value: Value, name: &str, text: &str) -> Value {
+    value[name] = text.into();
+    value
+}

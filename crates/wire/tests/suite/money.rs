@@ -1,7 +1,6 @@
 //! Decisions about money: samples for golden vectors, and arbitrary ones.
 
 use std::collections::BTreeMap;
-use tollgate_domain::units::{Unit, UnitSums};
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -15,6 +14,7 @@ use tollgate_domain::event::{
     AllocationRequest, BudgetSet, Event, EventBody, LimitRaised, PolicyFigures, PolicySet, Ruling,
 };
 use tollgate_domain::money::Usd;
+use tollgate_domain::units::{Unit, UnitSums};
 use tollgate_domain::zone::{Span, Zone};
 
 use crate::samples::own_event;

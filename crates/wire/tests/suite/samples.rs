@@ -16,7 +16,7 @@ use tollgate_domain::phase::{Advance, ExecutionId, Phase};
 use tollgate_domain::position::Sequence;
 use tollgate_domain::tier::{Complexity, Importance, ImportanceSource};
 use tollgate_domain::tokens::TokenCounts;
-use tollgate_domain::units::{Unit, UnitCounts};
+use tollgate_domain::units::{Unit, UnitSums};
 use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution};
 
 pub(crate) fn phase(name: &str) -> Phase {
@@ -56,8 +56,8 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
                     price_version: "shipped@0123456789ab".to_owned(),
                 },
                 excess: TokenCounts::default(),
-                excess_units: UnitCounts::from_pairs(
-                    name.contains("units").then_some((Unit::OutputImages, 2)),
+                excess_units: UnitSums::from_pairs(
+                    name.contains("units").then_some((Unit::OutputImages, 2_i128)),
                 ),
             }));
         }

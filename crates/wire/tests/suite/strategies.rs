@@ -320,20 +320,22 @@ fn adjusted() -> impl Strategy<Value = UsageAdjusted> {
         (0..=MAX_TOKENS_PER_EVENT).prop_map(|output| TokenCounts { output, ..TokenCounts::default() });
     let texts = (optional(), optional(), optional(), option::of(id()), optional());
     let times = option::of(time());
-    let resolved = (execution(), texts, btree_map(text(), text(), 0..3), times, cost(), (excess, units()))
-        .prop_map(|(execution, texts, labels, occurred_at, cost, (excess, excess_units))| AdjustedUsage {
-            execution,
-            provider: texts.0,
-            model: texts.1,
-            component: texts.2,
-            allocation: texts.3,
-            service_tier: texts.4,
-            occurred_at,
-            labels,
-            cost,
-            excess,
-            excess_units,
-        });
+    let resolved =
+        (execution(), texts, btree_map(text(), text(), 0..3), times, cost(), (excess, unit_sums())).prop_map(
+            |(execution, texts, labels, occurred_at, cost, (excess, excess_units))| AdjustedUsage {
+                execution,
+                provider: texts.0,
+                model: texts.1,
+                component: texts.2,
+                allocation: texts.3,
+                service_tier: texts.4,
+                occurred_at,
+                labels,
+                cost,
+                excess,
+                excess_units,
+            },
+        );
     (id(), id(), (tokens, unit_sums()), text(), optional(), option::of(resolved)).prop_map(
         |(adjusts, adjusts_producer, (tokens, units), reason, author, resolved)| UsageAdjusted {
             adjusts,

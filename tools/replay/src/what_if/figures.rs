@@ -1,7 +1,6 @@
 //! Sums over tasks under one candidate. Only additions: the order of tasks does not matter.
 
 use std::collections::BTreeMap;
-use tollgate_projection::report::unit_totals;
 
 use tollgate_domain::breach::Utilization;
 use tollgate_domain::event::{Mark, TaskOutcome};
@@ -10,6 +9,7 @@ use tollgate_domain::money::Usd;
 use tollgate_domain::phase::Advance;
 use tollgate_domain::task::TaskStage;
 use tollgate_projection::overview::{Counted, Share};
+use tollgate_projection::report::unit_totals;
 use tollgate_projection::savings::{Between, Effect, Stated, interval, return_on_investment};
 
 use super::compared::Compared;

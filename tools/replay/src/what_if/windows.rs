@@ -1,7 +1,6 @@
 //! What policies would have said: each of their windows, quarter by quarter, judged as the ledger judges them.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use tollgate_projection::report::unit_totals;
 
 use tollgate_domain::budget::{Amount, BudgetState, Dimension, Figures, Policy, Scope, Spent, judge, needed};
 use tollgate_domain::event::{AllocationRequest, PolicyFigures, Ruling};
@@ -9,6 +8,7 @@ use tollgate_domain::money::Usd;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::zone::Span;
 use tollgate_projection::fold::read_task_key;
+use tollgate_projection::report::unit_totals;
 
 use super::figures::shown;
 use super::money::{Policies, PolicyFold, WindowCells, WindowKey};

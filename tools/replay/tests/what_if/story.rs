@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use tollgate_domain::units::{UnitCounts, UnitSums};
 
 use tokio::runtime::Runtime;
 use tollgate_clock::ManualClock;
@@ -20,6 +19,7 @@ use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_domain::task;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::{TokenCounts, TokenSums};
+use tollgate_domain::units::{UnitCounts, UnitSums};
 use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, UsageAdjusted, UsageRecorded};
 use tollgate_log::contract::{Batch, EventLog, NewEvent};
 use tollgate_log::key::ContentHash;
@@ -197,7 +197,7 @@ impl Story {
                 occurred_at: Some(at),
                 cost: cost(tokens),
                 excess: TokenCounts::default(),
-                excess_units: UnitCounts::default(),
+                excess_units: UnitSums::default(),
             })),
         };
         self.append(EventBody::from(adjusted), self.now);

@@ -48,6 +48,8 @@ fn a_call_costs_what_all_of_it_costs() {
         reader     -    | 0 0     | pages=10 annotated_pages=2     | 0.016
         ranker     -    | 0 0     | queries=1                      | 0.002
         ranker     -    | 500 0   | queries=1                      | 0.002
+        ranker     -    | 500 0   |                                | unpriced
+        finder     -    | 100 0   | input_audio_tokens=40          | unpriced
         finder     -    | 1000 0  |                                | 0.006
         finder     -    | 1000 0  | requests=3                     | 0.016
         finder     -    | 0 0     |                                | 0
@@ -131,6 +133,12 @@ fn a_correction_of_units_gives_back_what_they_cost() {
         };
         assert_eq!(got.as_deref(), usd, "{model} {before} {change:?}");
     }
+    let back = UsedChange { units: UnitSums::from_pairs([(Unit::OutputImages, 2)]), ..UsedChange::default() };
+    let nothing = Used { tokens: &none, units: &UnitCounts::NONE };
+    let Cost::Priced { usd, .. } = book.adjustment_cost(call("", "painter"), nothing, &back) else {
+        panic!("nothing was left, and it costs nothing");
+    };
+    assert_eq!(usd.to_string(), "0.08");
     let tokens = TokenCounts { input_uncached: 1000, ..TokenCounts::default() };
     let all = UsedChange {
         tokens: TokenSums { input_uncached: -1000, ..TokenSums::default() },
@@ -147,13 +155,18 @@ fn what_units_without_a_price_cost_at_most_is_that_of_their_family_or_of_the_boo
     let (book, _) = book();
     let units = |unit, count| UnitSums::from_pairs([(unit, count)]);
     for (model, units, usd) in [
-        ("painter-2", units(Unit::OutputImages, 2), Some("0.08")),
-        ("unheard", units(Unit::OutputImages, 2), Some("0.08")),
-        ("unheard", units(Unit::InputMs, 1500), Some("0.0015")),
-        ("unheard", units(Unit::OutputPixels, 1), None),
-        ("unheard", units(Unit::OutputImages, -2), Some("0")),
+        ("painter-2", units(Unit::OutputImages, 2), "0.08"),
+        ("unheard", units(Unit::OutputImages, 2), "0.08"),
+        ("unheard", units(Unit::InputMs, 1500), "0.0015"),
+        ("unheard", units(Unit::InputAudioMs, 1500), "0.0015"),
+        ("unheard", units(Unit::OutputImages, -2), "0"),
     ] {
         let most = book.unit_exposure(model, &units, call("", "").at);
-        assert_eq!(most.map(|usd| usd.to_string()).as_deref(), usd, "{model} {units}");
+        assert_eq!(most.to_string(), usd, "{model} {units}");
+    }
+    let mut both = units(Unit::OutputImages, 2);
+    both.add(&units(Unit::OutputPixels, 1));
+    for units in [units(Unit::OutputPixels, 1), both] {
+        assert_eq!(book.unit_exposure("painter-2", &units, call("", "").at), Usd::MAX, "{units}");
     }
 }

@@ -188,13 +188,13 @@ pub(super) fn sentence(found: &PolicyFigures, asked: Option<Amount>) -> String {
         let most = grouped(most.into());
         parts.push(format!("{spent} of {most} tokens spent, {reserved} reserved{asked}"));
     }
-    if unpriced.usd > Usd::ZERO {
+    if unpriced.usd == Usd::MAX {
+        parts.push(format!("{unpriced_units} without a price, and nothing says what they may cost"));
+    } else if unpriced.usd > Usd::ZERO {
         let tokens = (unpriced.tokens > 0).then(|| format!("{} tokens", unpriced.tokens));
         let units = (!unpriced_units.is_empty()).then(|| unpriced_units.to_string());
         let what: Vec<String> = tokens.into_iter().chain(units).collect();
         parts.push(format!("up to {} USD more for {} without a price", unpriced.usd, what.join(" and ")));
-    } else if !unpriced_units.is_empty() {
-        parts.push(format!("and {unpriced_units} without a price, which may cost anything"));
     }
     let numbers = parts.join("; ");
     let says = match found.ruling {

@@ -50,6 +50,8 @@ pub(super) struct Decider {
     seen: Option<Position>,
     /// What was used of its open allocations.
     uses: Uses,
+    /// Whether it decided since this was last asked.
+    is_used: bool,
 }
 
 /// A decision on its way into the log.
@@ -68,15 +70,27 @@ impl Decider {
     ) -> Self {
         let partition = PartitionId::of(tenant.as_str(), BUDGET_TASK);
         let (log, ask, in_force) = (Arc::clone(log), Arc::clone(ask), Arc::clone(in_force));
-        Self { log, ask, in_force, tenant, partition, known: None, seen: None, uses: Uses::default() }
+        Self {
+            log,
+            ask,
+            in_force,
+            tenant,
+            partition,
+            known: None,
+            seen: None,
+            uses: Uses::default(),
+            is_used: true,
+        }
     }
 
-    pub(super) const fn tenant(&self) -> &TenantId {
-        &self.tenant
+    /// Whether it decided nothing since this was last asked.
+    pub(super) const fn was_idle(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_used, false)
     }
 
     /// Decides these commands in their order and answers each.
     pub(super) async fn decide(&mut self, jobs: Vec<Job>) {
+        self.is_used = true;
         let (commands, replies): (Vec<Command>, Vec<_>) =
             jobs.into_iter().map(|job| (job.command, job.reply)).unzip();
         let mut answers: Vec<Option<Answer<Done>>> = vec![None; commands.len()];

@@ -83,8 +83,7 @@ impl Exposure<'_> {
             rate.checked_times((*tokens).max(0)).unwrap_or(Usd::from_units(i128::MAX))
         });
         let units = spent.unpriced_units.iter();
-        // What no entry has a price for has no most: it is shown beside the amount.
-        let units = units.filter_map(|(model, units)| prices.unit_exposure(model, units, at));
+        let units = units.map(|(model, units)| prices.unit_exposure(model, units, at));
         units.chain(each).fold(Usd::ZERO, Usd::saturating_add)
     }
 }

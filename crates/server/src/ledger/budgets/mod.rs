@@ -21,7 +21,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, mpsc, oneshot};
 use tollgate_domain::ids::TenantId;
 use tollgate_log::contract::EventLog;
 use tollgate_projector::queries::SpentOf;
@@ -52,9 +52,15 @@ pub struct BudgetDecisions {
     log: Arc<dyn EventLog>,
     ask: Arc<Queries>,
     in_force: Arc<InForce>,
-    tenants: Arc<Mutex<HashMap<TenantId, mpsc::Sender<Job>>>>,
+    tenants: Arc<Mutex<HashMap<TenantId, Tenant>>>,
     have_policies: Arc<HavePolicies>,
     looked: Looked,
+}
+
+/// A tenant whose money was decided about lately.
+struct Tenant {
+    queue: mpsc::Sender<Job>,
+    decider: Arc<AsyncMutex<Decider>>,
 }
 
 /// A command that waits for its decision.
@@ -77,8 +83,16 @@ impl BudgetDecisions {
             self.wait_for_the_end(tenant, command.wait).await?;
         }
         let is_policy = matches!(command.what, What::Policy { .. });
+        let is_question = command.what.is_question();
         let (reply, answer) = oneshot::channel();
-        self.send(tenant, Job { command, reply })?;
+        let job = Job { command, reply };
+        match self.idle(tenant).filter(|_| is_question) {
+            // Whoever asks while nothing is being decided is answered on the spot: handing the question to the
+            // tenant's task and its answer back would take longer than the answer. A question appends nothing, so that
+            // it does no harm if the asker goes away in the middle.
+            Some(mut decider) => decider.decide(vec![job]).await,
+            None => self.send(tenant, job)?,
+        }
         let answer = answer.await.unwrap_or_else(|_| {
             Err(STOPPED.with("the ledger is stopping: it is not known whether this was decided; ask again"))
         });
@@ -100,15 +114,26 @@ impl BudgetDecisions {
         }
     }
 
+    /// What decides about a tenant, if it is known and nothing is being decided or waits.
+    fn idle(&self, tenant: &TenantId) -> Option<OwnedMutexGuard<Decider>> {
+        let tenants = self.tenants();
+        let known = tenants.get(tenant)?;
+        if known.queue.capacity() < WAITING {
+            return None;
+        }
+        Arc::clone(&known.decider).try_lock_owned().ok()
+    }
+
     fn send(&self, tenant: &TenantId, job: Job) -> Answer<()> {
         let mut tenants = self.tenants();
-        let queue = tenants.entry(tenant.clone()).or_insert_with(|| {
+        let known = tenants.entry(tenant.clone()).or_insert_with(|| {
             let (queue, jobs) = mpsc::channel(WAITING);
             let decider = Decider::new(&self.log, &self.ask, &self.in_force, tenant.clone());
-            tokio::spawn(self.clone().follow(decider, jobs));
-            queue
+            let decider = Arc::new(AsyncMutex::new(decider));
+            tokio::spawn(self.clone().follow(tenant.clone(), Arc::clone(&decider), jobs));
+            Tenant { queue, decider }
         });
-        queue.try_send(job).map_err(|error| {
+        known.queue.try_send(job).map_err(|error| {
             let waiting =
                 format!("deciding about money of tenant `{tenant}`: {WAITING} requests are waiting");
             match error {
@@ -119,7 +144,12 @@ impl BudgetDecisions {
     }
 
     /// Decides a tenant's commands, as many together as have arrived, until none comes for a while.
-    async fn follow(self, mut decider: Decider, mut jobs: mpsc::Receiver<Job>) {
+    async fn follow(
+        self,
+        tenant: TenantId,
+        decider: Arc<AsyncMutex<Decider>>,
+        mut jobs: mpsc::Receiver<Job>,
+    ) {
         loop {
             match tokio::time::timeout(IDLE, jobs.recv()).await {
                 Ok(Some(first)) => {
@@ -131,14 +161,16 @@ impl BudgetDecisions {
                     }
                     // A question that nobody waits for any more needs no answer.
                     together.retain(|job| !(job.reply.is_closed() && job.command.what.is_question()));
-                    decider.decide(together).await;
+                    decider.lock().await.decide(together).await;
                 }
                 Ok(None) => return,
+                // Questions that were answered on the spot count, too.
+                Err(_) if !decider.try_lock().is_ok_and(|mut decider| decider.was_idle()) => {}
                 Err(_) => {
                     // Nothing can be sent while the lock is held.
                     let mut tenants = self.tenants();
                     if jobs.is_empty() {
-                        tenants.remove(decider.tenant());
+                        tenants.remove(&tenant);
                         return;
                     }
                 }
@@ -151,7 +183,7 @@ impl BudgetDecisions {
         self.tenants().clear();
     }
 
-    fn tenants(&self) -> MutexGuard<'_, HashMap<TenantId, mpsc::Sender<Job>>> {
+    fn tenants(&self) -> MutexGuard<'_, HashMap<TenantId, Tenant>> {
         // Every change under the lock is complete in itself.
         self.tenants.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -10,7 +10,7 @@ use tollgate_domain::money::Usd;
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_domain::price::Call;
 use tollgate_domain::time::Timestamp;
-use tollgate_domain::usage::{Cost, UsageRecorded, UsedChange};
+use tollgate_domain::usage::{Cost, UsageRecorded, Used, UsedChange};
 use tollgate_log::contract::{AppendOutcome, Batch, NewEvent, Partitions};
 use tollgate_wire::api::{RepriceDay, RepriceReport, RepriceRequest};
 use tollgate_wire::decode_stored;
@@ -218,6 +218,12 @@ fn repriced(
     let (left, _) = usage.used().changed(&known.corrected);
     let call = settings.config.prices.apply(Call::of(usage, at));
     let new = settings.prices.cost(call, &left);
+    // A call of which nothing is left was none, whatever its prices are.
+    let new = if Used::from(&left).is_nothing() {
+        Cost::Priced { usd: Usd::ZERO, price_version: settings.prices.version().to_owned() }
+    } else {
+        new
+    };
     let Some(new_usd) = usd_of(&new) else { return Repriced::Unpriced };
     let version = match &usage.cost {
         Cost::Priced { price_version, .. } => Some(price_version.clone()),
@@ -231,7 +237,8 @@ fn repriced(
         }
         None => Cost::Unpriced,
     };
-    if usd_of(&old) == Some(new_usd) {
+    let is_over = Used::from(&left).is_nothing() && old == Cost::Unpriced;
+    if usd_of(&old) == Some(new_usd) || is_over {
         return Repriced::Same;
     }
     let mut labels = usage.labels.clone();

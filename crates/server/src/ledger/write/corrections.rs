@@ -80,7 +80,7 @@ impl Writer {
         }
         let (left, _) = original.used().changed(&earlier);
         let change = UsedChange { tokens: adjusted.tokens, units: adjusted.units.clone() };
-        let (_, UsedCounts { tokens: excess, units: excess_units }) = Used::from(&left).changed(&change);
+        let (_, (excess, excess_units)) = Used::from(&left).changed(&change);
         let cost = correction_cost(settings, (&original, at), &left, &change);
         let mut warnings = Vec::new();
         if cost == Cost::Unpriced && original.cost != Cost::Unpriced {
@@ -119,13 +119,7 @@ impl Writer {
                 name.0
             ));
         }
-        let excess_units = adjusted.resolved.as_deref().map(|found| UnitSums::from(&found.excess_units));
-        if let Some(units) = excess_units.filter(|units| !units.is_empty()) {
-            warnings.push(format!(
-                "removes {units} more than there is left of usage `{}` of producer `{}`; capped at that",
-                name.1, name.0
-            ));
-        }
+        warnings.extend(beyond(adjusted, &name));
         if known {
             return Ok(Vec::new());
         }
@@ -177,6 +171,29 @@ impl Writer {
         let row = asked.map_err(|error| of_query(&error))?.answer.row;
         Ok(row.and_then(|row| row.corrections.get(name).cloned()).unwrap_or_default())
     }
+}
+
+/// What a producer should know of units that were capped.
+fn beyond(adjusted: &UsageAdjusted, (producer, usage): &(String, String)) -> Vec<String> {
+    let excess = adjusted.resolved.as_deref().map(|found| &found.excess_units);
+    let each = excess.into_iter().flat_map(UnitSums::iter);
+    let (taken, added): (Vec<_>, Vec<_>) = each.partition(|(_, excess)| *excess > 0);
+    let taken = UnitSums::from_pairs(taken);
+    // Parts that go with their tokens are no mistake; more of them than there are tokens is one.
+    let added = added.into_iter().filter(|(unit, _)| adjusted.units.get(*unit) > 0);
+    let added = UnitSums::from_pairs(added).negated();
+    let mut told = Vec::new();
+    if !taken.is_empty() {
+        told.push(format!(
+            "removes {taken} more than there is left of usage `{usage}` of producer `{producer}`; capped at that"
+        ));
+    }
+    if !added.is_empty() {
+        told.push(format!(
+            "adds {added} more than usage `{usage}` of producer `{producer}` has tokens that they are a part of; capped at those"
+        ));
+    }
+    told
 }
 
 /// What a correction costs or gives back. If usage has not been corrected before, a correction that removes

@@ -154,7 +154,7 @@ fn resolved_to_proto(found: &AdjustedUsage) -> proto::AdjustedUsage {
         occurred_at: found.occurred_at.map(time_to_proto),
         cost: cost_to_proto(&found.cost),
         excess: (found.excess != TokenCounts::default()).then(|| counts_to_proto(&found.excess)),
-        excess_units: units::stored(&found.excess_units),
+        excess_units: units::stored_change(&found.excess_units),
     }
 }
 
@@ -174,7 +174,7 @@ fn resolved_to_domain(stored: proto::AdjustedUsage) -> Result<AdjustedUsage, Fie
             .map_err(|error| error.within("occurred_at"))?,
         cost: cost(stored.cost)?,
         excess: stored.excess.as_ref().map(counts).unwrap_or_default(),
-        excess_units: units::counts(stored.excess_units)?,
+        excess_units: units::change(stored.excess_units)?,
     })
 }
 
