@@ -6,7 +6,10 @@ use tollgate_log::contract::Durability;
 use tollgate_log::embedded::{EmbeddedLog, Options as LogOptions};
 use tollgate_replay::calibrate::{History, Options, calibrate};
 use tollgate_replay::generate::{Spec, append};
+use tollgate_tests::nats::NatsServer;
 use tollgate_tests::{Place, session};
+
+use crate::replay::contents;
 
 /// The files of a result.
 const FILES: [&str; 3] = ["calibrate.json", "calibrate.md", "calibrated.yaml"];
@@ -59,7 +62,9 @@ fn what_a_ledger_gives_is_what_its_samples_give() {
 #[test]
 fn the_config_is_ready_to_use_and_the_same_each_time() {
     let place = generated();
+    let ledger = contents(&place.path("data"));
     let summary = place.ok("replay calibrate --from data --threads 1 --out one");
+    assert_eq!(contents(&place.path("data")), ledger, "not a byte changes, and no file is written again");
     let one = files(&place, "one");
     for part in ["## Base budgets and weights", "300 tasks over 5", "* hash "] {
         assert!(summary.contains(part) && one[1].contains(part), "{part}\n{summary}");
@@ -77,6 +82,13 @@ fn the_config_is_ready_to_use_and_the_same_each_time() {
     let _ = place.ok("--data data backup copy");
     let copy = place.json("replay calibrate --from copy");
     assert_eq!((&copy["hash"], &copy["result"]), (&result["hash"], &result["result"]));
+    if let Some(nats) = NatsServer::start(&place) {
+        let url = nats.url();
+        let _ = place.ok(&format!("--log {url} log init --max-bytes 64MiB"));
+        let _ = place.ok(&format!("log copy data {url}"));
+        let stream = place.json(&format!("replay calibrate --from {url}"));
+        assert_eq!((&stream["hash"], &stream["result"]), (&result["hash"], &result["result"]));
+    }
     // Other inputs, another hash.
     let strict = place.json("replay calibrate --from data --false-positives 0.5");
     assert_eq!(strict["result"]["calibration"]["options"]["false_positives_permille"], 5);

@@ -40,8 +40,8 @@ struct Shared<'a> {
 /// Proposes limits from a history, up to the end that it had when it was opened. Writes nothing. `progress` is told how
 /// far reading is, from any thread, and may stop it.
 ///
-/// Memory is that of the rows of all tasks, which grows with their number and their phases, not with their events;
-/// then, as rows are freed, that of the samples.
+/// Memory is that of the rows of all tasks, which grows with their number and their phases, not with their events
+/// (closed tasks are kept encoded); then, as rows are freed, that of the samples.
 ///
 /// # Errors
 ///
