@@ -4,6 +4,7 @@
 
 mod agents;
 mod budgets;
+mod calibrate;
 mod canaries;
 mod deliver;
 mod demo;

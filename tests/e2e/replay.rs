@@ -193,7 +193,7 @@ fn names(dir: &Path) -> std::collections::BTreeSet<PathBuf> {
 }
 
 /// The files below a directory, with their bytes and when they were written.
-fn contents(dir: &Path) -> std::collections::BTreeMap<PathBuf, (Vec<u8>, std::time::SystemTime)> {
+pub(crate) fn contents(dir: &Path) -> std::collections::BTreeMap<PathBuf, (Vec<u8>, std::time::SystemTime)> {
     let mut all = std::collections::BTreeMap::new();
     for entry in std::fs::read_dir(dir).unwrap() {
         let path = entry.unwrap().path();

@@ -2,9 +2,11 @@
 //! files of its own; it appends nothing.
 //!
 //! [`source`] reads history; [`what_if`] runs it through other limits, [`calibrate`] proposes limits from samples,
-//! [`generate`] makes histories whose truth is known.
+//! [`collect`] makes those of a history, [`generate`] makes histories whose truth is known.
 
 pub mod calibrate;
+pub mod collect;
+mod digest;
 pub mod generate;
 pub mod source;
 pub mod what_if;

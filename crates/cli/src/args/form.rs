@@ -1,7 +1,8 @@
 //! Which answers can be written in which form.
 
 use super::{
-    AllocateCommand, BudgetCommand, Command, Form, PolicyCommand, ReportCommand, TaskCommand, UsageCommand,
+    AllocateCommand, BudgetCommand, Command, Form, PolicyCommand, ReplayCommand, ReportCommand, TaskCommand,
+    UsageCommand,
 };
 
 /// What is said where one cannot.
@@ -17,7 +18,7 @@ impl Form {
             || matches!(command, Command::Budget(BudgetCommand::List))
             || matches!(command, Command::Policy(PolicyCommand::List(_)))
             || matches!(command, Command::Allocate(AllocateCommand::List(_)))
-            || matches!(command, Command::Replay(_))
+            || matches!(command, Command::Replay(ReplayCommand::WhatIf(_)))
             || matches!(command, Command::Usage(UsageCommand::List(_) | UsageCommand::Summary(_)));
         match self {
             Self::Table | Self::Json => true,

@@ -45,7 +45,7 @@ pub(crate) use price_decisions::{
     PriceApproveArgs, PriceHistoryArgs, PriceRejectArgs, PriceSetArgs, PriceUpdateArgs, RepriceArgs,
 };
 pub(crate) use prices::{PriceListArgs, PriceShowArgs, PricesCommand};
-pub(crate) use replay::{ReplayCommand, WhatIfArgs};
+pub(crate) use replay::{CalibrateArgs, HistoryArgs, ReplayCommand, WhatIfArgs};
 pub(crate) use report::{CostArgs, ExportArgs, FocusArgs, LimitsArgs, ReportArgs, ReportCommand};
 pub(crate) use task::{
     AdjustArgs, CloseArgs, Counts, EventArgs, ExplainArgs, GateArgs, ImportanceArgs, Lengths, ListArgs,
@@ -367,7 +367,7 @@ pub(crate) enum Command {
     Health(HealthCommand),
     /// Show totals of the ledger, or a task's budget report
     Report(ReportArgs),
-    /// Run recorded history through other limits; writes nothing to the ledger
+    /// Run history through other limits, or propose limits; writes nothing to the ledger
     #[command(subcommand)]
     Replay(ReplayCommand),
     /// List alerts, acknowledge them, and see where they were delivered

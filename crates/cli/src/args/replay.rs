@@ -1,4 +1,4 @@
-//! Arguments of commands that run history through other limits.
+//! Arguments of commands that run history through other limits, and propose limits from it.
 
 use std::path::PathBuf;
 
@@ -10,14 +10,64 @@ use super::CostArgs;
 pub(crate) enum ReplayCommand {
     /// Run history through other limits: what they would have warned of, blocked, saved and interrupted
     WhatIf(Box<WhatIfArgs>),
+    /// Propose limits from history: a config whose comments say where each number comes from, judged by later tasks.
+    /// `--config` names the config in force (default: that of the data directory, else the built-in one)
+    Calibrate(CalibrateArgs),
 }
 
+/// Where history is, and how it is read.
 #[derive(Debug, Args)]
-pub(crate) struct WhatIfArgs {
+pub(crate) struct HistoryArgs {
     /// The history: a data directory (also while it is served), a backup, nats://HOST:PORT, or session files of a
     /// coding agent. Nothing is written there
     #[arg(long, value_name = "SOURCE")]
     pub(crate) from: String,
+    /// How many threads work (default: one for each core)
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=64))]
+    pub(crate) threads: Option<u16>,
+    /// Session files: whose they are, codex or claude (default: by the names of the files)
+    #[arg(long, value_name = "AGENT", value_parser = tollgate_import::reader::Format::NAMES)]
+    pub(crate) agent: Option<String>,
+}
+
+impl HistoryArgs {
+    /// How many threads work.
+    pub(crate) fn threads(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.threads.map_or_else(cores, usize::from)
+    }
+}
+
+// `--config`, the flag of every command, says which config is in force.
+#[derive(Debug, Args)]
+pub(crate) struct CalibrateArgs {
+    #[command(flatten)]
+    pub(crate) history: HistoryArgs,
+    /// Directory for calibrate.md, calibrate.json and calibrated.yaml, the proposed config
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// How many percent of the tasks that ended well the thresholds may stop, 0 to 50 with at most one decimal
+    /// (default: 2)
+    #[arg(long, value_name = "PERCENT", value_parser = permille)]
+    pub(crate) false_positives: Option<u32>,
+}
+
+/// Reads a percentage as thousandths.
+fn permille(text: &str) -> Result<u32, String> {
+    let rule = || "must be a percentage from 0 to 50 with at most one decimal, such as 2 or 0.5".to_owned();
+    let (whole, tenths) = text.split_once('.').unwrap_or((text, "0"));
+    let digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    if whole.is_empty() || whole.len() > 2 || tenths.len() != 1 || !digits(whole) || !digits(tenths) {
+        return Err(rule());
+    }
+    let permille = format!("{whole}{tenths}").parse().map_err(|_| rule())?;
+    if permille > 500 { Err(rule()) } else { Ok(permille) }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WhatIfArgs {
+    #[command(flatten)]
+    pub(crate) history: HistoryArgs,
     // Under the same id as the flag of every command, which it stands in for.
     /// A config to run history through, or `built-in`; several are shown side by side
     #[arg(id = "config", long = "config", required = true, value_name = "FILE")]
@@ -29,16 +79,10 @@ pub(crate) struct WhatIfArgs {
     /// Directory for the result's files. A run that is interrupted goes on from there
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
-    /// How many threads work (default: one for each core)
-    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=64))]
-    pub(crate) threads: Option<u16>,
     /// Tasks that were not opened: leave-out, or judge them as Medium and medium before each call (default: judge for
     /// session files, leave-out for a ledger)
     #[arg(long, value_name = "WORD", value_parser = ["leave-out", "judge"])]
     pub(crate) unopened: Option<String>,
-    /// Session files: whose they are, codex or claude (default: by the names of the files)
-    #[arg(long, value_name = "AGENT", value_parser = tollgate_import::reader::Format::NAMES)]
-    pub(crate) agent: Option<String>,
     #[command(flatten)]
     pub(crate) cost: CostArgs,
 }

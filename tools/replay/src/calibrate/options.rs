@@ -91,10 +91,15 @@ pub struct Options {
     /// Added to the 95th percentile of latency, in percent.
     pub latency_margin_percent: u32,
     /// What becomes of the phase weights.
+    #[serde(serialize_with = "word")]
     pub weights: WeightRule,
     /// A percentile counts as well known once its interval reaches over at most this many percentage points of the
     /// samples on either side.
     pub precision_points: u8,
+}
+
+fn word<S: serde::Serializer>(rule: &WeightRule, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(rule.as_str())
 }
 
 impl Default for Options {

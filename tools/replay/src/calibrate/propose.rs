@@ -195,7 +195,7 @@ impl Proposal {
     }
 }
 
-fn tier_proposal<T>(
+fn tier_proposal<T: std::fmt::Display>(
     tier: T,
     current: Decimal,
     fitted: Option<(Tier, Option<f64>)>,

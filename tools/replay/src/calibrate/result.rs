@@ -1,10 +1,13 @@
 //! What a calibration says. Integers and decimal strings only, in a fixed order: the same samples give the same
 //! bytes.
 
-use serde::Serialize;
+use std::fmt::Display;
+
+use serde::{Serialize, Serializer};
 use tollgate_domain::decimal::Decimal;
 use tollgate_domain::phase::Phase;
 use tollgate_domain::tier::{Complexity, Importance};
+use tollgate_domain::words::Word;
 
 use super::fit::Origin;
 use super::options::Options;
@@ -45,6 +48,7 @@ pub struct Data {
     /// Tasks in the history.
     pub tasks: u64,
     /// How they ended.
+    #[serde(serialize_with = "counted_words")]
     pub outcomes: Vec<(Outcome, u64)>,
     /// Tasks that the proposal is fitted to: those that ended well and began before [`Self::split_at`].
     pub fitted_tasks: u64,
@@ -91,10 +95,13 @@ pub struct Group {
     /// Which phase.
     pub phase: Phase,
     /// `None`: of all.
+    #[serde(serialize_with = "optional_text")]
     pub complexity: Option<Complexity>,
     /// `None`: of all.
+    #[serde(serialize_with = "optional_text")]
     pub importance: Option<Importance>,
     /// Whether a base budget can be learned from it.
+    #[serde(serialize_with = "word")]
     pub data: Sufficiency,
     /// Tokens.
     pub tokens: Distribution<u64>,
@@ -140,6 +147,7 @@ pub struct PhaseProposal {
     /// The phase's weight.
     pub weight: Factor,
     /// Whether the weight is fitted.
+    #[serde(serialize_with = "word")]
     pub weight_origin: Origin,
 }
 
@@ -160,12 +168,14 @@ pub struct BaseProposal {
 
 /// A multiplier of a tier.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct TierProposal<T> {
+pub struct TierProposal<T: Display> {
     /// Which tier.
+    #[serde(serialize_with = "text")]
     pub tier: T,
     /// Samples it is learned from.
     pub samples: u64,
     /// Where it comes from.
+    #[serde(serialize_with = "word")]
     pub origin: Origin,
     /// The multiplier, fitted to tokens.
     #[serde(flatten)]
@@ -268,14 +278,22 @@ pub struct Coverage {
     pub within: Rate,
 }
 
-fn text<S: serde::Serializer>(number: &Decimal, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(number)
+fn text<T: Display, S: Serializer>(shown: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(shown)
 }
 
 #[expect(clippy::ref_option, reason = "serde passes a reference to the field")]
-fn optional_text<S: serde::Serializer>(number: &Option<Decimal>, serializer: S) -> Result<S::Ok, S::Error> {
-    match number {
-        Some(number) => serializer.collect_str(number),
+fn optional_text<T: Display, S: Serializer>(shown: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    match shown {
+        Some(shown) => serializer.collect_str(shown),
         None => serializer.serialize_none(),
     }
+}
+
+fn word<T: Word, S: Serializer>(word: &T, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str((*word).as_str())
+}
+
+fn counted_words<S: Serializer>(counts: &[(Outcome, u64)], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(counts.iter().map(|(outcome, count)| (outcome.as_str(), count)))
 }

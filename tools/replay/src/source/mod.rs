@@ -9,6 +9,8 @@ pub mod sessions;
 
 use tollgate_domain::position::{Position, Sequence};
 use tollgate_log::contract::{BoxFuture, Partitions, ReadError, RecordReader};
+use tollgate_log::index::{IdIndex, Occurrence};
+use tollgate_log::record::StoredRecord;
 
 pub use ledger::LedgerHistory;
 pub use log::LogHistory;
@@ -38,4 +40,10 @@ pub trait History: Send + Sync {
         partitions: Partitions,
         after: Sequence,
     ) -> BoxFuture<'_, Result<Box<dyn RecordReader>, ReadError>>;
+}
+
+/// Which events of the next record are counted, in a history in which they may be more than once.
+pub(crate) fn originals(index: &mut IdIndex, stored: &StoredRecord) -> Option<Vec<bool>> {
+    let occurrences = index.take(stored).ok()?;
+    Some(occurrences.into_iter().map(|occurrence| occurrence == Occurrence::Original).collect())
 }

@@ -9,7 +9,6 @@ mod candidate;
 mod checkpoint;
 mod compared;
 mod crossing;
-mod digest;
 mod error;
 mod figures;
 mod findings;

@@ -14,10 +14,10 @@ use tollgate_wire::decode_stored;
 
 use super::candidate::Rules;
 use super::compared::Compared;
-use super::digest::Digest;
 use super::money::{PolicyFold, PolicyRules};
 use super::settled::Settled;
 use super::task::{OpenTask, Unopened};
+use crate::digest::Digest;
 
 /// What a thread knows of the candidates.
 pub(super) struct Setting<'a> {

@@ -7,8 +7,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use tokio::runtime::Handle;
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_log::contract::{Partitions, ReadError};
-use tollgate_log::index::{IdIndex, Occurrence};
-use tollgate_log::record::StoredRecord;
+use tollgate_log::index::IdIndex;
 use tollgate_projection::savings::Stated;
 
 use super::candidate::{Candidate, Rules};
@@ -20,7 +19,7 @@ use super::partition::{PartitionState, Setting};
 use super::result::{Replayed, Source};
 use super::summary::summary;
 use super::task::Unopened;
-use crate::source::History;
+use crate::source::{History, originals};
 
 /// What history is run through, and how.
 pub struct Question<'a> {
@@ -233,10 +232,4 @@ impl Shared<'_> {
             behind.map_or((0, 0), |(partition, state)| (state.done.0, self.end.get(*partition).0));
         ReplayError::Short { origin: self.history.origin().to_owned(), reached, end }
     }
-}
-
-/// Which events of the next record are counted.
-fn originals(index: &mut IdIndex, stored: &StoredRecord) -> Option<Vec<bool>> {
-    let occurrences = index.take(stored).ok()?;
-    Some(occurrences.into_iter().map(|occurrence| occurrence == Occurrence::Original).collect())
 }

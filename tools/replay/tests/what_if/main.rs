@@ -1,8 +1,9 @@
-//! Replay of history through other limits: what it says, that it says the same everywhere, and that it writes nothing
-//! but its own files.
+//! Replay of history through other limits, and limits proposed from it: what it says, that it says the same
+//! everywhere, and that it writes nothing but its own files.
 
 #![expect(clippy::unwrap_used, reason = "in a test an error is a failed test")]
 
+mod calibrated;
 mod doubled;
 mod money;
 mod outcomes;

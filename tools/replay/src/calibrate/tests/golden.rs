@@ -33,6 +33,6 @@ fn bytes() {
     let json = serde_json::to_vec(&found()).unwrap();
     assert_eq!(
         blake3::hash(&json).to_hex().as_str(),
-        "07896377a212b1247b6772340d051344a1d9896bf57a2c4ecc9d48d6970ef4c1"
+        "84d1c9a16b03ebd4f487eca1483517586ec098882131db997edeb521629927c8"
     );
 }

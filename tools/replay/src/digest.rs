@@ -9,14 +9,14 @@ const LINK_BYTES: usize = 64 << 10;
 /// The events of a partition in their order: a chain of hashes, each over the one before it and the next bytes. It does
 /// not depend on how events are grouped into records, nor on sequences.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Digest {
+pub(crate) struct Digest {
     link: [u8; 32],
     waiting: Vec<u8>,
 }
 
 impl Digest {
     /// Adds an event: owner, task, producer, id, when it was recorded, and all that is stored of it.
-    pub(super) fn add(&mut self, record: &Record, frame: &EventFrame<'_>) {
+    pub(crate) fn add(&mut self, record: &Record, frame: &EventFrame<'_>) {
         for part in [record.tenant(), frame.task, frame.producer, frame.id] {
             self.length(part.len());
             self.waiting.extend_from_slice(part.as_bytes());
@@ -32,7 +32,7 @@ impl Digest {
     }
 
     /// The digest of what was added so far.
-    pub(super) fn value(&self) -> [u8; 32] {
+    pub(crate) fn value(&self) -> [u8; 32] {
         linked(&self.link, &self.waiting)
     }
 

@@ -1,0 +1,63 @@
+//! Proposing limits from history.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use tokio::runtime::Handle;
+use tollgate_replay::calibrate::Options;
+use tollgate_replay::collect::{Asked, Calibrated, CollectError, calibrate_history};
+use tollgate_replay::what_if::ReplayError;
+
+use super::history::{current, make, open, own_directory, replace};
+use super::progress::{Watched, watched};
+use crate::args::{CalibrateArgs, Form, Global};
+use crate::exit::{Failure, INTERRUPTED};
+use crate::output::{calibrated_md, calibrated_summary, json, note, out};
+
+/// The proposed config.
+const PROPOSAL: &str = "calibrated.yaml";
+
+/// Reads the history, shows what is proposed, and writes it to its directory.
+pub(super) async fn run(global: &Global, args: &CalibrateArgs) -> Result<ExitCode, Failure> {
+    let from = &args.history.from;
+    let current = current(global, from)?;
+    let mut options = Options::default();
+    options.false_positives_permille = args.false_positives.unwrap_or(options.false_positives_permille);
+    let out_dir = args.out.as_deref().map(|dir| own_directory(dir, from)).transpose()?;
+    let opened = open(global, &args.history).await?;
+    let asked = Asked { current: &current, options: &options, threads: args.history.threads() };
+    let history = opened.history.as_ref();
+    let done =
+        watched(|progress: &Watched<'_>| calibrate_history(history, &asked, &Handle::current(), progress));
+    let calibrated = match done {
+        Ok(calibrated) => calibrated,
+        Err(CollectError::Read(ReplayError::Interrupted)) => {
+            note("interrupted; nothing was written");
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+        Err(error) => return Err(Failure::failed(error.to_string())),
+    };
+    if let Some(dir) = out_dir {
+        write(dir, &calibrated)?;
+    }
+    match global.form {
+        Form::Json => json(&calibrated),
+        Form::Table | Form::Csv | Form::Md | Form::Html => {
+            out(&calibrated_summary(&calibrated));
+            note(&match out_dir {
+                Some(dir) => format!("the config is {}", dir.join(PROPOSAL).display()),
+                None => "nothing was written; --out DIR writes the config".to_owned(),
+            });
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn write(dir: &Path, calibrated: &Calibrated) -> Result<(), Failure> {
+    let text =
+        serde_json::to_string_pretty(calibrated).map_err(|error| Failure::failed(error.to_string()))?;
+    make(dir)?;
+    replace(&dir.join("calibrate.json"), &(text + "\n"))?;
+    replace(&dir.join("calibrate.md"), &calibrated_md(calibrated))?;
+    replace(&dir.join(PROPOSAL), &calibrated.result.calibration.config)
+}

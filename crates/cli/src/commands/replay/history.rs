@@ -1,0 +1,125 @@
+//! Where history comes from, where results go, and the configs they are about.
+
+use std::path::{Path, PathBuf};
+
+use tollgate_domain::config::BudgetConfig;
+use tollgate_domain::ids::TenantId;
+use tollgate_domain::price::PriceBook;
+use tollgate_files::make_private_dirs;
+use tollgate_import::reader::Format as Agent;
+use tollgate_log::embedded::Snapshot;
+use tollgate_replay::source::sessions::{self, Completion};
+use tollgate_replay::source::{History, LedgerHistory, LogHistory};
+use tollgate_replay::what_if::{Candidate, Unopened};
+use tollgate_server::ledger::BUILT_IN;
+
+use crate::args::{Global, HistoryArgs};
+use crate::commands::config::read_config;
+use crate::commands::price_book;
+use crate::connect::{CONFIG_FILE, is_ledger, jetstream};
+use crate::exit::Failure;
+use crate::output::{counted, note};
+
+/// Remarks about session files that are shown; the rest are only counted.
+const SHOWN_REMARKS: usize = 20;
+
+/// A history, and what is done in it with tasks that were not opened unless the flags say otherwise.
+pub(super) struct Opened {
+    pub(super) history: Box<dyn History>,
+    pub(super) unopened: Unopened,
+}
+
+/// The history that `--from` names.
+pub(super) async fn open(global: &Global, args: &HistoryArgs) -> Result<Opened, Failure> {
+    let failed = |error: &dyn std::fmt::Display| Failure::failed(error.to_string());
+    if args.from.contains("://") {
+        let log = jetstream(global, &args.from, Some(0)).await?;
+        let origin = format!("stream {} of {}", global.nats.stream, args.from);
+        let history = LogHistory::open(origin, log).await.map_err(|error| failed(&error))?;
+        return Ok(Opened { history: Box::new(history), unopened: Unopened::LeaveOut });
+    }
+    let path = PathBuf::from(&args.from);
+    if let Some(dir) = ledger(&path) {
+        let history = LedgerHistory::open(&dir)?;
+        return Ok(Opened { history: Box::new(history), unopened: Unopened::LeaveOut });
+    }
+    if !path.exists() {
+        return Err(Failure::failed(format!(
+            "--from {}: does not exist; name a data directory, a backup, nats://HOST:PORT, or session files",
+            args.from
+        )));
+    }
+    let agent = args.agent.as_deref().and_then(Agent::from_word).or_else(|| sessions::format_of(&path));
+    let prices = match &global.prices {
+        Some(path) => price_book::read(path)?.0,
+        None => PriceBook::shipped(),
+    };
+    let completion = Completion { tenant: tenant(global)?, prices, config: BudgetConfig::built_in() };
+    let read = sessions::read(&path, agent.unwrap_or(Agent::Codex), &completion).await;
+    let read = read.map_err(|error| failed(&error))?;
+    for remark in read.remarks.iter().take(SHOWN_REMARKS) {
+        note(&format!("! {remark}"));
+    }
+    if read.remarks.len() > SHOWN_REMARKS {
+        note(&format!("! … and {} more", read.remarks.len() - SHOWN_REMARKS));
+    }
+    note(&format!("{}, {} in them", counted(read.files, "file"), counted(read.calls, "call")));
+    Ok(Opened { history: Box::new(read.history), unopened: Unopened::Judge })
+}
+
+/// The directory of a ledger or backup that a path names.
+fn ledger(path: &Path) -> Option<PathBuf> {
+    // The demo keeps its ledger in a directory of its own.
+    [path.to_owned(), path.join("data")].into_iter().find(|dir| is_ledger(dir) || Snapshot::is_backup(dir))
+}
+
+/// The config in force: the one that the flags name, else that of the ledger's directory, else the built-in one.
+pub(super) fn current(global: &Global, from: &str) -> Result<Candidate, Failure> {
+    let own = || Some(ledger(Path::new(from))?.join(CONFIG_FILE)).filter(|path| path.is_file());
+    candidate(&global.config.clone().or_else(own).unwrap_or_else(|| PathBuf::from(BUILT_IN)))
+}
+
+/// A config by its file.
+pub(super) fn candidate(path: &Path) -> Result<Candidate, Failure> {
+    let name = path.display().to_string();
+    let config = if name == BUILT_IN { BudgetConfig::built_in() } else { read_config(path)? };
+    Ok(Candidate { name, config })
+}
+
+/// Whose tasks they are.
+pub(super) fn tenant(global: &Global) -> Result<TenantId, Failure> {
+    match &global.tenant {
+        Some(name) => TenantId::new(&**name).map_err(|error| Failure::refused(error.to_string())),
+        None => Ok(TenantId::default_tenant()),
+    }
+}
+
+/// The run's own directory, checked and not made: never one that holds the history.
+pub(super) fn own_directory<'a>(dir: &'a Path, from: &str) -> Result<&'a Path, Failure> {
+    let source = std::fs::canonicalize(from).ok();
+    // Looked at before anything is made: the closest directory that exists.
+    let existing = dir.ancestors().find_map(|above| {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        std::fs::canonicalize(above).ok()
+    });
+    if let (Some(source), Some(existing)) = (source, existing)
+        && existing.starts_with(&source)
+    {
+        return Err(Failure::refused(format!(
+            "--out {}: it is inside {from}, where the history is; choose a directory of its own",
+            dir.display()
+        )));
+    }
+    Ok(dir)
+}
+
+/// Makes the run's own directory.
+pub(super) fn make(dir: &Path) -> Result<(), Failure> {
+    make_private_dirs(dir).map_err(|error| Failure::failed(format!("making {}: {error}", dir.display())))
+}
+
+/// Writes a file of it, as a whole or not at all.
+pub(super) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
+    tollgate_files::replace(path, text.as_bytes())
+        .map_err(|error| Failure::failed(format!("writing {}: {error}", path.display())))
+}

@@ -1,0 +1,103 @@
+//! Running history through other limits.
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use tokio::runtime::Handle;
+use tollgate_domain::money::{MoneyError, Usd};
+use tollgate_projection::savings::Stated;
+use tollgate_replay::what_if::{Policies, Question, ReplayError, Replayed, Unopened, read_policies, what_if};
+
+use super::history::{candidate, make, open, own_directory, replace, tenant};
+use super::progress::{Watched, watched};
+use crate::args::{CostArgs, Form, Global, WhatIfArgs};
+use crate::exit::{Failure, INTERRUPTED};
+use crate::output::{differing_csv, json, note, out, what_if as shown};
+
+/// How many records a thread works before what is done is written down: some seconds of work.
+const CHECKPOINT_RECORDS: u64 = 100_000;
+
+/// Runs it, shows the result, and writes it to its directory.
+pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, Failure> {
+    let candidates = args.configs.iter().map(|path| candidate(path)).collect::<Result<Vec<_>, _>>()?;
+    let policies = args.policies.as_deref().map(|path| policies(global, path)).transpose()?;
+    let stated = stated(&args.cost)?;
+    let out_dir = args.out.as_deref().map(|dir| own_directory(dir, &args.history.from)).transpose()?;
+    out_dir.map_or(Ok(()), make)?;
+    let opened = open(global, &args.history).await?;
+    let unopened = match args.unopened.as_deref() {
+        Some("judge") => Unopened::Judge,
+        Some(_) => Unopened::LeaveOut,
+        None => opened.unopened,
+    };
+    let question = Question {
+        candidates: &candidates,
+        policies: policies.as_ref(),
+        unopened,
+        stated,
+        threads: args.history.threads(),
+        out: out_dir,
+        checkpoint_records: CHECKPOINT_RECORDS,
+    };
+    let replayed =
+        |progress: &Watched<'_>| what_if(opened.history.as_ref(), &question, &Handle::current(), progress);
+    let replayed = match watched(replayed) {
+        Ok(replayed) => replayed,
+        Err(ReplayError::Interrupted) => {
+            note(match out_dir {
+                Some(_) if opened.history.is_lasting() => {
+                    "interrupted; the same command goes on from where it was"
+                }
+                Some(_) => "interrupted; session files are read anew",
+                None => "interrupted; with --out DIR the same command would go on from where it was",
+            });
+            return Ok(ExitCode::from(INTERRUPTED));
+        }
+        Err(error) => return Err(Failure::failed(error.to_string())),
+    };
+    if let Some(dir) = out_dir {
+        write(dir, &replayed)?;
+    }
+    match global.form {
+        Form::Json => json(&replayed),
+        Form::Csv => out(&differing_csv(&replayed.result)),
+        Form::Table | Form::Md | Form::Html => {
+            crate::output::say(&shown(&replayed));
+            if let Some(dir) = out_dir {
+                note(&format!("everything is in {}", dir.join("what-if.json").display()));
+            }
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn policies(global: &Global, path: &Path) -> Result<Policies, Failure> {
+    let name = path.display();
+    let text = tollgate_files::read_settings(path)
+        .map_err(|error| Failure::failed(format!("reading {name}: {error}")))?;
+    read_policies(&text, &tenant(global)?).map_err(|invalid| Failure::differs(format!("{name}: {invalid}")))
+}
+
+fn stated(cost: &CostArgs) -> Result<Stated, Failure> {
+    let read = |flag: &str, text: &Option<String>| match text {
+        None => Ok(None),
+        Some(text) => match text.parse() {
+            Ok(usd) if usd >= Usd::ZERO => Ok(Some(usd)),
+            Ok(_) => Err(Failure::refused(format!("{flag}: `{text}`: must not be negative"))),
+            Err(error) => {
+                let error: MoneyError = error;
+                Err(Failure::refused(format!("{flag}: `{text}`: {error}")))
+            }
+        },
+    };
+    let interruption = read("--interruption-usd", &cost.interruption_usd)?;
+    Ok(Stated { cost: read("--cost-usd", &cost.cost_usd)?, interruption: interruption.unwrap_or_default() })
+}
+
+fn write(dir: &Path, replayed: &Replayed) -> Result<(), Failure> {
+    let text = serde_json::to_string_pretty(replayed).map_err(|error| Failure::failed(error.to_string()))?;
+    for (name, text) in [("what-if.json", text + "\n"), ("differing.csv", differing_csv(&replayed.result))] {
+        replace(&dir.join(name), &text)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,65 @@
+//! The result of calibrating a history: plain data with canonical bytes, and a hash over all of it.
+
+use serde::Serialize;
+use tollgate_domain::hex::hex;
+
+use crate::calibrate::Calibration;
+use crate::what_if::result::{CandidateInput, PartitionInput, Source};
+
+/// The version of the result's form.
+pub(super) const FORMAT: u32 = 1;
+
+/// Limits proposed from a history, and where it was read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Calibrated {
+    /// BLAKE3 of the canonical bytes of `result`, in hex: over all inputs and outputs.
+    pub hash: String,
+    /// Where the history was read.
+    pub source: Source,
+    /// What was computed, and from what.
+    pub result: CalibrationResult,
+}
+
+/// What was computed, and from what: nothing that depends on where events were stored or how they were worked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CalibrationResult {
+    /// The version of this form.
+    pub format: u32,
+    /// What it was computed from, beside the options.
+    pub inputs: CalibrationInputs,
+    /// The limits, with the options.
+    pub calibration: Calibration,
+}
+
+/// What limits were computed from, beside the options.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct CalibrationInputs {
+    /// The version of Tollgate that computed it.
+    pub tollgate: String,
+    /// Events, each once.
+    pub events: u64,
+    /// A digest of all of them, in hex.
+    pub digest: String,
+    /// The parts of the history.
+    pub partitions: Vec<PartitionInput>,
+    /// Events that could not be read.
+    pub unreadable_events: u64,
+    /// Tasks with such an event: they are left out.
+    pub unreadable_tasks: u64,
+    /// The config in force, which says what stays as it is.
+    pub current: CandidateInput,
+}
+
+impl CalibrationResult {
+    /// The bytes that the hash is over: JSON without blanks, fields in the order of the types.
+    #[must_use]
+    pub fn canonical(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("plain data always serializes")
+    }
+
+    /// BLAKE3 of [`Self::canonical`], in hex.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        hex(blake3::hash(&self.canonical()).as_bytes())
+    }
+}

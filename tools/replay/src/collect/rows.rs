@@ -1,0 +1,176 @@
+//! The rows of a partition's tasks up to a record. Each is kept until the history ends, because usage may be corrected
+//! and a task marked long after it was closed: without what no sample is made of, and encoded once the task is closed.
+
+use std::collections::HashMap;
+
+use foldhash::fast::FixedState;
+use tollgate_domain::event::RecordedEvent;
+use tollgate_domain::ids::{LEDGER_TENANT, TaskId, TenantId};
+use tollgate_domain::position::Sequence;
+use tollgate_domain::task::TaskStage;
+use tollgate_log::record::{EventFrame, StoredRecord};
+use tollgate_projection::fold::{read_task_key, write_task_key};
+use tollgate_projection::status::{TaskRow, fold_task};
+use tollgate_wire::decode_stored;
+
+use crate::calibrate::{CalibrateError, History, samples_of};
+use crate::digest::Digest;
+
+/// What is known of a partition up to a record.
+#[derive(Default)]
+pub(super) struct Rows {
+    /// The last record that was worked.
+    pub(super) done: Sequence,
+    pub(super) digest: Digest,
+    pub(super) counts: Counts,
+    /// The tasks by owner and id.
+    tasks: HashMap<Box<[u8]>, Entry, FixedState>,
+}
+
+/// A task.
+enum Entry {
+    Open(Box<TaskRow>),
+    /// Its row as bytes, about a third of the size.
+    Closed(Box<[u8]>),
+    /// An event of it cannot be read: what follows is not counted.
+    Unreadable,
+}
+
+/// What was met.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Counts {
+    /// Events, each counted once.
+    pub(super) events: u64,
+    /// Events that were there already, or whose id another event had taken.
+    pub(super) repeated: u64,
+    /// Events that could not be read.
+    pub(super) unreadable: u64,
+}
+
+/// What samples were made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Made {
+    pub(super) tasks: u64,
+    /// Tasks with an event that cannot be read.
+    pub(super) unreadable: u64,
+    /// Samples with a phase.
+    pub(super) phases: u64,
+}
+
+impl Rows {
+    /// Takes the next record. `originals`: which of its events are counted; `None`: all of them.
+    pub(super) fn take(&mut self, stored: &StoredRecord, originals: Option<&[bool]>, key: &mut Vec<u8>) {
+        for (place, frame) in stored.record.events().enumerate() {
+            if originals.is_some_and(|originals| originals.get(place) == Some(&false)) {
+                self.counts.repeated = self.counts.repeated.saturating_add(1);
+                continue;
+            }
+            self.counts.events = self.counts.events.saturating_add(1);
+            self.digest.add(&stored.record, &frame);
+            self.take_event(stored, &frame, key);
+        }
+        self.done = stored.sequence;
+    }
+
+    fn take_event(&mut self, stored: &StoredRecord, frame: &EventFrame<'_>, key: &mut Vec<u8>) {
+        let record = &stored.record;
+        let recorded_at = record.recorded_at();
+        let Ok(decoded) = decode_stored(frame.payload) else {
+            self.counts.unreadable = self.counts.unreadable.saturating_add(1);
+            if record.tenant() != LEDGER_TENANT {
+                write_task_key(record.tenant(), frame.task, key);
+                self.tasks.insert(key.as_slice().into(), Entry::Unreadable);
+            }
+            return;
+        };
+        let event = RecordedEvent {
+            sequence: stored.sequence,
+            partition: record.partition(),
+            recorded_at,
+            tenant: record.tenant(),
+            task: frame.task,
+            producer: frame.producer,
+            id: frame.id,
+            occurred_at: decoded.occurred_at.unwrap_or(recorded_at),
+            body: &decoded.body,
+        };
+        if !event.concerns_task() {
+            return;
+        }
+        write_task_key(record.tenant(), frame.task, key);
+        if let Some(known) = self.tasks.get_mut(key.as_slice()) {
+            known.take(&event);
+            return;
+        }
+        let mut entry = Entry::Open(Box::new(TaskRow::begun_by(&event)));
+        entry.take(&event);
+        self.tasks.insert(key.as_slice().into(), entry);
+    }
+
+    /// Makes the samples of every task, each row's memory being freed with it.
+    ///
+    /// # Errors
+    ///
+    /// [`CalibrateError::TooMany`].
+    pub(super) fn into_samples(self, history: &mut History) -> Result<Made, CalibrateError> {
+        let mut made = Made::default();
+        for (key, entry) in self.tasks {
+            made.tasks += 1;
+            let row = match entry {
+                Entry::Open(row) => row,
+                Entry::Closed(bytes) => decoded(&bytes),
+                Entry::Unreadable => {
+                    made.unreadable += 1;
+                    continue;
+                }
+            };
+            let named = read_task_key(&key)
+                .and_then(|(tenant, task)| Some((TenantId::new(tenant).ok()?, TaskId::new(task).ok()?)));
+            // Every key was made of an owner and a task of the log.
+            let Some((tenant, task)) = named else { continue };
+            for sample in samples_of(&tenant, &task, &row) {
+                made.phases += u64::from(sample.phase.is_some());
+                history.push(&sample)?;
+            }
+        }
+        Ok(made)
+    }
+}
+
+impl Entry {
+    fn take(&mut self, event: &RecordedEvent<'_>) {
+        match self {
+            Self::Open(row) => {
+                fold(row, event);
+                if let TaskStage::Closed(_) = row.state.stage {
+                    *self = Self::Closed(encoded(row));
+                }
+            }
+            Self::Closed(bytes) => {
+                let mut row = decoded(bytes);
+                fold(&mut row, event);
+                *bytes = encoded(&row);
+            }
+            Self::Unreadable => {}
+        }
+    }
+}
+
+fn encoded(row: &TaskRow) -> Box<[u8]> {
+    let bytes = bincode::serde::encode_to_vec(row, bincode::config::standard());
+    bytes.expect("a row is plain data, as the view store encodes it").into()
+}
+
+fn decoded(bytes: &[u8]) -> Box<TaskRow> {
+    let row = bincode::serde::decode_from_slice(bytes, bincode::config::standard());
+    let (row, _) = row.expect("the bytes are those of a row that was encoded here");
+    Box::new(row)
+}
+
+/// Folds an event into a row, and drops what no sample is made of: decisions are the largest part of a row.
+fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
+    fold_task(row, event);
+    row.decisions = Vec::new();
+    row.explanations = Vec::new();
+    row.bypasses = Vec::new();
+}

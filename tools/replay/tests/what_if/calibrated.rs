@@ -1,0 +1,59 @@
+//! Limits proposed from the same histories.
+
+use std::ops::ControlFlow;
+
+use tokio::runtime::Runtime;
+use tollgate_replay::calibrate::Options;
+use tollgate_replay::collect::{Asked, Calibrated, CollectError, calibrate_history};
+use tollgate_replay::source::History;
+use tollgate_replay::what_if::ReplayError;
+
+use crate::doubled::Doubled;
+use crate::story::{candidate, generated, runtime, story};
+
+fn calibrated(
+    runtime: &Runtime,
+    history: &dyn History,
+    threads: usize,
+    goes_on: ControlFlow<()>,
+) -> Result<Calibrated, CollectError> {
+    let current = candidate("built-in", "rollout: observe");
+    let asked = Asked { current: &current, options: &Options::default(), threads };
+    calibrate_history(history, &asked, runtime.handle(), &|_| goes_on)
+}
+
+#[test]
+fn events_that_are_there_twice_count_once_on_any_number_of_threads() {
+    let runtime = runtime();
+    let story = generated(12, 60);
+    let once = calibrated(&runtime, &story.history(&runtime), 1, ControlFlow::Continue(())).unwrap();
+    assert!(once.result.calibration.data.fitted_samples > 20);
+    for threads in [1, 3, 100] {
+        let twice =
+            calibrated(&runtime, &Doubled::of(&runtime, &story), threads, ControlFlow::Continue(())).unwrap();
+        assert_eq!(twice.result.canonical(), once.result.canonical(), "{threads} threads");
+        assert_eq!(twice.hash, once.hash);
+        assert_eq!(twice.source.repeated_events, once.result.inputs.events);
+    }
+    assert_eq!(once.source.repeated_events, 0);
+}
+
+#[test]
+fn it_stops_when_it_is_told_to() {
+    let runtime = runtime();
+    let history = generated(12, 20).history(&runtime);
+    let stopped = calibrated(&runtime, &history, 4, ControlFlow::Break(()));
+    assert!(matches!(stopped, Err(CollectError::Read(ReplayError::Interrupted))), "{stopped:?}");
+}
+
+#[test]
+fn a_task_with_an_event_that_cannot_be_read_is_left_out_and_counted() {
+    let runtime = runtime();
+    let script = "in A, open, start PLAN, use 5, torn, use 99999, end PLAN, close completed, \
+                  in B, open, start PLAN, use 7, end PLAN, close completed";
+    let found =
+        calibrated(&runtime, &story(script).history(&runtime), 2, ControlFlow::Continue(())).unwrap().result;
+    assert_eq!((found.inputs.unreadable_tasks, found.inputs.unreadable_events), (1, 1));
+    assert_eq!((found.calibration.data.tasks, found.calibration.data.fitted_samples), (1, 1));
+    assert_eq!(found.calibration.groups[0].tokens.percentiles[0].value, 7);
+}
