@@ -42,8 +42,8 @@ pub(super) fn sum(
     (!is_unsaid(price, applied, used, usd)).then_some(usd)
 }
 
-/// Whether a call does not tell what it is billed for: it reports no unit, and its entry has none but prices of units, or
-/// takes nothing for tokens, as lists write it where they are not billed.
+/// Whether a call does not tell what it is billed for: it reports no unit, and its entry has none but prices of units,
+/// or takes nothing for tokens, as lists write it where they are not billed.
 fn is_unsaid(price: &ModelPrice, applied: &Applied, used: Used<'_>, usd: Usd) -> bool {
     let bills_units = price.units.keys().any(|unit| unit.part_of().is_none() && *unit != Unit::Requests);
     let free = usd == Usd::ZERO && bills_units && !price.confirmed;

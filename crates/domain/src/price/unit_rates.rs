@@ -36,9 +36,8 @@ pub(super) const fn too_dear(unit: Unit) -> Usd {
 
 /// What a call used, by what has a price of its own: plain tokens, and units.
 ///
-/// Tokens of images that have no price of their own are billed as others are. Those of audio cost more wherever they are
-/// sold, and are unpriced then. A request is counted where
-/// the entry prices requests and the call used anything.
+/// Tokens of images that have no price of their own are billed as others are. Those of audio cost more wherever they
+/// are sold, and are unpriced then. A request is counted where the entry prices requests and the call used anything.
 pub(super) fn split(
     rates: &UnitRates,
     in_service_tier: bool,

@@ -146,8 +146,8 @@ async fn what_cannot_be_is_refused_by_field() {
     }
 }
 
-/// Corrections and repricings of one call, in every order that a reviewer found wanting: what is counted, what it costs and
-/// what has no price agree, and a second repricing finds nothing.
+/// Corrections and repricings of one call in several orders: what is counted, what it costs and what has no price
+/// agree, and a second repricing finds nothing.
 #[tokio::test]
 async fn corrections_and_repricings_leave_what_is_left_and_its_cost() {
     let images = |count: i64| json!({"output_images": count});
