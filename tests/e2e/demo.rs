@@ -66,7 +66,7 @@ fn what_the_demo_says_to_type_next_works() {
     let out = place.ok("demo");
     let exe = binary().display().to_string();
     let commands: Vec<&str> = out.lines().filter_map(|line| line.trim().strip_prefix(&exe)).collect();
-    assert_eq!(commands.len(), 8, "{out}");
+    assert_eq!(commands.len(), 9, "{out}");
     for command in commands.iter().filter(|command| !command.ends_with("serve")) {
         let said = place.ok(command);
         assert!(!said.is_empty(), "{command}");

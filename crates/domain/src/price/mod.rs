@@ -45,7 +45,7 @@ pub use points::{PointCosts, UsagePoint, moments_of_a_week};
 pub use quote::{NoPrice, PriceEntry, Quote, QuoteLine};
 pub use rates::PricedKind;
 pub use unit_fields::unit_field;
-pub use unit_rates::UnitLine;
+pub use unit_rates::{UnitLine, too_dear};
 pub use update::{Dispute, PriceUpdate, SourceList, Unverified, UpdatePlan, UpdateRules, has_shrunk, plan};
 
 use dated::{Changes, InForceAt, Prices};

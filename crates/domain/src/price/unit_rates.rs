@@ -24,8 +24,9 @@ pub struct UnitLine {
     pub usd: Option<Usd>,
 }
 
-/// More than one of a unit has ever cost: a price above is for more than one of them.
-pub(super) const fn too_dear(unit: Unit) -> Usd {
+/// More USD than one of a unit has ever cost, of a time a second: a price above is for more than one of them.
+#[must_use]
+pub const fn too_dear(unit: Unit) -> Usd {
     const MICRO: i128 = 1_000_000_000_000;
     Usd::from_units(match unit.kind() {
         UnitKind::Token | UnitKind::Character => 1_000 * MICRO,

@@ -174,13 +174,22 @@ impl Row {
         }
     }
 
+    /// Whether both sides are about something else than tokens, and the ledger has no price for it.
+    fn is_without_tokens(&self) -> bool {
+        let ledger = self.tokens.saturating_add(self.restated_tokens);
+        self.billed_tokens.is_none() && ledger == 0 && !self.unpriced_units.is_empty()
+    }
+
     /// What is known once all days of the model are: whether a side has it at all.
     fn explain_rest(&mut self, billed: bool, used: bool) {
         if !used {
             self.note(BillReason::NotInLedger, self.rest);
         } else if !billed {
             self.note(BillReason::NotBilled, self.rest);
-        } else if self.is_billed && self.is_used && self.tokens_apart() == Some(0) {
+        } else if self.is_billed
+            && self.is_used
+            && (self.tokens_apart() == Some(0) || self.is_without_tokens())
+        {
             let without = (self.unpriced_left > 0 || !self.unpriced_units.is_empty())
                 && !self.explained.iter().any(|(reason, _)| *reason == BillReason::Unpriced);
             self.note(if without { BillReason::Unpriced } else { BillReason::Rate }, self.rest);

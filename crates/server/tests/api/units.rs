@@ -136,9 +136,11 @@ async fn what_cannot_be_is_refused_by_field() {
             service.append(json!([{"id": "u", "task": "T-1", "usage_recorded": usage}])).await;
         assert!(status == 422 && answer.to_string().contains(field), "{usage}: {answer}");
     }
-    for (per_unit, because) in
-        [(json!({"output_images": "0"}), "must be above 0"), (json!({"images": "1"}), "must be one of")]
-    {
+    for (per_unit, because) in [
+        (json!({"output_images": "0"}), "must be above 0"),
+        (json!({"output_images": "5000"}), "must be at most 10 USD"),
+        (json!({"images": "1"}), "must be one of"),
+    ] {
         let request =
             json!({"entry": "studio/painter", "provider": "studio", "usd_per_unit": per_unit, "by": "ann"});
         let (status, problem) = service.post("/v1/prices/set", request).await;

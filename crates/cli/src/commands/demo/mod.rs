@@ -225,7 +225,8 @@ fn time(at: Timestamp) -> String {
 
 fn next_steps(data: &Path, blocked: Option<&GateResponse>) {
     let exe = std::env::args().next().unwrap_or_else(|| "tollgate".to_owned());
-    let it = format!("{} --data {}", quoted(&exe), quoted(&data.display().to_string()));
+    let (exe, data) = (quoted(&exe), quoted(&data.display().to_string()));
+    let it = format!("{exe} --data {data}");
     line("\nTry next:");
     if let Some(blocked) = blocked {
         line(&format!("  {it} task explain {}", blocked.task));
@@ -238,6 +239,7 @@ fn next_steps(data: &Path, blocked: Option<&GateResponse>) {
     line(&format!("  {it} policy show {}", budget::POLICY));
     line(&format!("  {it} allocate show {}", budget::REFUSED));
     line(&format!("  {it} report"));
+    line(&format!("  {exe} replay calibrate --from {data}"));
     line(&format!("  {it} log tail"));
     line(&format!("  {it} serve"));
 }

@@ -53,6 +53,8 @@ fn a_difference_is_explained_as_far_as_it_is_known() {
         use - model=m in=5                             | 21 m 0.005 5       | 21 m 0.005 unpriced=0.005 rest=0
         use - model=x in=5                             | 21 x 0.005 5       | 21 x 0.005 unpriced=0.005 rest=0
         use - model=m in=5                             | 21 m 0.006 5       | 21 m 0.006 unpriced=0.005 rate=0.001 rest=0
+        use - model=x output_images=3                  | 21 x 0.12          | 21 x 0.12 unpriced=0.12 rest=0
+        use - model=x output_images=3 usd=0.1          | 21 x 0.12          | 21 x 0.02 rest=0.02
         use - model=x in=5                             | 21 x 0.005 6       | 21 x 0.005 rest=0.005
         use - model=m in=5 usd=0.005, +16h, use - model=m in=2 usd=0.002 | 21 m 0.007 7, 22 m 0 0 | 21 m 0.002 neighbouring_day=0.002 rest=0; 22 m -0.002 neighbouring_day=-0.002 rest=0
         use - model=m in=5 usd=0.005, +16h, use - model=m in=2 usd=0.002 | 21 m 0.007 5, 22 m 0 2 | 21 m 0.002 rate=0.002 rest=0; 22 m -0.002 rate=-0.002 rest=0

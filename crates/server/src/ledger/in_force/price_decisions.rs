@@ -4,7 +4,7 @@ use tollgate_domain::event::{Event, EventBody, PriceChanged, PriceDecided, Price
 use tollgate_domain::ids::{EventId, LEDGER_PRODUCER, ProducerId, TaskId, TenantId};
 use tollgate_domain::money::Usd;
 use tollgate_domain::position::PartitionId;
-use tollgate_domain::price::{Listed, PriceProposal, PricedKind, unit_field};
+use tollgate_domain::price::{Listed, PriceProposal, PricedKind, too_dear, unit_field};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::units::Unit;
 use tollgate_log::contract::Batch;
@@ -242,6 +242,10 @@ fn rates(request: &PriceSetRequest, provider: Option<&str>) -> Answer<String> {
         })?;
         if amount <= Usd::ZERO {
             return Err(INVALID.of_field(unit, usd, "must be above 0: a price of nothing is none"));
+        }
+        if amount > too_dear(read) {
+            let rule = format!("must be at most {} USD: it is the price of one", too_dear(read));
+            return Err(INVALID.of_field(unit, usd, &rule));
         }
         fields.push(format!("\"{}\": {amount}", unit_field(read)));
     }
