@@ -1,12 +1,15 @@
-//! The nats-server that tests start: which program, on ports it picks itself, and restarted on the same ones.
+//! The nats-server that tests start: which program, on ports it picks itself, and restarted on the same ones. It has a
+//! loopback address of its own, so that nothing else takes its ports while it is down.
 //!
 //! It is `nats-server`, unless the environment names a different program: `tools/test` runs the tests of the
 //! log on NATS a second time with another version.
 
 use std::ffi::OsString;
 use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::Stdio;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use crate::{Process, Program};
 
@@ -54,6 +57,7 @@ pub struct NatsServer {
     config: PathBuf,
     variables: Vec<(&'static str, &'static str)>,
     routed: bool,
+    host: Ipv4Addr,
     ports: Ports,
     process: Option<Process>,
 }
@@ -62,7 +66,8 @@ impl NatsServer {
     /// One that is not running yet, with a configuration file.
     #[must_use]
     pub fn new(config: PathBuf) -> Self {
-        Self { config, variables: Vec::new(), routed: false, ports: Ports::default(), process: None }
+        let (host, ports) = (own_host(), Ports::default());
+        Self { config, variables: Vec::new(), routed: false, host, ports, process: None }
     }
 
     /// What the configuration may take from the environment.
@@ -83,9 +88,10 @@ impl NatsServer {
     pub fn start(&mut self) {
         self.kill();
         let port = self.ports.clients.map_or_else(|| "-1".to_owned(), |port| port.to_string());
+        let host = self.host.to_string();
         let mut process = Program::new(program())
             .envs(self.variables.iter().copied())
-            .args(["--addr", "127.0.0.1", "--port", &port, "--http_port", "-1", "--config"])
+            .args(["--addr", &host, "--port", &port, "--http_port", "-1", "--config"])
             .arg(&self.config)
             .stderr(Stdio::piped())
             .stdout(Stdio::null())
@@ -127,10 +133,16 @@ impl NatsServer {
         self.ports
     }
 
+    /// The address that it listens on.
+    #[must_use]
+    pub const fn host(&self) -> Ipv4Addr {
+        self.host
+    }
+
     /// Where clients connect.
     #[must_use]
     pub fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.ports.clients.unwrap())
+        format!("{}:{}", self.host, self.ports.clients.unwrap())
     }
 
     /// The same as a Tollgate address.
@@ -142,8 +154,17 @@ impl NatsServer {
     /// Where its monitoring answers.
     #[must_use]
     pub fn monitor(&self) -> String {
-        format!("http://127.0.0.1:{}", self.ports.monitor.unwrap())
+        format!("http://{}:{}", self.host, self.ports.monitor.unwrap())
     }
+}
+
+/// A loopback address that no other server of a running test has; 127.0.0.1 where the system has only that one.
+fn own_host() -> Ipv4Addr {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let number = std::process::id().wrapping_mul(31).wrapping_add(NEXT.fetch_add(1, Ordering::SeqCst));
+    let [_, high, middle, low] = number.to_be_bytes();
+    let host = Ipv4Addr::new(127, 64 + high % 64, middle, low);
+    if TcpListener::bind((host, 0)).is_ok() { host } else { Ipv4Addr::LOCALHOST }
 }
 
 fn port_in(line: &str, what: &str) -> Option<u16> {

@@ -1,6 +1,7 @@
 //! A cluster of three nats-servers. Each reaches every other one over a separate road, which can be closed.
 
 use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 
 use tempfile::TempDir;
@@ -39,15 +40,16 @@ impl NatsCluster {
         let mut cluster = Self { servers: Vec::new(), roads, home };
         for number in 0..SERVERS {
             let config = cluster.home.path().join(format!("{}.conf", Self::name(number)));
-            std::fs::write(&config, cluster.config(number, jetstream, None)).unwrap();
             let mut server = NatsServer::new(config.clone()).routed();
+            let host = server.host();
+            std::fs::write(&config, cluster.config(number, jetstream, host, None)).unwrap();
             server.start();
             let routes = server.ports().routes.unwrap();
             // When it is restarted, the roads to it lead to the same place.
-            std::fs::write(config, cluster.config(number, jetstream, Some(routes))).unwrap();
+            std::fs::write(config, cluster.config(number, jetstream, host, Some(routes))).unwrap();
             for ((_, to), road) in &cluster.roads {
                 if *to == number {
-                    road.lead_to(&format!("127.0.0.1:{routes}"));
+                    road.lead_to(&format!("{host}:{routes}"));
                 }
             }
             cluster.servers.push(server);
@@ -56,12 +58,12 @@ impl NatsCluster {
     }
 
     /// Servers learn each other's addresses and would bypass the roads: what they advertise leads nowhere.
-    fn config(&self, number: usize, jetstream: &str, port: Option<u16>) -> String {
+    fn config(&self, number: usize, jetstream: &str, host: Ipv4Addr, port: Option<u16>) -> String {
         let roads = self.roads.iter().filter(|((from, _), _)| *from == number);
         let routes: Vec<_> = roads.map(|(_, road)| format!("\"nats-route://{}\"", road.address())).collect();
         format!(
             "server_name: {name}\njetstream {{ store_dir: \"{store}\"\n{jetstream} }}\n\
-             cluster {{ name: tests, listen: \"127.0.0.1:{port}\", advertise: \"127.0.0.1:1\", no_advertise: true\n\
+             cluster {{ name: tests, listen: \"{host}:{port}\", advertise: \"127.0.0.1:1\", no_advertise: true\n\
              routes: [{routes}] }}\n",
             name = Self::name(number),
             store = self.store(number).display(),
