@@ -17,7 +17,8 @@ use crate::ledger::ask::Read;
 use crate::problem::{ALLOCATION_UNKNOWN, Answer, INTERNAL, INVALID, OVER_BUDGET, STALE};
 
 impl BudgetDecisions {
-    /// Whether something may be spent. Nothing is recorded or reserved.
+    /// Whether something may be spent. Nothing is recorded or reserved. Poll the future until it is done, or drop it:
+    /// the tenant's other decisions may wait for it.
     ///
     /// # Errors
     ///

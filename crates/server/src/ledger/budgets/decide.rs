@@ -17,16 +17,14 @@ use super::Job;
 use super::command::{Command, Done, Judged, Recorded, WAIT, What};
 use super::exhausted::exhausted;
 use super::figures::requests_of;
-use super::repeated::is_same;
+use super::repeated::answer_again;
 use super::request::{alternatives, price_of};
 use super::uses::Uses;
 use crate::ledger::OWN_PRODUCER;
 use crate::ledger::ask::{Queries, VIEW_WAIT};
 use crate::ledger::in_force::InForce;
 use crate::ledger::own::{new_event, own};
-use crate::problem::{
-    Answer, CONFLICT, CONTENDED, INTERNAL, NO_PROJECTOR, REFUSED, STALE, of_append, of_read,
-};
+use crate::problem::{Answer, CONTENDED, INTERNAL, NO_PROJECTOR, REFUSED, STALE, of_append, of_read};
 
 /// How often a group is decided anew because another decision came first.
 const TRIES: usize = 16;
@@ -115,7 +113,10 @@ impl Decider {
 
     /// Decides as many of these as one record has room for. `None`: it had no room for this one.
     async fn group(&mut self, commands: &[Command]) -> Answer<Vec<Option<Answer<Done>>>> {
-        self.in_force.record_settings().await;
+        // Whoever only asks puts nothing in force, and appends nothing.
+        if !commands.iter().all(|command| command.what.is_question()) {
+            self.in_force.record_settings().await;
+        }
         for _ in 0..TRIES {
             let known = self.known.take().filter(|_| !self.may_be_behind(commands));
             let is_current = known.is_none() || !self.others_decide();
@@ -239,10 +240,11 @@ impl Decider {
         let end = self.log.tail_of(self.partition).await.map_err(|error| of_read(&error))?;
         let mut at_least = Position::start(self.log.epoch().id);
         at_least.advance(self.partition, end);
-        if let Some(seen) = self.seen.take() {
-            at_least.merge(&seen);
+        if let Some(seen) = &self.seen {
+            at_least.merge(seen);
         }
         let found = self.ask.tenant_budgets(&self.tenant, &at_least, VIEW_WAIT).await?;
+        self.seen = None;
         let mut state = found.state;
         self.uses.loaded(&mut state);
         Ok((state, found.last_decision))
@@ -268,27 +270,18 @@ impl Decider {
                 None => None,
                 Some(_) => match self.ask.recorded(name).await? {
                     Some((sequence, DecodedEvent { body: EventBody::Budget(event), .. })) => {
-                        Some(self.again(command, event, sequence))
+                        let mut position = Position::start(self.log.epoch().id);
+                        position.advance(self.partition, sequence);
+                        let position = position.to_string();
+                        let at = self.ask.now();
+                        let first = Recorded { event, sequence, position, repeated: true, at };
+                        Some(answer_again(command, first))
                     }
                     Some(_) | None => None,
                 },
             });
         }
         Ok(answers)
-    }
-
-    /// The first answer again, if it was an answer to the same.
-    fn again(&self, command: &Command, event: BudgetEvent, sequence: Sequence) -> Answer<Done> {
-        if !is_same(command, &event) {
-            let what = command.what.in_words();
-            return Err(CONFLICT.with(format!(
-                "{what}: the same name was used before with something else; use another one, or ask for what it was"
-            )));
-        }
-        let mut position = Position::start(self.log.epoch().id);
-        position.advance(self.partition, sequence);
-        let (position, at) = (position.to_string(), self.ask.now());
-        Ok(Done::Recorded(Box::new(Recorded { event, sequence, position, repeated: true, at })))
     }
 
     /// What the judgements of these commands depend on. A view that is behind is no error: then nothing is known.

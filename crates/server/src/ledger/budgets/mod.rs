@@ -86,12 +86,13 @@ impl BudgetDecisions {
         let is_question = command.what.is_question();
         let (reply, answer) = oneshot::channel();
         let job = Job { command, reply };
-        match self.idle(tenant).filter(|_| is_question) {
-            // Whoever asks while nothing is being decided is answered on the spot: handing the question to the
-            // tenant's task and its answer back would take longer than the answer. A question appends nothing, so that
-            // it does no harm if the asker goes away in the middle.
-            Some(mut decider) => decider.decide(vec![job]).await,
-            None => self.send(tenant, job)?,
+        // Whoever asks while nothing is being decided is answered on the spot: handing the question to the tenant's
+        // task and its answer back would take longer than the answer. A question appends nothing, so that it does no
+        // harm if the asker goes away in the middle.
+        if is_question && let Some(mut decider) = self.idle(tenant) {
+            decider.decide(vec![job]).await;
+        } else {
+            self.send(tenant, job)?;
         }
         let answer = answer.await.unwrap_or_else(|_| {
             Err(STOPPED.with("the ledger is stopping: it is not known whether this was decided; ask again"))

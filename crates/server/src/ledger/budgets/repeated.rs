@@ -2,11 +2,23 @@
 
 use tollgate_domain::event::{AllocationRequest, BudgetEvent};
 
-use super::command::{Command, What};
+use super::command::{Command, Done, Recorded, What};
+use crate::problem::{Answer, CONFLICT};
+
+/// The first answer again, if it was an answer to the same.
+pub(super) fn answer_again(command: &Command, first: Recorded) -> Answer<Done> {
+    if !is_same(command, &first.event) {
+        let what = command.what.in_words();
+        return Err(CONFLICT.with(format!(
+            "{what}: the same name was used before with something else; use another one, or ask for what it was"
+        )));
+    }
+    Ok(Done::Recorded(Box::new(first)))
+}
 
 /// Whether an event is the answer to the same command. Times are not compared: a retry comes later. Nor is a cost that
 /// followed from a price: prices change. Where another model was given, its provider and cost are its own.
-pub(super) fn is_same(command: &Command, event: &BudgetEvent) -> bool {
+fn is_same(command: &Command, event: &BudgetEvent) -> bool {
     let same = |asked: &AllocationRequest, found: &AllocationRequest, instead_of: Option<&String>| {
         let model = instead_of.or(found.model.as_ref());
         let of = |request: &AllocationRequest| {

@@ -31,7 +31,8 @@ struct Candidate {
 
 impl BudgetDecisions {
     /// The cheapest model that satisfies what is asked and that every policy allows. A model without a price is never
-    /// one of them. Nothing is recorded or reserved.
+    /// one of them. Nothing is recorded or reserved. Poll the future until it is done, or drop it: the tenant's other
+    /// decisions may wait for it.
     ///
     /// # Errors
     ///
