@@ -53,7 +53,8 @@ fn what_a_ledger_gives_is_what_its_samples_give() {
     let (calibration, inputs) = (&found["result"]["calibration"], &found["result"]["inputs"]);
     assert_eq!(*calibration, serde_json::to_value(&expected).unwrap());
     assert_eq!(calibration["data"]["tasks"], 300);
-    assert_eq!(inputs["current"]["name"], "built-in");
+    assert_eq!(found["current"], "built-in");
+    assert_eq!(inputs["current"], BudgetConfig::built_in().hash());
     let fitted =
         calibration["complexity"].as_array().unwrap().iter().filter(|tier| tier["origin"] == "fitted");
     assert_eq!(fitted.count(), 3, "{}", calibration["complexity"]);
@@ -92,9 +93,23 @@ fn the_config_is_ready_to_use_and_the_same_each_time() {
     // Other inputs, another hash.
     let strict = place.json("replay calibrate --from data --false-positives 0.5");
     assert_eq!(strict["result"]["calibration"]["options"]["false_positives_permille"], 5);
-    let renamed = place.json("replay calibrate --from data --config one/calibrated.yaml");
-    assert_eq!(renamed["result"]["inputs"]["current"]["name"], "one/calibrated.yaml");
-    assert!(strict["hash"] != result["hash"] && renamed["hash"] != result["hash"]);
+    let other = place.json("replay calibrate --from data --config one/calibrated.yaml");
+    assert_eq!(other["current"], "one/calibrated.yaml");
+    assert!(strict["hash"] != result["hash"] && other["hash"] != result["hash"]);
+    // The same inputs in other places and under other names, the same hash.
+    let config = place.ok("config show --defaults");
+    place.write("copy/phase_budgets.yaml", &config);
+    let renamed = place.json("replay calibrate --from data --config copy/phase_budgets.yaml");
+    assert_eq!((&renamed["hash"], &renamed["result"]), (&result["hash"], &result["result"]));
+    // What can be chosen.
+    let chosen = place
+        .json("replay calibrate --from data --holdout 0 --latency-margin 10 --confidence 99 --weights keep");
+    let options = &chosen["result"]["calibration"]["options"];
+    let expected = serde_json::json!({"confidence": 99, "holdout_percent": 0, "false_positives_permille": 20,
+        "latency_margin_percent": 10, "weights": "keep", "precision_points": 5});
+    assert_eq!(*options, expected);
+    let refused = place.run_line("replay calibrate --from data --confidence 80");
+    assert!(refused.err.contains("must be 90, 95 or 99 percent"), "{}", refused.err);
 }
 
 #[test]

@@ -4,7 +4,8 @@ use std::path::Path;
 use std::process::Stdio;
 
 use serde_json::json;
-use tollgate_tests::{Follower, Place, Server, real_sessions, session};
+use tollgate_test_process::real_sessions;
+use tollgate_tests::{Follower, Place, Server, session};
 
 #[test]
 fn an_import_counts_once_whatever_comes_again() {

@@ -9,8 +9,9 @@ mod servers;
 mod session;
 
 use serde_json::{Value, json};
+use tollgate_test_process::real_sessions;
 use tollgate_tests::nats::Cluster;
-use tollgate_tests::{Place, real_sessions, request, session as session_of};
+use tollgate_tests::{Place, request, session as session_of};
 
 /// Sessions, and their totals.
 fn sessions(place: &Place) {

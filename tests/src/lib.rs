@@ -9,7 +9,7 @@ pub mod nats;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::{ChildStdout, ExitStatus, Stdio};
 
 use serde_json::Value;
@@ -268,17 +268,6 @@ pub fn session(id: &str, turns: &[[u64; 4]]) -> String {
         );
     }
     text
-}
-
-/// Real sessions of a coding agent: those that `TOLLGATE_SESSIONS` names, or those next to the repository.
-#[must_use]
-pub fn real_sessions() -> Option<PathBuf> {
-    let beside = || {
-        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).parent()?;
-        let folder = repository.parent()?.join("shared").join("data").join("codex-sessions");
-        folder.is_dir().then_some(folder)
-    };
-    std::env::var_os("TOLLGATE_SESSIONS").map(PathBuf::from).or_else(beside)
 }
 
 /// What a long-running command prints, line by line.

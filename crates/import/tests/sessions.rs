@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tollgate_domain::event::{Event, EventBody, UsageEvent};
 use tollgate_domain::ids::TenantId;
@@ -15,19 +15,9 @@ use tollgate_import::reader::Format;
 use tollgate_import::sources::{Sources, sources};
 use tollgate_import::summary::ImportSummary;
 
-/// The real files, or `None` with a message. A folder that is named explicitly must exist.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+/// The real files, if they are here.
 fn real_sessions() -> Option<Sources> {
-    let beside = || {
-        let repository = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2)?;
-        let folder = repository.parent()?.join("shared").join("data").join("codex-sessions");
-        folder.is_dir().then_some(folder)
-    };
-    let Some(folder) = std::env::var_os("TOLLGATE_SESSIONS").map(PathBuf::from).or_else(beside) else {
-        eprintln!("skipped: no real sessions here; set TOLLGATE_SESSIONS to a folder with Codex rollouts");
-        return None;
-    };
-    Some(sources(&[folder]))
+    Some(sources(&[tollgate_test_process::real_sessions()?]))
 }
 
 fn read(bytes: &[u8], path: &Path) -> Vec<Item> {

@@ -11,6 +11,7 @@ pub mod cut;
 mod keeper;
 pub mod nats;
 pub mod nats_cluster;
+mod sessions;
 
 use std::ffi::OsStr;
 use std::io;
@@ -20,6 +21,7 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 
 pub use clock::now;
+pub use sessions::real_sessions;
 use tempfile::TempDir;
 
 /// A process yet to be started.

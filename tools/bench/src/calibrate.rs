@@ -1,6 +1,5 @@
 //! Generating a history, and proposing limits from its samples, on one core.
 
-use tollgate_clock::Stopwatch;
 use tollgate_domain::config::BudgetConfig;
 use tollgate_replay::calibrate::{History, Options, calibrate};
 use tollgate_replay::generate::Spec;
@@ -39,9 +38,9 @@ pub(crate) fn run(args: &Calibrate) -> Result<String, String> {
                 break;
             }
             samples += part.len() as u64;
-            let watch = Stopwatch::start();
+            let used = cpu::thread_seconds();
             history.extend(part).map_err(|error| error.to_string())?;
-            pushed += watch.elapsed().as_secs_f64();
+            pushed += cpu::thread_seconds() - used;
         }
         let used = cpu::process_seconds();
         let found = calibrate(&mut history, &BudgetConfig::built_in(), &Options::default())

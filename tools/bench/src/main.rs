@@ -27,6 +27,7 @@ mod process;
 mod query;
 mod race;
 mod readers;
+mod replay;
 mod service;
 mod spending;
 mod stats;
@@ -65,6 +66,8 @@ enum Command {
     Spending(SpendingArgs),
     /// Generate a history of tasks and propose limits from it
     Calibrate(calibrate::Calibrate),
+    /// Run a generated history through three configs at once
+    Replay(replay::Replay),
     /// Reserve and check what may be spent, find policies and prices, compared to SQLite and a plain hop; needs the
     /// binary
     Budgets(Compare),
@@ -169,6 +172,7 @@ fn main() -> ExitCode {
         Command::Calibrate(args) => {
             return ended(calibrate::run(&args).map(|lines| output::print(&lines)));
         }
+        Command::Replay(args) => return ended(replay::run(&args).map(|lines| output::print(&lines))),
         Command::Race(race) => return ended(race.run()),
         Command::Racer(racer) => return ended(racer.run()),
         Command::PlainServer(hops) => return ended(plain::serve(&hops)),

@@ -7,6 +7,11 @@
 pub mod calibrate;
 pub mod collect;
 mod digest;
+mod error;
 pub mod generate;
 pub mod source;
+mod walk;
 pub mod what_if;
+
+pub use error::ReplayError;
+pub use walk::{Progress, Watcher};

@@ -50,6 +50,19 @@ pub(crate) struct CalibrateArgs {
     /// (default: 2)
     #[arg(long, value_name = "PERCENT", value_parser = permille)]
     pub(crate) false_positives: Option<u32>,
+    /// How many percent of the tasks, the latest ones, the proposal is judged by, not fitted to: 0 to 80 (default: 30)
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u8).range(0..=80))]
+    pub(crate) holdout: Option<u8>,
+    /// What is added to the 95th percentile of latency, 0 to 1000 percent (default: 20)
+    #[arg(long, value_name = "PERCENT", value_parser = clap::value_parser!(u32).range(0..=1000))]
+    pub(crate) latency_margin: Option<u32>,
+    /// How often intervals contain what they are about, in percent: 90, 95 or 99 (default: 95)
+    #[arg(long, value_name = "PERCENT")]
+    pub(crate) confidence: Option<u64>,
+    /// What becomes of the phase weights: `fit` learns them, `keep` leaves them and learns base budgets only
+    /// (default: fit)
+    #[arg(long, value_name = "RULE", value_parser = ["fit", "keep"])]
+    pub(crate) weights: Option<String>,
 }
 
 /// Reads a percentage as thousandths.

@@ -20,7 +20,7 @@ fn origin(calibrated: &Calibrated) -> String {
         "\n## Computed from\n\n* {}, {}, against the config {}\n",
         calibrated.source.origin,
         counted(inputs.events, "event"),
-        inputs.current.name
+        calibrated.current
     );
     if inputs.unreadable_events > 0 {
         text += &format!(

@@ -3,6 +3,7 @@
 
 use std::fmt::Write;
 
+use tollgate_domain::units::in_words;
 use tollgate_projection::report::csv_text;
 use tollgate_replay::what_if::Replayed;
 use tollgate_replay::what_if::WhatIf;
@@ -154,18 +155,26 @@ fn share(share: &ShareView) -> String {
 }
 
 fn money(amounts: &Amounts) -> String {
-    match amounts.unpriced_tokens {
-        0 => amounts.cost_usd.clone(),
-        tokens => format!("{} + {} tokens unpriced", amounts.cost_usd, grouped(tokens)),
+    match unpriced(amounts) {
+        none if none.is_empty() => amounts.cost_usd.clone(),
+        some => format!("{} + {some} unpriced", amounts.cost_usd),
     }
 }
 
 fn amounts(amounts: &Amounts) -> String {
-    let unpriced = match amounts.unpriced_tokens {
-        0 => String::new(),
-        tokens => format!("; {} tokens have no price", grouped(tokens)),
+    let unpriced = match unpriced(amounts) {
+        none if none.is_empty() => none,
+        some => format!("; {some} have no price"),
     };
     format!("{} tokens, {} USD{unpriced}", grouped(amounts.tokens), amounts.cost_usd)
+}
+
+/// What has no price: tokens and other units.
+fn unpriced(amounts: &Amounts) -> String {
+    let tokens =
+        (amounts.unpriced_tokens != 0).then(|| format!("{} tokens", grouped(amounts.unpriced_tokens)));
+    let units = Some(in_words(&amounts.unpriced_units)).filter(|units| !units.is_empty());
+    tokens.into_iter().chain(units).collect::<Vec<_>>().join(" and ")
 }
 
 /// Where tasks were blocked first.

@@ -6,7 +6,7 @@ use tollgate_domain::config::BudgetConfig;
 
 use super::fit::Origin;
 use super::groups::{BASE_PERCENT, LATENCY_PERCENT};
-use super::notes::{permille, range};
+use super::notes::{base, permille, range};
 use super::propose::shown;
 use super::result::{BaseProposal, Calibration, PhaseProposal, ThresholdProposal, TierProposal};
 
@@ -72,7 +72,7 @@ fn comments(found: &Calibration, section: &str, key: &str) -> Vec<String> {
     let phase = found.phases.iter().find(|phase| phase.phase.as_str() == key);
     match section {
         "base_budgets" => phase.map(|phase| bases(found, phase)).unwrap_or_default(),
-        "phase_weights" => phase.map(weight).into_iter().collect(),
+        "phase_weights" => phase.map(|phase| weight(found, phase)).into_iter().collect(),
         "complexity_multipliers" => tier(&found.complexity, key),
         "importance_multipliers" => tier(&found.importance, key),
         "stop_loss" => {
@@ -84,6 +84,7 @@ fn comments(found: &Calibration, section: &str, key: &str) -> Vec<String> {
 
 fn bases(found: &Calibration, phase: &PhaseProposal) -> Vec<String> {
     let samples = phase.samples;
+    let fewest = base(found).map_or(0, |enough| enough.for_bounds);
     let margin = found.options.latency_margin_percent;
     let text = |what: &str, base: BaseProposal, made: String| {
         if base.learned {
@@ -93,7 +94,7 @@ fn bases(found: &Calibration, phase: &PhaseProposal) -> Vec<String> {
                 base.current
             )
         } else {
-            format!("{what}: as before, {}", few(samples))
+            format!("{what}: as before, {}", few(samples, fewest))
         }
     };
     let from = if phase.weight_origin == Origin::Fitted { "" } else { " at multipliers of 1, fitted," };
@@ -107,11 +108,15 @@ fn bases(found: &Calibration, phase: &PhaseProposal) -> Vec<String> {
     ]
 }
 
-fn few(samples: u64) -> String {
-    if samples == 0 { "no samples".to_owned() } else { format!("{samples} samples are too few") }
+fn few(samples: u64, fewest: u64) -> String {
+    match samples {
+        0 => "no samples".to_owned(),
+        samples if samples < fewest => format!("{samples} samples are too few"),
+        samples => format!("none of the groups of its {samples} samples has enough"),
+    }
 }
 
-fn weight(phase: &PhaseProposal) -> String {
+fn weight(found: &Calibration, phase: &PhaseProposal) -> String {
     let factor = phase.weight;
     match phase.weight_origin {
         Origin::Fitted => format!(
@@ -120,7 +125,9 @@ fn weight(phase: &PhaseProposal) -> String {
             range(factor.low, factor.high),
             factor.current
         ),
-        Origin::TooFew => format!("as before, {}", few(phase.samples)),
+        Origin::TooFew => {
+            format!("as before, {}", few(phase.samples, base(found).map_or(0, |enough| enough.for_bounds)))
+        }
         Origin::Kept | Origin::Reference | Origin::Confounded => {
             "as before: base budgets are fitted instead".to_owned()
         }
@@ -140,7 +147,7 @@ fn tier<T: std::fmt::Display>(tiers: &[TierProposal<T>], key: &str) -> Vec<Strin
         }
         Origin::Kept => "as before".to_owned(),
         Origin::Reference => format!("as before, {samples} samples: the other tiers are compared with it"),
-        Origin::TooFew => format!("as before, {}", few(*samples)),
+        Origin::TooFew => format!("as before, {}", few(*samples, u64::MAX)),
         Origin::Confounded => {
             format!("as before: its {samples} samples cannot be told apart from other tiers")
         }
@@ -149,6 +156,9 @@ fn tier<T: std::fmt::Display>(tiers: &[TierProposal<T>], key: &str) -> Vec<Strin
 
 fn threshold(found: &Calibration, threshold: &ThresholdProposal) -> String {
     let ThresholdProposal { current, tasks, above, runaways_above: (stopped, of), low, high, .. } = threshold;
+    if !threshold.learned {
+        return format!("as before, {tasks} tasks that ended well are too few");
+    }
     format!(
         "{above} of {tasks} tasks that ended well are above it ({} asked for), {stopped} of {of} runaways; {} (was {current})",
         permille(found.options.false_positives_permille.into()),

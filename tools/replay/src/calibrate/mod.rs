@@ -132,14 +132,18 @@ fn limits(config: &BudgetConfig, order: &Order) -> Limits {
 }
 
 /// When the tasks begin that the proposal is judged by. `None`: all tasks are fitted to, because that was asked
-/// for or because nearly all began at the same time.
+/// for, because nearly all began at the same time, or because no earlier task has anything to learn from.
 fn split(history: &History, options: &Options) -> Option<Timestamp> {
     let ended = history.tasks().iter().filter(|task| task.outcome != Outcome::Unfinished);
     let mut times: Vec<Timestamp> = ended.map(|task| task.at).collect();
     times.sort_unstable();
-    let kept = times.len() * usize::from(100 - options.holdout_percent.min(100)) / 100;
+    let kept = times.len() * usize::from(100 - options.holdout_percent) / 100;
     let at = times.get(kept).copied()?;
-    (times.first().copied()? < at).then_some(at)
+    let part = Part::Fit(Some(at));
+    let learnable = history.by_task().any(|(task, mut taken)| {
+        task.outcome.is_good() && part.has(task) && taken.any(|taken| taken.phase.is_some())
+    });
+    (times.first().copied()? < at && learnable).then_some(at)
 }
 
 fn data(history: &History, split: Option<Timestamp>) -> Data {

@@ -94,6 +94,11 @@ fn phases(found: &Calibration, order: &Order, notes: &mut Vec<String>) {
                  of ±{} percentage points",
                 enough.for_bounds, enough.for_precision, found.options.precision_points
             ));
+        } else if !phase.tokens.learned {
+            notes.push(format!(
+                "{name}: none of the groups of its {samples} samples has {}, base budget and weight stay as they are",
+                enough.for_bounds
+            ));
         } else if samples < enough.for_precision {
             notes.push(format!(
                 "{name}: {samples} samples give p{BASE_PERCENT} of {} tokens only within {} (at {}); about {} samples are enough",
@@ -106,7 +111,7 @@ fn phases(found: &Calibration, order: &Order, notes: &mut Vec<String>) {
     }
     for phase in order.phases.iter().skip(order.configured) {
         notes.push(format!(
-            "{phase} is not a phase of the config: its percentiles are listed, a limit is not proposed. Add it to `phases`, \
+            "{phase} is not a phase of the config: a limit is not proposed. Add it to `phases`, \
              `base_budgets` and `phase_weights`, then calibrate again"
         ));
     }
@@ -132,8 +137,9 @@ fn tiers<T: std::fmt::Display>(what: &str, fewest: u64, tiers: &[TierProposal<T>
             Origin::TooFew => notes.push(format!(
                 "{what} {name}: in no phase are there {fewest} samples of it with the same other tier, its multiplier stays {value}"
             )),
-Origin::Confounded => notes.push(format!(
-                "{what} {name}: it occurs only together with other tiers, so that its own effect cannot be told: its multiplier stays {value}"
+            Origin::Confounded => notes.push(format!(
+                "{what} {name}: it occurs only together with other tiers, so that its own effect cannot be told: its \
+                 multiplier stays {value}"
             )),
         }
     }
@@ -162,20 +168,18 @@ Origin::Confounded => notes.push(format!(
 
 fn thresholds(found: &Calibration, current: &BudgetConfig, notes: &mut Vec<String>) {
     let profile = current.stop_loss.thresholds.profile;
-    if profile != Profile::Strict && !found.thresholds.is_empty() {
+    if profile != Profile::Strict && found.thresholds.iter().any(|threshold| threshold.learned) {
         notes.push(format!(
             "The profile {} ignores thresholds: the proposal has the profile strict",
             profile.as_str()
         ));
     }
-    let Some(token) = found.thresholds.first().filter(|token| token.high.is_none()) else { return };
-    let rate = u64::from(found.options.false_positives_permille);
-    let needed = super::binomial::fewest_for_bounds(1000 - rate, found.options.confidence.tail());
-    let needed = if rate == 0 { "no number of tasks is".to_owned() } else { format!("{needed} tasks are") };
+    let Some(token) = found.thresholds.first().filter(|token| !token.learned) else { return };
     notes.push(format!(
-        "{} tasks are too few to bound the rate of false positives at {}: {needed} enough",
+        "{} tasks are too few to bound the rate of false positives at {}, thresholds stay as they are: {} tasks are enough",
         token.tasks,
-        permille(rate)
+        permille(found.options.false_positives_permille.into()),
+        super::thresholds::fewest(&found.options)
     ));
 }
 

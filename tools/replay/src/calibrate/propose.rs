@@ -10,7 +10,7 @@ use super::fit::{Fit, Logarithm, Origin, Replicated, Tier};
 use super::groups::{BASE_PERCENT, LATENCY_PERCENT, Table};
 use super::history::TIERS;
 use super::options::{Confidence, Options, WeightRule};
-use super::result::{BaseProposal, Enough, Factor, Percentile, PhaseProposal, TierProposal};
+use super::result::{BaseProposal, Enough, Factor, PhaseProposal, TierProposal};
 
 /// What a config accepts: a multiplier in thousandths, and a base budget.
 const MOST_THOUSANDTHS: f64 = 10_000.0;
@@ -128,11 +128,9 @@ impl Basis<'_> {
                 };
                 proposal.weight_origin = Origin::Kept;
             }
-            // No group has enough samples, the phase as a whole does: its limit without multipliers is the
-            // percentile.
-            (WeightRule::Fit | WeightRule::Keep, None) => {
-                proposal.tokens = unweighted(base.tokens, percentile, base.weight, 0);
-            }
+            // The phase as a whole has enough samples and no group of it has: what of them is due to the tiers is not
+            // known, and neither is the base.
+            (WeightRule::Fit | WeightRule::Keep, None) => {}
         }
         proposal
     }
@@ -164,16 +162,13 @@ impl Proposal {
                 continue;
             };
             let current = phase.latency_ms.current;
-            phase.latency_ms = match weighted_median(logs) {
-                None => unweighted(current, percentile, phase.weight.value, margin),
-                Some(log) => {
-                    let value = base_of(log - log_of(phase.weight.value), margin);
-                    // The interval of the whole phase's percentile, on the scale of the base.
-                    let scale = |bound: u64| scaled(bound, value, percentile.value);
-                    let (low, high) = (percentile.low.map(scale), percentile.high.map(scale));
-                    BaseProposal { current, value, low, high, learned: true }
-                }
-            };
+            if let Some(log) = weighted_median(logs) {
+                let value = base_of(log - log_of(phase.weight.value), margin);
+                // The interval of the whole phase's percentile, on the scale of the base.
+                let scale = |bound: u64| scaled(bound, value, percentile.value);
+                let (low, high) = (percentile.low.map(scale), percentile.high.map(scale));
+                phase.latency_ms = BaseProposal { current, value, low, high, learned: true };
+            }
         }
     }
 
@@ -235,18 +230,6 @@ fn base_of(log: f64, margin: u32) -> u64 {
     let value = libm::ceil(libm::exp(log) * (1.0 + f64::from(margin) / 100.0));
     // Floats above the range become its end.
     (value as u64).clamp(1, MOST_BASE)
-}
-
-/// A base budget that makes a percentile of all samples the limit at multipliers of 1.
-fn unweighted(current: u64, percentile: &Percentile<u64>, weight: Decimal, margin: u32) -> BaseProposal {
-    let at = |value: u64| base_of(libm::log(value.max(1) as f64) - log_of(weight), margin);
-    BaseProposal {
-        current,
-        value: at(percentile.value),
-        low: percentile.low.map(at),
-        high: percentile.high.map(at),
-        learned: true,
-    }
 }
 
 /// A bound times `to / from`, rounded up.

@@ -214,6 +214,8 @@ pub struct ThresholdProposal {
     /// Proposed: the lowest one, in hundredths and at least 1, that stops no more good tasks than asked for.
     #[serde(serialize_with = "text")]
     pub value: Decimal,
+    /// Whether it was learned: otherwise it is as before.
+    pub learned: bool,
     /// What the quantile behind it is not below, with the stated confidence.
     #[serde(serialize_with = "optional_text")]
     pub low: Option<Decimal>,

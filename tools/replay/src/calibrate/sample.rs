@@ -76,7 +76,7 @@ pub fn samples_of(tenant: &TenantId, task: &TaskId, row: &TaskRow) -> Vec<Sample
         importance: limits.map(|limits| limits.importance).unwrap_or_default(),
         tokens: u64::try_from(activity.tokens.used()).unwrap_or(u64::MAX),
         latency_ms,
-        cost: (activity.unpriced_tokens == 0).then_some(activity.cost),
+        cost: is_priced(activity).then_some(activity.cost),
         at: row.began_at(),
         outcome: outcome_of(row),
     };
@@ -95,6 +95,11 @@ pub fn samples_of(tenant: &TenantId, task: &TaskId, row: &TaskRow) -> Vec<Sample
         samples.push(sample(None, &row.unphased, Some(0)));
     }
     samples
+}
+
+/// Whether all that was used has a price.
+fn is_priced(activity: &Activity) -> bool {
+    activity.unpriced_tokens == 0 && activity.units.unpriced.is_empty()
 }
 
 fn active_ms(execution: &Execution) -> Option<u64> {
@@ -117,5 +122,27 @@ fn outcome_of(row: &TaskRow) -> Outcome {
         TaskStage::Open => Outcome::Unfinished,
         TaskStage::Closed(TaskOutcome::Completed) => Outcome::Finished,
         TaskStage::Closed(TaskOutcome::Cancelled | TaskOutcome::Abandoned) => Outcome::Failed,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tollgate_domain::units::{Unit, UnitSums};
+
+    use super::*;
+
+    #[test]
+    fn what_something_without_a_price_cost_is_not_known() {
+        let pages = UnitSums::from_pairs([(Unit::Pages, 2)]);
+        for (tokens, units, known) in
+            [(0, UnitSums::default(), true), (7, UnitSums::default(), false), (0, pages.clone(), false)]
+        {
+            let mut row = TaskRow::default();
+            row.unphased.usage_events = 1;
+            row.unphased.unpriced_tokens = tokens;
+            row.unphased.units.unpriced = units;
+            let samples = samples_of(&TenantId::default_tenant(), &TaskId::new("T").unwrap(), &row);
+            assert_eq!(samples[0].cost.is_some(), known, "{tokens}");
+        }
     }
 }

@@ -17,7 +17,8 @@ const HUNDREDTH: u64 = 10_000;
 /// What a threshold is compared with.
 type Of = fn(&Used) -> u64;
 
-/// Proposes thresholds, and puts them into the config. The profile becomes `strict`: others ignore them.
+/// Proposes thresholds, and puts those that were learned into the config. The profile becomes `strict` then: others
+/// ignore them. A threshold stays as it is while there are too few tasks to bound how many good ones it stops.
 pub(super) fn propose(
     history: &History,
     part: Part,
@@ -44,12 +45,14 @@ pub(super) fn propose(
         .into_iter()
         .filter_map(|(key, current, of)| {
             let runaways: Vec<u64> = runaway.iter().map(of).collect();
-            threshold(key, current, good.iter().map(of).collect(), &runaways, options)
+            let good: Vec<u64> = good.iter().map(of).collect();
+            let found = threshold(key, current, good.clone(), &runaways, options)?;
+            Some(if found.learned { found } else { found.kept(&good, &runaways) })
         })
         .collect();
     // Tokens only grow: whoever is above this threshold early is above it at the end, so that no task more is
     // stopped.
-    if let Some(token) = proposals.first().cloned() {
+    if let Some(token) = proposals.first().filter(|token| token.learned).cloned() {
         let above =
             |used: &[Used], value: u64| used.iter().filter(|used| used.early_tokens > value).count() as u64;
         let value = ppm(token.value);
@@ -63,7 +66,7 @@ pub(super) fn propose(
         proposals.push(early);
     }
     let stop_loss = &mut config.stop_loss.thresholds;
-    for proposal in &proposals {
+    for proposal in proposals.iter().filter(|proposal| proposal.learned) {
         match proposal.key {
             "cumulative_token_threshold" => stop_loss.cumulative_token = proposal.value,
             "cumulative_latency_threshold" => stop_loss.cumulative_latency = proposal.value,
@@ -73,6 +76,13 @@ pub(super) fn propose(
         stop_loss.profile = Profile::Strict;
     }
     proposals
+}
+
+/// How many tasks that ended well bound the rate of false positives. That none is stopped cannot be bounded: then it
+/// is as many as bound one in a thousand.
+pub(super) fn fewest(options: &Options) -> u64 {
+    let rate = u64::from(options.false_positives_permille).max(1);
+    binomial::fewest_for_bounds(1000 - rate, options.confidence.tail())
 }
 
 /// The lowest threshold, in hundredths and at least 1, above which at most the stated share of good tasks is.
@@ -92,17 +102,35 @@ fn threshold(
     let value = hundredths(at(tasks - may_be_above)?);
     let (low, high) = binomial::ranks(tasks, 1000 - rate, options.confidence.tail());
     let bound = |rank: Option<u64>| rank.and_then(at).map(hundredths);
-    let above = |of: &[u64]| of.iter().filter(|used| **used > ppm(value)).count() as u64;
+    let learned = tasks >= fewest(options);
     Some(ThresholdProposal {
         key,
         current,
         value,
+        learned,
         low: bound(low),
         high: bound(high),
         tasks,
-        above: above(&good),
-        runaways_above: (above(runaways), runaways.len() as u64),
+        above: above(&good, value),
+        runaways_above: (above(runaways, value), runaways.len() as u64),
     })
+}
+
+impl ThresholdProposal {
+    /// As it was, with what is above that.
+    fn kept(self, good: &[u64], runaways: &[u64]) -> Self {
+        Self {
+            value: self.current,
+            above: above(good, self.current),
+            runaways_above: (above(runaways, self.current), runaways.len() as u64),
+            ..self
+        }
+    }
+}
+
+/// How many are above a threshold.
+fn above(of: &[u64], threshold: Decimal) -> u64 {
+    of.iter().filter(|used| **used > ppm(threshold)).count() as u64
 }
 
 /// Parts per million as a threshold: up to the next hundredth, at least 1, at most what a config accepts.

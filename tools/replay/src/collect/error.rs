@@ -1,7 +1,7 @@
 //! Why a history gives no limits.
 
 use crate::calibrate::CalibrateError;
-use crate::what_if::ReplayError;
+use crate::error::ReplayError;
 
 /// Why a history gives no limits.
 #[derive(Debug, thiserror::Error)]

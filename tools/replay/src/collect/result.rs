@@ -4,7 +4,7 @@ use serde::Serialize;
 use tollgate_domain::hex::hex;
 
 use crate::calibrate::Calibration;
-use crate::what_if::result::{CandidateInput, PartitionInput, Source};
+use crate::what_if::result::{PartitionInput, Source};
 
 /// The version of the result's form.
 pub(super) const FORMAT: u32 = 1;
@@ -16,6 +16,8 @@ pub struct Calibrated {
     pub hash: String,
     /// Where the history was read.
     pub source: Source,
+    /// The name of the config in force.
+    pub current: String,
     /// What was computed, and from what.
     pub result: CalibrationResult,
 }
@@ -46,8 +48,8 @@ pub struct CalibrationInputs {
     pub unreadable_events: u64,
     /// Tasks with such an event: they are left out.
     pub unreadable_tasks: u64,
-    /// The config in force, which says what stays as it is.
-    pub current: CandidateInput,
+    /// The hash of the config in force, which says what stays as it is.
+    pub current: String,
 }
 
 impl CalibrationResult {

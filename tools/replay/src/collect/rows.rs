@@ -15,6 +15,7 @@ use tollgate_wire::decode_stored;
 
 use crate::calibrate::{CalibrateError, History, samples_of};
 use crate::digest::Digest;
+use crate::walk::recorded;
 
 /// What is known of a partition up to a record.
 #[derive(Default)]
@@ -73,31 +74,20 @@ impl Rows {
     }
 
     fn take_event(&mut self, stored: &StoredRecord, frame: &EventFrame<'_>, key: &mut Vec<u8>) {
-        let record = &stored.record;
-        let recorded_at = record.recorded_at();
+        let tenant = stored.record.tenant();
         let Ok(decoded) = decode_stored(frame.payload) else {
             self.counts.unreadable = self.counts.unreadable.saturating_add(1);
-            if record.tenant() != LEDGER_TENANT {
-                write_task_key(record.tenant(), frame.task, key);
+            if tenant != LEDGER_TENANT {
+                write_task_key(tenant, frame.task, key);
                 self.tasks.insert(key.as_slice().into(), Entry::Unreadable);
             }
             return;
         };
-        let event = RecordedEvent {
-            sequence: stored.sequence,
-            partition: record.partition(),
-            recorded_at,
-            tenant: record.tenant(),
-            task: frame.task,
-            producer: frame.producer,
-            id: frame.id,
-            occurred_at: decoded.occurred_at.unwrap_or(recorded_at),
-            body: &decoded.body,
-        };
+        let event = recorded(stored, frame, &decoded);
         if !event.concerns_task() {
             return;
         }
-        write_task_key(record.tenant(), frame.task, key);
+        write_task_key(tenant, frame.task, key);
         if let Some(known) = self.tasks.get_mut(key.as_slice()) {
             known.take(&event);
             return;

@@ -1,21 +1,19 @@
 //! Reads a history once, its partitions on all threads, and calibrates.
 
-use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-
 use tokio::runtime::Handle;
 use tollgate_domain::hex::hex;
-use tollgate_domain::position::{PartitionId, Position, Sequence};
-use tollgate_log::contract::{Partitions, ReadError};
-use tollgate_log::index::IdIndex;
+use tollgate_domain::position::{PartitionId, Sequence};
+use tollgate_log::record::StoredRecord;
 
 use super::error::CollectError;
 use super::result::{Calibrated, CalibrationInputs, CalibrationResult, FORMAT};
 use super::rows::{Made, Rows};
 use crate::calibrate::{CalibrateError, History as Samples, Options, calibrate};
-use crate::source::{History, originals};
-use crate::what_if::result::{CandidateInput, PartitionInput, Source};
-use crate::what_if::{Candidate, Progress, ReplayError};
+use crate::error::ReplayError;
+use crate::source::History;
+use crate::walk::{self, Part, Walk, Watcher};
+use crate::what_if::Candidate;
+use crate::what_if::result::{PartitionInput, Source};
 
 /// What is calibrated against, and how.
 pub struct Asked<'a> {
@@ -27,14 +25,9 @@ pub struct Asked<'a> {
     pub threads: usize,
 }
 
-/// What a thread shares with the others.
-struct Shared<'a> {
-    history: &'a dyn History,
-    end: &'a Position,
-    records: AtomicU64,
-    events: AtomicU64,
-    stop: AtomicBool,
-    progress: &'a (dyn Fn(Progress) -> ControlFlow<()> + Sync),
+/// One thread's work.
+struct Worker {
+    key: Vec<u8>,
 }
 
 /// Proposes limits from a history, up to the end that it had when it was opened. Writes nothing. `progress` is told how
@@ -50,25 +43,19 @@ pub fn calibrate_history(
     history: &dyn History,
     asked: &Asked<'_>,
     runtime: &Handle,
-    progress: &(dyn Fn(Progress) -> ControlFlow<()> + Sync),
+    progress: Watcher<'_>,
 ) -> Result<Calibrated, CollectError> {
     let origin = || history.origin().to_owned();
     let refused = |error: CalibrateError| CollectError::Calibrate { origin: origin(), error };
     // Before anything is read.
     asked.options.check().map_err(refused)?;
-    let shared = Shared {
-        history,
-        end: history.end(),
-        records: AtomicU64::new(0),
-        events: AtomicU64::new(0),
-        stop: AtomicBool::new(false),
-        progress,
-    };
+    let walk = Walk::new(history, history.end(), u64::MAX, progress);
+    let parts = walk.run(asked.threads, runtime, || Worker { key: Vec::new() })?;
     let mut samples = Samples::default();
     let mut all = Made::default();
     let mut digest = blake3::Hasher::new();
     let (mut partitions, mut repeated_events, mut unreadable_events) = (Vec::new(), 0, 0);
-    for (partition, rows) in shared.read(asked.threads, runtime)? {
+    for (partition, rows) in parts {
         let counts = rows.counts;
         let input = PartitionInput {
             partition: partition.index(),
@@ -95,97 +82,36 @@ pub fn calibrate_history(
         partitions,
         unreadable_events,
         unreadable_tasks: all.unreadable,
-        current: CandidateInput {
-            name: asked.current.name.clone(),
-            config_hash: asked.current.config.hash(),
-        },
+        current: asked.current.config.hash(),
     };
     let result = CalibrationResult { format: FORMAT, inputs, calibration };
     let source = Source { origin: origin(), position: history.end().to_string(), repeated_events };
-    Ok(Calibrated { hash: result.hash(), source, result })
+    Ok(Calibrated { hash: result.hash(), source, current: asked.current.name.clone(), result })
 }
 
-impl Shared<'_> {
-    /// The rows of all partitions, in their order.
-    fn read(&self, threads: usize, runtime: &Handle) -> Result<Vec<(PartitionId, Rows)>, ReplayError> {
-        let threads = threads.clamp(1, PartitionId::all().count());
-        let mut all = std::thread::scope(|scope| {
-            let workers: Vec<_> = (0..threads)
-                .map(|nth| {
-                    let own: Vec<PartitionId> = PartitionId::all().skip(nth).step_by(threads).collect();
-                    scope.spawn(move || runtime.block_on(self.work(&own)))
-                })
-                .collect();
-            let (mut all, mut failure) = (Vec::new(), None);
-            for worker in workers {
-                match worker.join() {
-                    Ok(Ok(own)) => all.extend(own),
-                    // That one thread was stopped says less than why another one failed.
-                    Ok(Err(ReplayError::Interrupted)) => {
-                        failure = failure.or(Some(ReplayError::Interrupted));
-                    }
-                    Ok(Err(error)) => failure = Some(error),
-                    Err(panic) => std::panic::resume_unwind(panic),
-                }
-            }
-            failure.map_or(Ok(all), Err)
-        })?;
-        all.sort_by_key(|(partition, _)| *partition);
-        Ok(all)
+impl walk::Worker for Worker {
+    type Part = Rows;
+
+    fn begin(&self, _partition: PartitionId) -> Result<Rows, ReplayError> {
+        Ok(Rows::default())
     }
 
-    async fn work(&self, own: &[PartitionId]) -> Result<Vec<(PartitionId, Rows)>, ReplayError> {
-        let done = self.worked(own).await;
-        if done.is_err() {
-            self.stop.store(true, Ordering::Relaxed);
-        }
-        done
+    fn take(&mut self, rows: &mut Rows, stored: &StoredRecord, originals: Option<&[bool]>) {
+        rows.take(stored, originals, &mut self.key);
     }
 
-    async fn worked(&self, own: &[PartitionId]) -> Result<Vec<(PartitionId, Rows)>, ReplayError> {
-        let mut all: Vec<(PartitionId, Rows)> =
-            own.iter().map(|&partition| (partition, Rows::default())).collect();
-        let partitions: Partitions = own.iter().copied().collect();
-        let mut index = self.history.repeats().then(IdIndex::in_memory);
-        let failed = |error: ReadError| ReplayError::Read { origin: self.history.origin().to_owned(), error };
-        let mut reader = self.history.read(partitions, Sequence::ZERO).await.map_err(failed)?;
-        let mut key = Vec::new();
-        while let Some((reached, end)) = self.behind(&all) {
-            let records = reader.try_next().await.map_err(failed)?;
-            if records.is_empty() {
-                let origin = self.history.origin().to_owned();
-                return Err(ReplayError::Short { origin, reached, end });
-            }
-            let (mut worked, mut events) = (0, 0);
-            for stored in &records {
-                let partition = stored.record.partition();
-                let counted = index.as_mut().and_then(|index| originals(index, stored));
-                let Some((_, rows)) = all.iter_mut().find(|(own, _)| *own == partition) else { continue };
-                if stored.sequence > self.end.get(partition) {
-                    continue;
-                }
-                rows.take(stored, counted.as_deref(), &mut key);
-                worked += 1;
-                events += stored.record.len() as u64;
-            }
-            self.tell(worked, events)?;
-        }
-        Ok(all)
-    }
-
-    /// A partition that is not read to its end: what was reached, and the end.
-    fn behind(&self, all: &[(PartitionId, Rows)]) -> Option<(u64, u64)> {
-        let behind = all.iter().find(|(partition, rows)| rows.done < self.end.get(*partition));
-        behind.map(|(partition, rows)| (rows.done.0, self.end.get(*partition).0))
-    }
-
-    fn tell(&self, worked: u64, events: u64) -> Result<(), ReplayError> {
-        let records = self.records.fetch_add(worked, Ordering::Relaxed) + worked;
-        let events = self.events.fetch_add(events, Ordering::Relaxed) + events;
-        let progress = Progress { records, of_records: self.end.highest().0, events };
-        if self.stop.load(Ordering::Relaxed) || (self.progress)(progress).is_break() {
-            return Err(ReplayError::Interrupted);
-        }
+    /// Every run begins anew.
+    fn save(&self, _rows: &[(PartitionId, Rows)]) -> Result<(), ReplayError> {
         Ok(())
+    }
+}
+
+impl Part for Rows {
+    fn done(&self) -> Sequence {
+        self.done
+    }
+
+    fn records(&self) -> u64 {
+        0
     }
 }

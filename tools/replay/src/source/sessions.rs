@@ -4,6 +4,8 @@
 //! a later file reports a call better, is counted right at once.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -29,6 +31,9 @@ use super::LogHistory;
 
 /// Events of one record.
 const RECORD_EVENTS: usize = 100;
+
+/// How much of a first line is looked at.
+const FIRST_LINE_BYTES: u64 = 64 * 1024;
 
 /// How calls are completed, as the ledger that imported them would.
 #[derive(Clone, Debug)]
@@ -106,14 +111,19 @@ pub async fn read(path: &Path, format: Format, completion: &Completion) -> Resul
     Ok(Sessions { history, files, calls, remarks })
 }
 
-/// Which agent wrote the sessions below a path: what the first lines of the first file look like.
+/// Which agent wrote the sessions below a path, by the name and the first line of the first file.
 #[must_use]
 pub fn format_of(path: &Path) -> Option<Format> {
     let found = sources(&[PathBuf::from(path)]);
     let first = found.files.first()?;
     let name = first.path.file_name()?.to_str()?;
-    // Codex names its files so; Claude Code names them by the session's id.
-    Some(if name.starts_with("rollout-") { Format::Codex } else { Format::Claude })
+    let mut line = Vec::new();
+    let file = File::open(&first.path).ok()?;
+    BufReader::new(file).take(FIRST_LINE_BYTES).read_until(b'\n', &mut line).ok()?;
+    // Codex names its files so, and begins them with who the session is; Claude Code names them by the session's id.
+    let is_codex =
+        name.starts_with("rollout-") || String::from_utf8_lossy(&line).contains("\"session_meta\"");
+    Some(if is_codex { Format::Codex } else { Format::Claude })
 }
 
 /// Calls by name, each with what was recorded of it first.

@@ -3,7 +3,7 @@
 //! One file says which run it is and where its history ends, one for each partition holds its state. Each is written
 //! whole or not at all. A run that is complete removes them.
 
-use std::fs;
+use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -11,14 +11,16 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::position::{PartitionId, Position};
 use tollgate_files::{make_private_dirs, replace};
 
-use super::error::ReplayError;
 use super::partition::PartitionState;
+use crate::error::ReplayError;
 
 /// The version of the files: those of another one are not read.
 const FORMAT: u32 = 1;
 
-const DIR: &str = "checkpoint";
+const DIR: &str = "unfinished";
 const RUN: &str = "run.json";
+const LOCK: &str = "lock";
+const PARTITION: &str = "partition-";
 
 /// Which run it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,20 +32,34 @@ pub(super) struct Run {
     pub(super) end: String,
 }
 
-/// The directory of checkpoints.
+/// The directory of checkpoints, held by this run alone.
 pub(super) struct Checkpoint {
     dir: PathBuf,
+    _lock: File,
+}
+
+/// A run that can begin.
+pub(super) struct Begun {
+    pub(super) checkpoint: Checkpoint,
+    /// Where its history ends.
+    pub(super) end: Position,
+    /// Whether something is known of it already.
+    pub(super) resumed: bool,
 }
 
 impl Checkpoint {
     /// Begins a run, or goes on with the one of the directory: the same setting, over the same log up to an end that
-    /// `covers` accepts. Returns where the history ends for this run, and whether there is something to go on with.
-    pub(super) fn begin(
-        out: &Path,
-        setting: &str,
-        end: &Position,
-    ) -> Result<(Self, Position, bool), ReplayError> {
-        let checkpoint = Self { dir: out.join(DIR) };
+    /// the log still has.
+    pub(super) fn begin(out: &Path, setting: &str, end: &Position) -> Result<Begun, ReplayError> {
+        let dir = out.join(DIR);
+        make_private_dirs(&dir).map_err(|error| failed("making", &dir, &error))?;
+        let path = dir.join(LOCK);
+        let lock = File::create(&path).map_err(|error| failed("making", &path, &error))?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => ReplayError::Busy { path: out.display().to_string() },
+            TryLockError::Error(error) => failed("locking", &path, &error),
+        })?;
+        let checkpoint = Self { dir, _lock: lock };
         let path = checkpoint.dir.join(RUN);
         if let Some(earlier) = checkpoint.earlier(&path)?
             && earlier.format == FORMAT
@@ -51,15 +67,15 @@ impl Checkpoint {
             && let Ok(earlier_end) = earlier.end.parse::<Position>()
             && earlier_end.epoch() == end.epoch()
             && end.covers(&earlier_end)
+            && PartitionId::all().any(|partition| checkpoint.file(partition).exists())
         {
-            return Ok((checkpoint, earlier_end, true));
+            return Ok(Begun { checkpoint, end: earlier_end, resumed: true });
         }
-        checkpoint.remove()?;
-        make_private_dirs(&checkpoint.dir).map_err(|error| failed("making", &checkpoint.dir, &error))?;
+        checkpoint.clear()?;
         let run = Run { format: FORMAT, setting: setting.to_owned(), end: end.to_string() };
         let text = serde_json::to_vec_pretty(&run).expect("plain fields always serialize");
         replace(&path, &text).map_err(|error| failed("writing", &path, &error))?;
-        Ok((checkpoint, end.clone(), false))
+        Ok(Begun { checkpoint, end: end.clone(), resumed: false })
     }
 
     fn earlier(&self, path: &Path) -> Result<Option<Run>, ReplayError> {
@@ -97,17 +113,36 @@ impl Checkpoint {
         replace(&path, &bytes).map_err(|error| failed("writing", &path, &error))
     }
 
-    /// Removes the files.
-    pub(super) fn remove(&self) -> Result<(), ReplayError> {
-        match fs::remove_dir_all(&self.dir) {
-            Ok(()) => Ok(()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            Err(error) => Err(failed("removing", &self.dir, &error)),
+    /// Removes all of it.
+    pub(super) fn remove(self) -> Result<(), ReplayError> {
+        self.clear()?;
+        let path = self.dir.join(LOCK);
+        fs::remove_file(&path).map_err(|error| failed("removing", &path, &error))?;
+        // What somebody else has put there stays, and with it the directory.
+        match fs::remove_dir(&self.dir) {
+            Err(error) if error.kind() != io::ErrorKind::DirectoryNotEmpty => {
+                Err(failed("removing", &self.dir, &error))
+            }
+            Ok(()) | Err(_) => Ok(()),
         }
     }
 
+    /// Removes the files of a run, also those that were not written whole.
+    fn clear(&self) -> Result<(), ReplayError> {
+        let failed = |error: io::Error| failed("clearing", &self.dir, &error);
+        for entry in fs::read_dir(&self.dir).map_err(failed)? {
+            let entry = entry.map_err(failed)?;
+            let name = entry.file_name();
+            let name = name.to_string_lossy();
+            if name.starts_with(RUN) || name.starts_with(PARTITION) {
+                fs::remove_file(entry.path()).map_err(failed)?;
+            }
+        }
+        Ok(())
+    }
+
     fn file(&self, partition: PartitionId) -> PathBuf {
-        self.dir.join(format!("partition-{:02}", partition.index()))
+        self.dir.join(format!("{PARTITION}{:02}", partition.index()))
     }
 }
 

@@ -198,7 +198,6 @@ impl Figures {
     fn tally(&self) -> Tally {
         Tally {
             judged: self.judged,
-            unasked: self.unasked,
             warned: self.warned,
             blocked: self.blocked,
             good: self.good,
@@ -208,14 +207,15 @@ impl Figures {
 
     fn effect(&self) -> Effect {
         let (sure, all) = (&self.saved_of_runaways.used, &self.saved.used);
-        let is_priced = !all.is_unpriced();
+        let unpriced = [("after blocks", all), ("of interrupted work", &self.interrupted.used)];
+        let unpriced = unpriced.into_iter().find(|(_, used)| used.is_unpriced());
         Effect {
-            saved: is_priced.then_some(Between { from: sure.cost, up_to: all.cost }),
-            lacks: (!is_priced).then(|| {
-                let tokens = (all.unpriced_tokens != 0).then(|| format!("{} tokens", all.unpriced_tokens));
-                let units = Some(all.unpriced_units.to_string()).filter(|units| !units.is_empty());
+            saved: unpriced.is_none().then_some(Between { from: sure.cost, up_to: all.cost }),
+            lacks: unpriced.map(|(which, used)| {
+                let tokens = (used.unpriced_tokens != 0).then(|| format!("{} tokens", used.unpriced_tokens));
+                let units = Some(used.unpriced_units.to_string()).filter(|units| !units.is_empty());
                 let what: Vec<String> = tokens.into_iter().chain(units).collect();
-                format!("not enough data: {} after blocks have no price", what.join(" and "))
+                format!("not enough data: {} {which} have no price", what.join(" and "))
             }),
             repeated: Between { from: Usd::ZERO, up_to: self.interrupted.used.cost },
             interruptions: Between { from: self.sure_interruptions, up_to: self.interrupted.tasks },

@@ -3,11 +3,13 @@
 use tollgate_projection::overview::Share;
 use tollgate_projection::savings::{MIN_TASKS, interval};
 
+/// Fewer good tasks prove nothing about the share of wrong blocks, whatever their interval is.
+const FEWEST_GOOD: u64 = 20;
+
 /// Tasks of a candidate.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Tally {
     pub(super) judged: u64,
-    pub(super) unasked: u64,
     pub(super) warned: u64,
     pub(super) blocked: u64,
     /// Blocked ones of those that are known to be good.
@@ -29,8 +31,7 @@ pub(super) fn findings(tally: &Tally) -> Vec<String> {
             tally.judged
         ));
     }
-    let asked = tally.judged.saturating_sub(tally.unasked);
-    let blocked = Share { part: tally.blocked, of: asked };
+    let blocked = Share { part: tally.blocked, of: tally.judged };
     let percent = blocked.percent().unwrap_or_default();
     if blocked.above(50) {
         findings.push(format!(
@@ -44,7 +45,7 @@ pub(super) fn findings(tally: &Tally) -> Vec<String> {
     } else if blocked.above(5) {
         findings.push(format!("{percent} % of the tasks would be blocked: the target is below 5 %"));
     }
-    let beyond = Share { part: tally.blocked.saturating_add(tally.warned), of: asked };
+    let beyond = Share { part: tally.blocked.saturating_add(tally.warned), of: tally.judged };
     if beyond.above(10) && !blocked.above(10) {
         let percent = beyond.percent().unwrap_or_default();
         findings.push(format!(
@@ -65,6 +66,11 @@ fn wrong_blocks(good: Share) -> String {
         return "no task is known to be good, so nothing is known about wrong blocks: mark tasks, or close them as completed".to_owned();
     };
     let (part, of) = (good.part, good.of);
+    if of < FEWEST_GOOD {
+        return format!(
+            "{part} of {of} good tasks would be blocked: fewer than {FEWEST_GOOD} are too few to judge these limits by"
+        );
+    }
     let judgement = match (low, high) {
         (low, _) if low > 500 => "surely above 5 %: do not enforce these limits",
         (_, high) if high < 200 => "surely below 2 %: good enough to enforce",
@@ -82,7 +88,6 @@ mod tests {
     fn figures_advise_what_the_targets_say() {
         let tally = |judged, warned, blocked, good: (u64, u64), runaways: (u64, u64)| Tally {
             judged,
-            unasked: 0,
             warned,
             blocked,
             good: Share { part: good.0, of: good.1 },
@@ -102,6 +107,7 @@ mod tests {
                     "11 of 60 good tasks would be blocked, surely above 5 %",
                 ],
             ),
+            (tally(60, 0, 3, (1, 1), (0, 0)), &["1 of 1 good tasks would be blocked: fewer than 20"]),
             (
                 tally(100, 0, 6, (0, 60), (0, 0)),
                 &[

@@ -9,7 +9,6 @@ mod candidate;
 mod checkpoint;
 mod compared;
 mod crossing;
-mod error;
 mod figures;
 mod findings;
 mod inputs;
@@ -24,9 +23,8 @@ mod task;
 mod windows;
 
 pub use candidate::Candidate;
-pub use error::ReplayError;
 pub use money::Policies;
 pub use policy_file::{InvalidPolicies, read_policies};
 pub use result::{Replayed, WhatIf};
-pub use run::{Progress, Question, what_if};
+pub use run::{Question, what_if};
 pub use task::Unopened;

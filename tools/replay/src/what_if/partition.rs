@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
-use tollgate_domain::event::{EventBody, RecordedEvent};
+use tollgate_domain::event::EventBody;
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::position::Sequence;
 use tollgate_log::record::{EventFrame, StoredRecord};
@@ -18,6 +18,7 @@ use super::money::{PolicyFold, PolicyRules};
 use super::settled::Settled;
 use super::task::{OpenTask, Unopened};
 use crate::digest::Digest;
+use crate::walk::recorded;
 
 /// What a thread knows of the candidates.
 pub(super) struct Setting<'a> {
@@ -51,8 +52,6 @@ pub(super) struct Counts {
     pub(super) repeated: u64,
     /// Events that could not be read.
     pub(super) unreadable: u64,
-    /// Events of tasks that had an unreadable one before: they wait there, as in a view.
-    pub(super) waiting: u64,
     /// What was said of usage after its task was closed.
     pub(super) late: u64,
 }
@@ -62,7 +61,7 @@ pub(super) struct Counts {
 enum Entry {
     Open(Box<OpenTask>),
     Settled(Box<Settled>),
-    /// An event of it cannot be read: what follows cannot be judged.
+    /// An event of it cannot be read: what follows cannot be judged, as it waits in a view.
     Unreadable,
 }
 
@@ -110,33 +109,21 @@ impl PartitionState {
         key: &mut Vec<u8>,
         last: &mut Option<(&'r str, u32)>,
     ) {
-        let record = &stored.record;
-        let recorded_at = record.recorded_at();
         let Ok(decoded) = decode_stored(frame.payload) else {
             self.counts.unreadable = self.counts.unreadable.saturating_add(1);
-            if record.tenant() != LEDGER_TENANT {
-                self.set_aside(record.tenant(), frame.task, key);
+            if stored.record.tenant() != LEDGER_TENANT {
+                self.set_aside(stored.record.tenant(), frame.task, key);
             }
             return;
         };
-        let event = RecordedEvent {
-            sequence: stored.sequence,
-            partition: record.partition(),
-            recorded_at,
-            tenant: record.tenant(),
-            task: frame.task,
-            producer: frame.producer,
-            id: frame.id,
-            occurred_at: decoded.occurred_at.unwrap_or(recorded_at),
-            body: &decoded.body,
-        };
+        let event = recorded(stored, frame, &decoded);
         if !event.concerns_task() {
             return;
         }
         let at = match *last {
             Some((task, at)) if task == frame.task => at,
             _ => {
-                write_task_key(record.tenant(), frame.task, key);
+                write_task_key(stored.record.tenant(), frame.task, key);
                 match self.places.get(key.as_slice()).copied() {
                     Some(at) => at,
                     None => {
@@ -162,7 +149,7 @@ impl PartitionState {
                 self.counts.late = self.counts.late.saturating_add(u64::from(is_usage));
                 task.take(&event);
             }
-            Entry::Unreadable => self.counts.waiting = self.counts.waiting.saturating_add(1),
+            Entry::Unreadable => {}
         }
     }
 

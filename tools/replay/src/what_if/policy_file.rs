@@ -1,8 +1,7 @@
 //! The file of policies: a map of their names to what they say, with the keys that `PUT /v1/policies/{policy}` takes.
 
-use std::collections::BTreeMap;
-
 use serde::Deserialize;
+use serde_yaml::Mapping;
 use tollgate_domain::budget::Policy;
 use tollgate_domain::ids::TenantId;
 use tollgate_domain::time::Timestamp;
@@ -12,16 +11,17 @@ use super::money::Policies;
 
 /// Every policy of a file that is wrong, a sentence each.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{} of the policies cannot be used:\n  {}", problems.len(), problems.join("\n  "))]
+#[error("the policies cannot be used:\n  {}", problems.join("\n  "))]
 pub struct InvalidPolicies {
-    /// What is wrong, with the policy's name, the field, the value and the rule.
+    /// What is wrong: of a policy with its name, the field, the value and the rule.
     pub problems: Vec<String>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct PolicyFile {
-    policies: BTreeMap<String, serde_yaml::Value>,
+    /// Refuses names that are there twice.
+    policies: Mapping,
 }
 
 /// Reads a file of policies, in YAML or JSON. They are all of one tenant. One that does not say since when it rules
@@ -38,6 +38,10 @@ pub fn read_policies(text: &str, tenant: &TenantId) -> Result<Policies, InvalidP
     })?;
     let (mut policies, mut problems) = (Vec::new(), Vec::new());
     for (name, said) in file.policies {
+        let Some(name) = name.as_str().map(str::to_owned) else {
+            problems.push(format!("policy `{name:?}`: its name must be a text"));
+            continue;
+        };
         match read(&name, said) {
             Ok(policy) => policies.push(policy),
             Err(problem) => problems.push(format!("policy `{name}`: {problem}")),
@@ -51,16 +55,32 @@ pub fn read_policies(text: &str, tenant: &TenantId) -> Result<Policies, InvalidP
 
 fn read(name: &str, said: serde_yaml::Value) -> Result<Policy, String> {
     let Some(fields) = said.as_mapping() else { return Err("must be a map of its fields".to_owned()) };
-    let keys: Vec<String> = fields.keys().map(|key| key.as_str().unwrap_or_default().to_owned()).collect();
-    let rule: PolicyRule = serde_yaml::from_value(said).map_err(|error| error.to_string())?;
-    if let Some(unknown) = keys.iter().find(|key| !PolicyRule::KEYS.contains(&key.as_str())) {
-        let known = PolicyRule::KEYS;
-        let hint = tollgate_domain::nearest::hint(unknown, known);
+    let keys = fields.keys().map(|key| key.as_str().unwrap_or_default());
+    if let Some(unknown) = keys.into_iter().find(|key| !PolicyRule::KEYS.contains(key)) {
+        let hint = tollgate_domain::nearest::hint(unknown, PolicyRule::KEYS);
         return Err(format!("`{unknown}` is not a field of a policy{hint}"));
     }
+    let rule: Result<PolicyRule, _> = serde_yaml::from_value(said.clone());
+    let rule = rule.map_err(|error| match culprit(fields, &error.to_string()) {
+        Some(field) => {
+            format!("`{field}`: {error}; amounts of money are texts, in quotes, so that they are exact")
+        }
+        None => error.to_string(),
+    })?;
     // Since when it rules if it does not say: before anything was recorded.
     let policy = rule.policy(name, Timestamp::from_micros(0).unwrap_or_default());
     let policy = policy.map_err(|error| error.to_string())?;
     policy.check().map_err(|error| error.to_string())?;
     Ok(policy)
+}
+
+/// The field without which the rest is read, or fails otherwise.
+fn culprit<'a>(fields: &'a Mapping, problem: &str) -> Option<&'a str> {
+    let without = |key: &serde_yaml::Value| {
+        let mut rest = fields.clone();
+        rest.remove(key);
+        serde_yaml::from_value::<PolicyRule>(serde_yaml::Value::Mapping(rest)).err()
+    };
+    let found = fields.keys().find(|key| without(key).is_none_or(|error| error.to_string() != problem));
+    found.and_then(|key| key.as_str())
 }

@@ -22,6 +22,9 @@ pub struct Replayed {
     pub hash: String,
     /// Where the history was read.
     pub source: Source,
+    /// Whether it went on from an earlier run of its directory: then it is about the history up to where that began.
+    #[serde(skip)]
+    pub resumed: bool,
     /// What would have happened.
     pub result: WhatIf,
 }

@@ -1,25 +1,23 @@
 //! Runs history through all candidates at once: partitions by themselves, on all threads.
 
-use std::ops::ControlFlow;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokio::runtime::Handle;
-use tollgate_domain::position::{PartitionId, Position, Sequence};
-use tollgate_log::contract::{Partitions, ReadError};
-use tollgate_log::index::IdIndex;
+use tollgate_domain::position::{PartitionId, Sequence};
+use tollgate_log::record::StoredRecord;
 use tollgate_projection::savings::Stated;
 
 use super::candidate::{Candidate, Rules};
-use super::checkpoint::Checkpoint;
-use super::error::ReplayError;
+use super::checkpoint::{Begun, Checkpoint};
 use super::inputs::Inputs;
 use super::money::{Policies, PolicyRules};
 use super::partition::{PartitionState, Setting};
 use super::result::{Replayed, Source};
 use super::summary::summary;
 use super::task::Unopened;
-use crate::source::{History, originals};
+use crate::error::ReplayError;
+use crate::source::History;
+use crate::walk::{self, Part, Walk, Watcher};
 
 /// What history is run through, and how.
 pub struct Question<'a> {
@@ -35,31 +33,15 @@ pub struct Question<'a> {
     pub threads: usize,
     /// The run's own directory: what it has done is kept there, so that the same run can go on after an interruption.
     pub out: Option<&'a Path>,
-    /// After how many records of a thread what is done is written to the directory.
-    pub checkpoint_records: u64,
+    /// After how many events of a thread what is done is written to the directory. It is when the run is stopped, too.
+    pub checkpoint_events: u64,
 }
 
-/// How far a run is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Progress {
-    /// Records that were worked, those of an interrupted run included.
-    pub records: u64,
-    /// All of them.
-    pub of_records: u64,
-    /// Events that this run worked.
-    pub events: u64,
-}
-
-/// What a thread shares with the others.
-struct Shared<'a> {
-    history: &'a dyn History,
-    question: &'a Question<'a>,
-    end: Position,
-    checkpoint: Option<Checkpoint>,
-    records: AtomicU64,
-    events: AtomicU64,
-    stop: AtomicBool,
-    progress: &'a (dyn Fn(Progress) -> ControlFlow<()> + Sync),
+/// One thread's work.
+struct Worker<'a> {
+    setting: Setting<'a>,
+    checkpoint: Option<&'a Checkpoint>,
+    key: Vec<u8>,
 }
 
 /// What would have happened under other limits. Reads history, and writes only below the run's own directory.
@@ -72,7 +54,7 @@ pub fn what_if(
     history: &dyn History,
     question: &Question<'_>,
     runtime: &Handle,
-    progress: &(dyn Fn(Progress) -> ControlFlow<()> + Sync),
+    progress: Watcher<'_>,
 ) -> Result<Replayed, ReplayError> {
     check(question)?;
     let inputs = Inputs::of(question);
@@ -80,56 +62,28 @@ pub fn what_if(
         .out
         .filter(|_| history.is_lasting())
         .map(|out| Checkpoint::begin(out, &inputs.setting_hash(), history.end()));
-    let (checkpoint, end) = match begun.transpose()? {
-        Some((checkpoint, end, _)) => (Some(checkpoint), end),
-        None => (None, history.end().clone()),
+    let (checkpoint, end, resumed) = match begun.transpose()? {
+        Some(Begun { checkpoint, end, resumed }) => (Some(checkpoint), end, resumed),
+        None => (None, history.end().clone(), false),
     };
-    let shared = Shared {
-        history,
-        question,
-        end,
-        checkpoint,
-        records: AtomicU64::new(0),
-        events: AtomicU64::new(0),
-        stop: AtomicBool::new(false),
-        progress,
+    let worker = || Worker {
+        setting: Setting {
+            rules: question.candidates.iter().map(|candidate| Rules::new(&candidate.config)).collect(),
+            policies: PolicyRules::new(question.policies),
+            unopened: question.unopened,
+        },
+        checkpoint: checkpoint.as_ref(),
+        key: Vec::new(),
     };
-    let threads = question.threads.clamp(1, PartitionId::all().count());
-    let states = std::thread::scope(|scope| {
-        let shared = &shared;
-        let workers: Vec<_> = (0..threads)
-            .map(|nth| {
-                let own: Vec<PartitionId> = PartitionId::all().skip(nth).step_by(threads).collect();
-                scope.spawn(move || runtime.block_on(shared.work(&own)))
-            })
-            .collect();
-        let mut states = Vec::new();
-        let mut failure = None;
-        for worker in workers {
-            match worker.join() {
-                Ok(Ok(own)) => states.extend(own),
-                Ok(Err(error)) => failure = worse(failure, error),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        failure.map_or(Ok(states), Err)
-    })?;
+    let walk = Walk::new(history, &end, question.checkpoint_events, progress);
+    let states = walk.run(question.threads, runtime, worker)?;
     let repeated_events = states.iter().map(|(_, state)| state.counts.repeated).sum();
-    let source =
-        Source { origin: history.origin().to_owned(), position: shared.end.to_string(), repeated_events };
+    let source = Source { origin: history.origin().to_owned(), position: end.to_string(), repeated_events };
     let result = summary(&inputs, question, states);
-    if let Some(checkpoint) = shared.checkpoint {
+    if let Some(checkpoint) = checkpoint {
         checkpoint.remove()?;
     }
-    Ok(Replayed { hash: result.hash(), source, result })
-}
-
-/// That one thread was stopped says less than why another one failed.
-fn worse(known: Option<ReplayError>, other: ReplayError) -> Option<ReplayError> {
-    match known {
-        Some(known) if !matches!(known, ReplayError::Interrupted) => Some(known),
-        Some(_) | None => Some(other),
-    }
+    Ok(Replayed { hash: result.hash(), source, resumed, result })
 }
 
 fn check(question: &Question<'_>) -> Result<(), ReplayError> {
@@ -150,86 +104,30 @@ fn check(question: &Question<'_>) -> Result<(), ReplayError> {
     Ok(())
 }
 
-impl Shared<'_> {
-    /// Works some partitions up to the end, and returns what is known of them.
-    async fn work(&self, own: &[PartitionId]) -> Result<Vec<(PartitionId, PartitionState)>, ReplayError> {
-        let done = self.worked(own).await;
-        if done.is_err() {
-            self.stop.store(true, Ordering::Relaxed);
-        }
-        done
+impl walk::Worker for Worker<'_> {
+    type Part = PartitionState;
+
+    fn begin(&self, partition: PartitionId) -> Result<PartitionState, ReplayError> {
+        let known = self.checkpoint.map(|checkpoint| checkpoint.load(partition)).transpose()?;
+        Ok(known.flatten().unwrap_or_else(|| PartitionState::new(&self.setting)))
     }
 
-    async fn worked(&self, own: &[PartitionId]) -> Result<Vec<(PartitionId, PartitionState)>, ReplayError> {
-        let setting = Setting {
-            rules: self.question.candidates.iter().map(|candidate| Rules::new(&candidate.config)).collect(),
-            policies: PolicyRules::new(self.question.policies),
-            unopened: self.question.unopened,
-        };
-        let mut states = Vec::with_capacity(own.len());
-        for &partition in own {
-            let known = self.checkpoint.as_ref().map(|checkpoint| checkpoint.load(partition)).transpose()?;
-            states.push((partition, known.flatten().unwrap_or_else(|| PartitionState::new(&setting))));
-        }
-        let partitions: Partitions = own.iter().copied().collect();
-        self.records.fetch_add(states.iter().map(|(_, state)| state.records).sum(), Ordering::Relaxed);
-        let behind = states.iter().filter(|(partition, state)| state.done < self.end.get(*partition));
-        let Some(mut after) = behind.map(|(_, state)| state.done).min() else { return Ok(states) };
-        let mut index = self.history.repeats().then(IdIndex::in_memory);
-        if index.is_some() {
-            // Which events are repetitions follows from all before them.
-            after = Sequence::ZERO;
-        }
-        let read = |error: ReadError| ReplayError::Read { origin: self.history.origin().to_owned(), error };
-        let mut reader = self.history.read(partitions, after).await.map_err(read)?;
-        let (mut key, mut since) = (Vec::new(), 0);
-        while states.iter().any(|(partition, state)| state.done < self.end.get(*partition)) {
-            let records = reader.try_next().await.map_err(read)?;
-            if records.is_empty() {
-                return Err(self.short(&states));
-            }
-            let (mut worked, mut events) = (0, 0);
-            for stored in &records {
-                let partition = stored.record.partition();
-                let originals = index.as_mut().and_then(|index| originals(index, stored));
-                let Some((_, state)) = states.iter_mut().find(|(own, _)| *own == partition) else { continue };
-                if stored.sequence <= state.done || stored.sequence > self.end.get(partition) {
-                    continue;
-                }
-                state.take(stored, originals.as_deref(), &setting, &mut key);
-                worked += 1;
-                events += stored.record.len() as u64;
-            }
-            since += worked;
-            if since >= self.question.checkpoint_records {
-                since = 0;
-                self.save(&states)?;
-            }
-            self.tell(worked, events)?;
-        }
-        self.save(&states)?;
-        Ok(states)
+    fn take(&mut self, state: &mut PartitionState, stored: &StoredRecord, originals: Option<&[bool]>) {
+        state.take(stored, originals, &self.setting, &mut self.key);
     }
 
     fn save(&self, states: &[(PartitionId, PartitionState)]) -> Result<(), ReplayError> {
-        let Some(checkpoint) = &self.checkpoint else { return Ok(()) };
+        let Some(checkpoint) = self.checkpoint else { return Ok(()) };
         states.iter().try_for_each(|(partition, state)| checkpoint.save(*partition, state))
     }
+}
 
-    fn tell(&self, worked: u64, events: u64) -> Result<(), ReplayError> {
-        let records = self.records.fetch_add(worked, Ordering::Relaxed) + worked;
-        let events = self.events.fetch_add(events, Ordering::Relaxed) + events;
-        let progress = Progress { records, of_records: self.end.highest().0, events };
-        if self.stop.load(Ordering::Relaxed) || (self.progress)(progress).is_break() {
-            return Err(ReplayError::Interrupted);
-        }
-        Ok(())
+impl Part for PartitionState {
+    fn done(&self) -> Sequence {
+        self.done
     }
 
-    fn short(&self, states: &[(PartitionId, PartitionState)]) -> ReplayError {
-        let behind = states.iter().find(|(partition, state)| state.done < self.end.get(*partition));
-        let (reached, end) =
-            behind.map_or((0, 0), |(partition, state)| (state.done.0, self.end.get(*partition).0));
-        ReplayError::Short { origin: self.history.origin().to_owned(), reached, end }
+    fn records(&self) -> u64 {
+        self.records
     }
 }

@@ -3,10 +3,10 @@
 use std::ops::ControlFlow;
 
 use tokio::runtime::Runtime;
+use tollgate_replay::ReplayError;
 use tollgate_replay::calibrate::Options;
 use tollgate_replay::collect::{Asked, Calibrated, CollectError, calibrate_history};
 use tollgate_replay::source::History;
-use tollgate_replay::what_if::ReplayError;
 
 use crate::doubled::Doubled;
 use crate::story::{candidate, generated, runtime, story};

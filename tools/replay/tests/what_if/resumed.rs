@@ -6,8 +6,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::runtime::Runtime;
 use tollgate_log::embedded::{EmbeddedLog, Options};
+use tollgate_replay::ReplayError;
 use tollgate_replay::source::{History, LedgerHistory};
-use tollgate_replay::what_if::{ReplayError, Replayed, what_if};
+use tollgate_replay::what_if::{Replayed, what_if};
 use tollgate_test_process::temporary;
 
 use crate::doubled::Doubled;
@@ -23,7 +24,7 @@ fn run(
 ) -> Result<Replayed, ReplayError> {
     let candidates = [candidate("a", "rollout: enforce"), candidate("b", "stop_loss:\n  profile: loose\n")];
     let mut question = about(&candidates);
-    (question.out, question.checkpoint_records, question.threads) = (Some(out), 1, threads);
+    (question.out, question.checkpoint_events, question.threads) = (Some(out), 1, threads);
     let called = AtomicU64::new(0);
     what_if(&LedgerHistory::open(ledger).unwrap(), &question, runtime.handle(), &|_| {
         if called.fetch_add(1, Ordering::Relaxed) + 1 >= calls {
@@ -48,15 +49,18 @@ fn an_interrupted_run_goes_on_to_the_same_bytes_and_to_the_same_end() {
     for round in 0..3 {
         let stopped = run(&runtime, &ledger, &out, 1, 2);
         assert!(matches!(stopped, Err(ReplayError::Interrupted)), "round {round}");
-        assert!(out.join("checkpoint").join("run.json").is_file());
+        assert!(out.join("unfinished").join("run.json").is_file());
     }
-    let partitions = std::fs::read_dir(out.join("checkpoint")).unwrap().count() - 1;
+    let partitions = std::fs::read_dir(out.join("unfinished")).unwrap().count() - 2;
     assert!(partitions > 0, "something was kept");
     // Meanwhile the ledger goes on: this run is still about the history that it began with.
     generated(4, 10).append_to(&runtime, &log, 100);
     // A file that is damaged is not used.
-    let one = std::fs::read_dir(out.join("checkpoint")).unwrap().map(|entry| entry.unwrap().path());
-    let one = one.filter(|path| path.extension().is_none()).min().unwrap();
+    let one = std::fs::read_dir(out.join("unfinished")).unwrap().map(|entry| entry.unwrap().path());
+    let one = one
+        .filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("partition-"))
+        .min()
+        .unwrap();
     let mut bytes = std::fs::read(&one).unwrap();
     // Behind the hash, in what was digested so far: it would be read without complaint.
     bytes[32 + 12] ^= 1;
@@ -64,7 +68,7 @@ fn an_interrupted_run_goes_on_to_the_same_bytes_and_to_the_same_end() {
     let resumed = run(&runtime, &ledger, &out, u64::MAX, 4).unwrap();
     assert_eq!(whole.result, resumed.result);
     assert_eq!((whole.hash, whole.source), (resumed.hash, resumed.source));
-    assert!(!out.join("checkpoint").exists(), "a complete run removes it");
+    assert!(!out.join("unfinished").exists(), "a complete run removes it");
 }
 
 #[test]
@@ -77,11 +81,12 @@ fn a_run_over_events_that_are_there_twice_goes_on_too() {
     let whole = replay(&runtime, &history, &question).unwrap();
     // In the middle of the repetitions.
     let most = history.end().highest().0 * 3 / 4;
-    (question.out, question.checkpoint_records) = (Some(dir.path()), most / 2);
+    (question.out, question.checkpoint_events) = (Some(dir.path()), most / 2);
     let stopped = what_if(&history, &question, runtime.handle(), &|progress| {
         if progress.records >= most { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
     });
     assert!(matches!(stopped, Err(ReplayError::Interrupted)));
+    let whole = Replayed { resumed: true, ..whole };
     assert_eq!(replay(&runtime, &history, &question).unwrap(), whole);
 }
 
@@ -114,6 +119,64 @@ fn nothing_is_written_to_the_ledger_that_is_read() {
     let before = contents(&ledger);
     run(&runtime, &ledger, &out, u64::MAX, 2).unwrap();
     assert_eq!(contents(&ledger), before);
+}
+
+#[test]
+fn a_run_that_is_stopped_keeps_what_it_did_however_rarely_it_writes() {
+    let (runtime, dir) = (runtime(), temporary());
+    let (ledger, out) = (dir.path().join("ledger"), dir.path().join("out"));
+    let log =
+        EmbeddedLog::open_or_create(&ledger, Options { first_segment_bytes: 1 << 16, ..Options::default() })
+            .unwrap();
+    generated(7, 300).append_to(&runtime, &log, 100);
+    let candidates = [candidate("a", "rollout: enforce")];
+    let mut question = about(&candidates);
+    (question.out, question.threads) = (Some(out.as_path()), 1);
+    let history = LedgerHistory::open(&ledger).unwrap();
+    // Somebody's own file in the directory of that name.
+    std::fs::create_dir_all(out.join("unfinished")).unwrap();
+    std::fs::write(out.join("unfinished").join("model.bin"), "mine").unwrap();
+    let stopped = what_if(&history, &question, runtime.handle(), &|_| ControlFlow::Break(()));
+    assert!(matches!(stopped, Err(ReplayError::Interrupted)));
+    let worked = AtomicU64::new(u64::MAX);
+    let resumed = what_if(&history, &question, runtime.handle(), &|progress| {
+        worked.fetch_min(progress.records, Ordering::Relaxed);
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    assert!(resumed.resumed);
+    let first_read = history.end().highest().0.min(worked.load(Ordering::Relaxed));
+    assert!(first_read > 1, "it does not begin anew: {first_read}");
+    question.out = None;
+    let whole = replay(&runtime, &history, &question).unwrap();
+    assert!(!whole.resumed && whole.hash == resumed.hash);
+    assert_eq!(std::fs::read(out.join("unfinished").join("model.bin")).unwrap(), b"mine");
+    assert_eq!(std::fs::read_dir(out.join("unfinished")).unwrap().count(), 1);
+}
+
+#[test]
+fn two_runs_do_not_share_a_directory() {
+    let (runtime, dir) = (runtime(), temporary());
+    let (ledger, out) = (dir.path().join("ledger"), dir.path().join("out"));
+    let log = EmbeddedLog::open_or_create(&ledger, Options::default()).unwrap();
+    generated(8, 20).append_to(&runtime, &log, 100);
+    let candidates = [candidate("a", "rollout: enforce")];
+    let mut question = about(&candidates);
+    (question.out, question.threads) = (Some(out.as_path()), 1);
+    let history = LedgerHistory::open(&ledger).unwrap();
+    let inner = std::sync::Mutex::new(None);
+    what_if(&history, &question, runtime.handle(), &|_| {
+        // From a thread outside of the runtime, while the first run works.
+        let second = std::thread::scope(|scope| {
+            let run = || what_if(&history, &question, runtime.handle(), &|_| ControlFlow::Continue(()));
+            scope.spawn(run).join().unwrap()
+        });
+        *inner.lock().unwrap() = Some(second);
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    let second = inner.into_inner().unwrap().expect("progress was told");
+    assert!(matches!(second, Err(ReplayError::Busy { .. })), "{second:?}");
 }
 
 /// Every file below a directory, with its bytes and when it was changed.

@@ -1,7 +1,5 @@
 //! Session files of coding agents as a history.
 
-use std::path::PathBuf;
-
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::ids::TenantId;
 use tollgate_domain::price::PriceBook;
@@ -9,6 +7,8 @@ use tollgate_import::reader::Format;
 use tollgate_replay::source::sessions::{Completion, format_of, read};
 use tollgate_replay::what_if::Unopened;
 use tollgate_test_process::temporary;
+
+use tollgate_test_process::real_sessions;
 
 use crate::story::{about, candidate, replay, runtime};
 
@@ -67,16 +67,6 @@ fn nothing_to_read_is_said() {
     let (runtime, dir) = (runtime(), temporary());
     let error = runtime.block_on(read(dir.path(), Format::Codex, &completion())).err().unwrap().to_string();
     assert!(error.contains("reading sessions of") && error.contains("no *.jsonl"), "{error}");
-}
-
-/// Real sessions: those that `TOLLGATE_SESSIONS` names, or those next to the repository.
-fn real_sessions() -> Option<PathBuf> {
-    let beside = || {
-        let repository = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).parent()?.parent()?;
-        let folder = repository.parent()?.join("shared").join("data").join("codex-sessions");
-        folder.is_dir().then_some(folder)
-    };
-    std::env::var_os("TOLLGATE_SESSIONS").map(PathBuf::from).or_else(beside)
 }
 
 #[test]

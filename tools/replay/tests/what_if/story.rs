@@ -26,8 +26,9 @@ use tollgate_log::key::ContentHash;
 use tollgate_log::memory::MemoryLog;
 use tollgate_projection::savings::Stated;
 use tollgate_projection::status::{TaskRow, fold_task, task_figures};
+use tollgate_replay::ReplayError;
 use tollgate_replay::source::{History, LogHistory};
-use tollgate_replay::what_if::{Candidate, Question, ReplayError, Replayed, Unopened, what_if};
+use tollgate_replay::what_if::{Candidate, Question, Replayed, Unopened, what_if};
 use tollgate_wire::Submitted;
 
 /// When every story begins.
@@ -310,7 +311,7 @@ pub(crate) fn about(candidates: &[Candidate]) -> Question<'_> {
         stated: Stated::default(),
         threads: 1,
         out: None,
-        checkpoint_records: u64::MAX,
+        checkpoint_events: u64::MAX,
     }
 }
 

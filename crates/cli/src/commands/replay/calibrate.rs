@@ -4,9 +4,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use tokio::runtime::Handle;
-use tollgate_replay::calibrate::Options;
+use tollgate_replay::ReplayError;
+use tollgate_replay::calibrate::{Confidence, Options, WeightRule};
 use tollgate_replay::collect::{Asked, Calibrated, CollectError, calibrate_history};
-use tollgate_replay::what_if::ReplayError;
 
 use super::history::{current, make, open, own_directory, replace};
 use super::progress::{Watched, watched};
@@ -21,8 +21,7 @@ const PROPOSAL: &str = "calibrated.yaml";
 pub(super) async fn run(global: &Global, args: &CalibrateArgs) -> Result<ExitCode, Failure> {
     let from = &args.history.from;
     let current = current(global, from)?;
-    let mut options = Options::default();
-    options.false_positives_permille = args.false_positives.unwrap_or(options.false_positives_permille);
+    let options = options(args)?;
     let out_dir = args.out.as_deref().map(|dir| own_directory(dir, from)).transpose()?;
     let opened = open(global, &args.history).await?;
     let asked = Asked { current: &current, options: &options, threads: args.history.threads() };
@@ -53,11 +52,25 @@ pub(super) async fn run(global: &Global, args: &CalibrateArgs) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
+fn options(args: &CalibrateArgs) -> Result<Options, Failure> {
+    let usual = Options::default();
+    let confidence = args.confidence.map(Confidence::from_percent).transpose();
+    let confidence = confidence.map_err(|error| Failure::refused(error.to_string()))?;
+    Ok(Options {
+        confidence: confidence.unwrap_or(usual.confidence),
+        holdout_percent: args.holdout.unwrap_or(usual.holdout_percent),
+        false_positives_permille: args.false_positives.unwrap_or(usual.false_positives_permille),
+        latency_margin_percent: args.latency_margin.unwrap_or(usual.latency_margin_percent),
+        weights: args.weights.as_deref().and_then(WeightRule::from_word).unwrap_or(usual.weights),
+        precision_points: usual.precision_points,
+    })
+}
+
 fn write(dir: &Path, calibrated: &Calibrated) -> Result<(), Failure> {
     let text =
         serde_json::to_string_pretty(calibrated).map_err(|error| Failure::failed(error.to_string()))?;
     make(dir)?;
-    replace(&dir.join("calibrate.json"), &(text + "\n"))?;
+    replace(&dir.join(PROPOSAL), &calibrated.result.calibration.config)?;
     replace(&dir.join("calibrate.md"), &calibrated_md(calibrated))?;
-    replace(&dir.join(PROPOSAL), &calibrated.result.calibration.config)
+    replace(&dir.join("calibrate.json"), &(text + "\n"))
 }

@@ -1,6 +1,6 @@
 //! Where history comes from, where results go, and the configs they are about.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::ids::TenantId;
@@ -32,6 +32,13 @@ pub(super) struct Opened {
 /// The history that `--from` names.
 pub(super) async fn open(global: &Global, args: &HistoryArgs) -> Result<Opened, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::failed(error.to_string());
+    let is_log = args.from.contains("://") || ledger(Path::new(&args.from)).is_some();
+    if let Some(agent) = args.agent.as_deref().filter(|_| is_log) {
+        let from = &args.from;
+        return Err(Failure::refused(format!(
+            "--agent {agent}: {from} is a ledger, not session files of an agent"
+        )));
+    }
     if args.from.contains("://") {
         let log = jetstream(global, &args.from, Some(0)).await?;
         let origin = format!("stream {} of {}", global.nats.stream, args.from);
@@ -64,6 +71,12 @@ pub(super) async fn open(global: &Global, args: &HistoryArgs) -> Result<Opened, 
         note(&format!("! … and {} more", read.remarks.len() - SHOWN_REMARKS));
     }
     note(&format!("{}, {} in them", counted(read.files, "file"), counted(read.calls, "call")));
+    if read.calls == 0 {
+        return Err(Failure::failed(format!(
+            "--from {}: no call of a model is in it; --agent says whose sessions they are",
+            args.from
+        )));
+    }
     Ok(Opened { history: Box::new(read.history), unopened: Unopened::Judge })
 }
 
@@ -96,6 +109,15 @@ pub(super) fn tenant(global: &Global) -> Result<TenantId, Failure> {
 
 /// The run's own directory, checked and not made: never one that holds the history.
 pub(super) fn own_directory<'a>(dir: &'a Path, from: &str) -> Result<&'a Path, Failure> {
+    if dir.is_file() {
+        return Err(Failure::refused(format!("--out {}: is a file; name a directory", dir.display())));
+    }
+    if dir.components().any(|part| part == Component::ParentDir) && !dir.exists() {
+        return Err(Failure::refused(format!(
+            "--out {}: does not exist, and where `..` leads is not known; name it without",
+            dir.display()
+        )));
+    }
     let source = std::fs::canonicalize(from).ok();
     // Looked at before anything is made: the closest directory that exists.
     let existing = dir.ancestors().find_map(|above| {

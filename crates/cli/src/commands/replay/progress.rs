@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
-use tollgate_replay::what_if::Progress;
+use tollgate_replay::Progress;
 
 use crate::output::grouped_u64;
 

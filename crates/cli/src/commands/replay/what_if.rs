@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use tokio::runtime::Handle;
 use tollgate_domain::money::{MoneyError, Usd};
 use tollgate_projection::savings::Stated;
-use tollgate_replay::what_if::{Policies, Question, ReplayError, Replayed, Unopened, read_policies, what_if};
+use tollgate_replay::ReplayError;
+use tollgate_replay::what_if::{Policies, Question, Replayed, Unopened, read_policies, what_if};
 
 use super::history::{candidate, make, open, own_directory, replace, tenant};
 use super::progress::{Watched, watched};
@@ -14,8 +15,8 @@ use crate::args::{CostArgs, Form, Global, WhatIfArgs};
 use crate::exit::{Failure, INTERRUPTED};
 use crate::output::{differing_csv, json, note, out, what_if as shown};
 
-/// How many records a thread works before what is done is written down: some seconds of work.
-const CHECKPOINT_RECORDS: u64 = 100_000;
+/// How many events a thread works before what is done is written down: a few seconds of work.
+const CHECKPOINT_EVENTS: u64 = 2_000_000;
 
 /// Runs it, shows the result, and writes it to its directory.
 pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, Failure> {
@@ -23,8 +24,8 @@ pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, 
     let policies = args.policies.as_deref().map(|path| policies(global, path)).transpose()?;
     let stated = stated(&args.cost)?;
     let out_dir = args.out.as_deref().map(|dir| own_directory(dir, &args.history.from)).transpose()?;
-    out_dir.map_or(Ok(()), make)?;
     let opened = open(global, &args.history).await?;
+    out_dir.map_or(Ok(()), make)?;
     let unopened = match args.unopened.as_deref() {
         Some("judge") => Unopened::Judge,
         Some(_) => Unopened::LeaveOut,
@@ -37,7 +38,7 @@ pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, 
         stated,
         threads: args.history.threads(),
         out: out_dir,
-        checkpoint_records: CHECKPOINT_RECORDS,
+        checkpoint_events: CHECKPOINT_EVENTS,
     };
     let replayed =
         |progress: &Watched<'_>| what_if(opened.history.as_ref(), &question, &Handle::current(), progress);
@@ -57,6 +58,12 @@ pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, 
     };
     if let Some(dir) = out_dir {
         write(dir, &replayed)?;
+    }
+    if replayed.resumed {
+        note(&format!(
+            "this went on from an interrupted run of the same directory: it is about the history up to {}, where that one began",
+            replayed.source.position
+        ));
     }
     match global.form {
         Form::Json => json(&replayed),

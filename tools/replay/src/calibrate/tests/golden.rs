@@ -33,6 +33,6 @@ fn bytes() {
     let json = serde_json::to_vec(&found()).unwrap();
     assert_eq!(
         blake3::hash(&json).to_hex().as_str(),
-        "84d1c9a16b03ebd4f487eca1483517586ec098882131db997edeb521629927c8"
+        "97316887f685a545435786dc3b36bfece051a937c6a67a087ea2c67d8b1295f6"
     );
 }

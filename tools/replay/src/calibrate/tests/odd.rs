@@ -65,12 +65,13 @@ fn too_little_data_changes_nothing_and_says_what_is_enough() {
     let config = BudgetConfig::from_yaml(&found.config).unwrap();
     assert_eq!(config.phases, current.phases, "five samples are no reason to change a limit");
     assert_eq!((config.complexity, config.importance), (current.complexity, current.importance));
+    assert_eq!(config.stop_loss, current.stop_loss);
     let notes = found.notes.join("\n");
     for says in [
         "Too little data: limits are fitted to 3 tasks, at least 50 of all kinds are needed",
         "spans 0 days, a baseline needs 14",
         "PLAN: 3 samples are too few, base budget and weight stay as they are. 13 give an interval, about 314 one of ±5",
-        "tasks are too few to bound the rate of false positives at 2 %: 183 tasks are enough",
+        "tasks are too few to bound the rate of false positives at 2 %, thresholds stay as they are: 183 tasks are enough",
     ] {
         assert!(notes.contains(says), "must say: {says}\nsays: {notes}");
     }
@@ -226,4 +227,32 @@ fn proposed_thresholds_come_with_the_profile_that_uses_them() {
     let found = calibrate(&mut history(plain(4, 300, 9).samples()), &current, &Options::default()).unwrap();
     assert!(found.config.contains("profile: strict"), "{}", found.config);
     assert!(found.notes.iter().any(|note| note.starts_with("The profile graduated ignores thresholds")));
+}
+
+#[test]
+fn a_phase_whose_groups_are_all_too_small_stays_as_it_is() {
+    // Sixteen samples are enough for the phase, eight are not for either of its groups.
+    let tiers = [(Complexity::Large, Importance::High), (Complexity::Large, Importance::Critical)];
+    let samples =
+        (0..16_u64).map(|task| sample(task, "PLAN", tiers[usize::from(task % 2 == 1)], 3_000 + task));
+    for weights in [WeightRule::Fit, WeightRule::Keep] {
+        let found = calibrated(samples.clone(), &Options { weights, ..all() });
+        let config = BudgetConfig::from_yaml(&found.config).unwrap();
+        assert_eq!(config.phases, BudgetConfig::built_in().phases, "{weights}");
+        let note =
+            "PLAN: none of the groups of its 16 samples has 13, base budget and weight stay as they are";
+        assert!(found.notes.iter().any(|said| said == note), "{:?}", found.notes);
+        assert!(found.config.contains("tokens: as before, none of the groups of its 16 samples has enough"));
+    }
+}
+
+#[test]
+fn what_is_left_to_learn_from_is_not_kept_to_judge_by() {
+    // All that ended well came last.
+    let samples = (0..10).map(|task| {
+        let outcome = if task < 7 { Outcome::Failed } else { Outcome::Finished };
+        Sample { outcome, ..sample(task, "PLAN", MEDIUM, 100) }
+    });
+    let found = calibrated(samples, &Options::default());
+    assert_eq!((found.data.fitted_tasks, found.judged.is_none()), (3, true));
 }

@@ -220,7 +220,7 @@ fn proposed_limits_are_the_true_percentiles_of_every_class() {
 /// A threshold that stops no good task stops every planted runaway, and those alone.
 #[test]
 fn planted_runaways_are_told_from_large_tasks() {
-    let spec = Spec { large_permille: 30, ..Spec::new(12, 1_500) };
+    let spec = Spec { large_permille: 30, ..Spec::new(12, 4_000) };
     let options = Options { false_positives_permille: 0, holdout_percent: 0, ..Options::default() };
     let found = calibrated(spec.samples(), &options);
     let planted = spec.planted().filter(|planted| planted.kind == TaskKind::Runaway).count() as u64;

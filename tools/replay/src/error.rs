@@ -38,7 +38,13 @@ pub enum ReplayError {
         /// The system's message.
         message: String,
     },
+    /// Another run works in the directory.
+    #[error("replay: another run writes to {path}: wait until it ends, or name another --out")]
+    Busy {
+        /// Which directory.
+        path: String,
+    },
     /// It was told to stop. What was worked is in its directory, if it has one: the same command goes on from there.
-    #[error("replay: interrupted; the same command with the same --out goes on from where it was")]
+    #[error("replay: interrupted")]
     Interrupted,
 }
