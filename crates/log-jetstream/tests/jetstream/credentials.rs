@@ -1,5 +1,6 @@
 //! Every kind of credentials, and TLS, on a server that requires them.
 
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
@@ -97,12 +98,12 @@ fn authority(name: &str) -> CertifiedIssuer<'static, KeyPair> {
     CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap()
 }
 
-fn certificates(dir: &Path) -> Certificates {
+fn certificates(dir: &Path, host: Ipv4Addr) -> Certificates {
     let ca = authority("tollgate tests");
     let other = authority("somebody else");
     let signed = |name: &str| {
         let key = KeyPair::generate().unwrap();
-        let params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        let params = CertificateParams::new(vec!["localhost".to_owned(), host.to_string()]).unwrap();
         let certificate = params.signed_by(&key, &ca).unwrap();
         std::fs::write(dir.join(format!("{name}.pem")), certificate.pem()).unwrap();
         secret_file(dir.join(format!("{name}.key")), &key.serialize_pem());
@@ -132,8 +133,8 @@ fn tls_config(dir: &Path, verify: bool) -> String {
 #[tokio::test]
 async fn a_server_with_tls_is_used_if_it_is_the_right_one() {
     let mut made = None;
-    let Some(server) = NatsServer::start_with(|dir| {
-        made = Some(certificates(dir));
+    let Some(server) = NatsServer::start_at(|dir, host| {
+        made = Some(certificates(dir, host));
         tls_config(dir, false)
     }) else {
         return;
@@ -152,8 +153,8 @@ async fn a_server_with_tls_is_used_if_it_is_the_right_one() {
 #[tokio::test]
 async fn a_server_that_asks_for_a_certificate_gets_one() {
     let mut made = None;
-    let Some(server) = NatsServer::start_with(|dir| {
-        made = Some(certificates(dir));
+    let Some(server) = NatsServer::start_at(|dir, host| {
+        made = Some(certificates(dir, host));
         tls_config(dir, true)
     }) else {
         return;

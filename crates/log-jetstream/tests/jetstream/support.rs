@@ -1,5 +1,6 @@
 //! A nats-server for a single test: a free port, its own store, gone when the test ends.
 
+use std::net::Ipv4Addr;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -36,18 +37,23 @@ impl NatsServer {
 
     /// Starts one with additional configuration. The text may name files in the directory that it is given.
     pub(crate) fn start_with(config: impl FnOnce(&Path) -> String) -> Option<Self> {
+        Self::start_at(|dir, _| config(dir))
+    }
+
+    /// The same, and the text may depend on the address that the server listens on.
+    pub(crate) fn start_at(config: impl FnOnce(&Path, Ipv4Addr) -> String) -> Option<Self> {
         version()?;
         let home = temporary();
-        let mut config = config(home.path());
+        let file = home.path().join("server.conf");
+        let server = tollgate_test_process::nats::NatsServer::new(file.clone()).variables(&PASSWORDS);
+        let mut config = config(home.path(), server.host());
         let store = home.path().join("store").display().to_string();
         if config.contains("store_dir") {
             config = config.replace(STORE_OF_A_CONFIGURATION, &store);
         } else {
             config.push_str(&format!("\njetstream {{ store_dir: \"{store}\" }}\n"));
         }
-        let file = home.path().join("server.conf");
         std::fs::write(&file, config).unwrap();
-        let server = tollgate_test_process::nats::NatsServer::new(file).variables(&PASSWORDS);
         let mut server = Self { home, server };
         server.restart();
         Some(server)
