@@ -208,10 +208,11 @@ fn what_is_taken_away_whole_gives_back_what_it_was_charged() {
     let _ = place.ok("--data d --prices new.json usage adjust T-1 u --input=-1000 --reason moved");
     let shown = place.json("--data d task show T-1");
     assert_eq!((&shown["cost_usd"], &shown["unpriced_tokens"]), (&json!("0.0005"), &json!(0)), "{shown}");
-    // A part of it is removed: its price is no longer known, which is reported.
+    // A part of another call is removed: its price is no longer known, which is reported. It was charged, so that this
+    // leaves nothing without a price.
     let told = place.run_line("--data d usage adjust T-1 v --input=-100 --reason miscounted").err;
     let shown = place.json("--data d task show T-1");
-    assert_eq!((&shown["cost_usd"], &shown["unpriced_tokens"]), (&json!("0.0005"), &json!(-100)), "{shown}");
+    assert_eq!((&shown["cost_usd"], &shown["unpriced_tokens"]), (&json!("0.0005"), &json!(0)), "{shown}");
     assert!(told.contains("cannot be priced: what it counts changes, its cost does not"), "{told}");
 }
 

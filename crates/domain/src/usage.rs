@@ -1,6 +1,8 @@
 //! What a model call used: reported by the model, or estimated from text lengths if it reported nothing.
 
+mod corrected;
 mod tally;
+mod unpriced;
 
 use std::collections::BTreeMap;
 
@@ -12,7 +14,9 @@ use crate::time::Timestamp;
 use crate::tokens::{TokenCounts, TokenSums};
 use crate::units::{UnitCounts, UnitSums};
 
+pub use corrected::Corrected;
 pub use tally::UnitTally;
+pub use unpriced::{Unpriced, UnpricedPart};
 
 /// One model call's usage.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -143,6 +147,8 @@ pub struct UsageRepriced {
     pub tokens: u64,
     /// What else it is for.
     pub units: UnitCounts,
+    /// What of it had no price until now; `None`: its appender did not look at that.
+    pub unpriced: Option<Unpriced>,
     /// Who asked for it.
     pub by: String,
     /// Why.
@@ -153,30 +159,25 @@ impl UsageRepriced {
     /// What it adds to the cost so far; negative gives back.
     #[must_use]
     pub fn difference(&self) -> Usd {
-        let usd = |cost: &Cost| match cost {
-            Cost::Priced { usd, .. } => *usd,
-            Cost::Unpriced => Usd::ZERO,
-        };
         // Both are sums of costs that fit; the difference of two such is far inside the range.
-        usd(&self.new).checked_sub(usd(&self.old)).unwrap_or(Usd::ZERO)
+        self.new.usd().checked_sub(self.old.usd()).unwrap_or(Usd::ZERO)
     }
+}
 
-    /// How many tokens had no price until now.
+impl Cost {
+    /// The amount, as far as it is known.
     #[must_use]
-    pub const fn newly_priced(&self) -> u64 {
-        match self.old {
-            Cost::Unpriced => self.tokens,
-            Cost::Priced { .. } => 0,
+    pub const fn usd(&self) -> Usd {
+        match self {
+            Self::Priced { usd, .. } => *usd,
+            Self::Unpriced => Usd::ZERO,
         }
     }
 
-    /// What else had no price until now.
+    /// Whether a price was known.
     #[must_use]
-    pub fn newly_priced_units(&self) -> UnitSums {
-        match self.old {
-            Cost::Unpriced => UnitSums::from(&self.units),
-            Cost::Priced { .. } => UnitSums::default(),
-        }
+    pub const fn is_known(&self) -> bool {
+        matches!(self, Self::Priced { .. })
     }
 }
 
@@ -251,6 +252,8 @@ pub struct AdjustedUsage {
     /// What is added to the change of other units, so that it leaves what is left: what it takes beyond what there was
     /// (positive), and parts that go with their tokens (negative).
     pub excess_units: UnitSums,
+    /// What of the usage has no price; `None`: its appender did not look at that.
+    pub unpriced: Option<UnpricedPart>,
 }
 
 impl UsageAdjusted {

@@ -68,6 +68,8 @@ mod reports;
 mod spent;
 #[path = "api/units.rs"]
 mod units;
+#[path = "api/unpriced.rs"]
+mod unpriced;
 #[path = "api/usage.rs"]
 mod usage;
 #[path = "api/views.rs"]

@@ -9,7 +9,7 @@ use tollgate_wire::api::{
     PolicyFiguresView, RouteResponse, RouteView,
 };
 
-use super::budgets::{fact, limit};
+use super::budgets::{fact, limit, without_price};
 use super::{grouped, quoted, table, time};
 
 /// Whether something may be spent, with what every policy says.
@@ -38,6 +38,9 @@ fn sentences(text: &mut String, policies: &[PolicyFiguresView]) {
     for policy in policies {
         // Writing to a String cannot fail, here and elsewhere.
         let _ = writeln!(text, "  {}", printable(&policy.sentence));
+        if let Some(unpriced) = without_price(&policy.unpriced, &policy.unpriced_units) {
+            let _ = writeln!(text, "    {unpriced}");
+        }
     }
 }
 

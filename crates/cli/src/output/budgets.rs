@@ -1,5 +1,6 @@
 //! Budgets and policies as tables and sentences.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use tollgate_domain::budget::Measure;
@@ -261,10 +262,15 @@ fn left(status: &PolicyStatus) -> String {
 
 /// What was spent and has no price.
 fn unpriced(status: &PolicyStatus) -> Option<String> {
-    let AmountView { tokens, usd } = &status.unpriced;
+    without_price(&status.unpriced, &status.unpriced_units)
+}
+
+/// Tokens and other units without a price, and what they may cost.
+pub(super) fn without_price(unpriced: &AmountView, units: &BTreeMap<String, i64>) -> Option<String> {
+    let AmountView { tokens, usd } = unpriced;
     let tokens = u64::try_from(*tokens).ok().filter(|tokens| *tokens > 0);
     let tokens = tokens.map(|tokens| counted(tokens, "token"));
-    let units = Some(in_words(&status.unpriced_units)).filter(|units| !units.is_empty());
+    let units = Some(in_words(units)).filter(|units| !units.is_empty());
     let what: Vec<String> = tokens.into_iter().chain(units).collect();
     if what.is_empty() {
         return None;

@@ -1,5 +1,6 @@
 //! Lists of budgets, policies and allocations as CSV (RFC 4180): numbers as the API gives them.
 
+use tollgate_domain::units::in_pairs;
 use tollgate_projection::report::csv_text;
 use tollgate_wire::api::{
     AllocationList, AmountView, BudgetList, LimitView, PolicyList, PolicyRule, PolicyStatus,
@@ -40,6 +41,7 @@ pub(crate) fn policies_csv(list: &PolicyList) -> String {
         "reserved_usd",
         "unpriced_tokens",
         "unpriced_usd",
+        "unpriced_units",
         "remaining_least_tokens",
         "remaining_least_usd",
         "remaining_most_tokens",
@@ -68,6 +70,7 @@ pub(crate) fn policies_csv(list: &PolicyList) -> String {
             Some(status) => {
                 row.extend(limit(&status.limit));
                 row.extend([&status.booked, &status.reserved, &status.unpriced].into_iter().flat_map(amount));
+                row.push(csv_text(&in_pairs(&status.unpriced_units)));
                 row.extend([&status.remaining_least, &status.remaining_most].into_iter().flat_map(limit));
                 row.push(status.level.to_string());
                 let burn = status.burn.as_ref();

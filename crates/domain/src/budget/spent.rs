@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::money::Usd;
 use crate::units::UnitSums;
-use crate::usage::Cost;
+use crate::usage::Unpriced;
 
 /// What some usage adds up to, corrections included.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -26,27 +26,16 @@ pub struct Spent {
 }
 
 impl Spent {
-    /// What one usage, or one correction, adds.
+    /// With what has no price, of a model.
     #[must_use]
-    pub fn of(events: u64, tokens: i128, model: Option<&str>, cost: &Cost) -> Self {
-        let mut spent = Self { events, tokens, ..Self::default() };
-        match cost {
-            Cost::Priced { usd, .. } => spent.usd = *usd,
-            Cost::Unpriced if tokens == 0 => {}
-            Cost::Unpriced => {
-                spent.unpriced.insert(model.unwrap_or_default().to_owned(), tokens);
-            }
+    pub fn with_unpriced(mut self, model: Option<&str>, unpriced: Unpriced) -> Self {
+        let model = model.unwrap_or_default();
+        if unpriced.tokens != 0 {
+            self.unpriced.insert(model.to_owned(), unpriced.tokens);
         }
-        spent
-    }
-
-    /// With other units that the same usage, or correction, adds.
-    #[must_use]
-    pub fn with_units(mut self, units: UnitSums, model: Option<&str>, cost: &Cost) -> Self {
-        if *cost == Cost::Unpriced && !units.is_empty() {
-            self.unpriced_units.insert(model.unwrap_or_default().to_owned(), units.clone());
+        if !unpriced.units.is_empty() {
+            self.unpriced_units.insert(model.to_owned(), unpriced.units);
         }
-        self.units = units;
         self
     }
 
@@ -95,11 +84,12 @@ mod tests {
 
     #[test]
     fn what_was_unpriced_and_then_priced_leaves_nothing_behind() {
-        let priced = Cost::Priced { usd: "0.5".parse().unwrap(), price_version: "v".to_owned() };
-        let mut sum = Spent::of(1, 100, Some("m"), &Cost::Unpriced);
-        sum.add(&Spent::of(1, 50, Some("n"), &priced));
+        let unpriced = |tokens| Unpriced { tokens, ..Unpriced::default() };
+        let mut sum =
+            Spent { events: 1, tokens: 100, ..Spent::default() }.with_unpriced(Some("m"), unpriced(100));
+        sum.add(&Spent { events: 1, tokens: 50, usd: "0.5".parse().unwrap(), ..Spent::default() });
         assert_eq!((sum.events, sum.tokens, sum.unpriced_tokens()), (2, 150, 100));
-        sum.add(&Spent::of(0, -100, Some("m"), &Cost::Unpriced));
+        sum.add(&Spent { tokens: -100, ..Spent::default() }.with_unpriced(Some("m"), unpriced(-100)));
         assert_eq!((sum.tokens, sum.unpriced_tokens(), sum.usd.to_string().as_str()), (50, 0, "0.5"));
         assert_eq!(sum.unpriced, BTreeMap::new());
     }

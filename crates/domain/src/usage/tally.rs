@@ -2,7 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Cost;
 use crate::units::{Unit, UnitSums};
 
 /// Sums of what was used, and the part of it without a price.
@@ -15,22 +14,6 @@ pub struct UnitTally {
 }
 
 impl UnitTally {
-    /// What usage, or a correction, of this cost adds.
-    #[must_use]
-    pub fn of(used: UnitSums, cost: &Cost) -> Self {
-        let unpriced = match cost {
-            Cost::Priced { .. } => UnitSums::default(),
-            Cost::Unpriced => used.clone(),
-        };
-        Self { used, unpriced }
-    }
-
-    /// What pricing earlier usage again adds.
-    #[must_use]
-    pub fn newly_priced(units: &UnitSums) -> Self {
-        Self { used: UnitSums::default(), unpriced: units.negated() }
-    }
-
     /// Adds another.
     pub fn add(&mut self, other: &Self) {
         self.used.add(&other.used);

@@ -103,6 +103,7 @@ impl Folded {
             cost: Cost::Unpriced,
             excess: TokenCounts::default(),
             excess_units: UnitSums::default(),
+            unpriced: None,
         };
         self.fold(
             0,

@@ -7,18 +7,17 @@
 use std::collections::BTreeMap;
 
 use tollgate_domain::money::Usd;
-use tollgate_domain::price::PricedKind;
 use tollgate_domain::time::{Day, Timestamp};
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::units::Unit;
 use tollgate_domain::zone::Zone;
 
-use super::focus_units::{consumed_unit, quantity};
+use super::focus_units::{consumed_unit, meter, meter_words, quantity};
 use super::kinds::{KindRates, Priced};
 use super::{LineDimension, MoneyLine};
 
 /// The columns, in order: those of FOCUS, then our own.
-pub const FOCUS_COLUMNS: [&str; 52] = [
+pub const FOCUS_COLUMNS: [&str; 53] = [
     "BilledCost",
     "BillingAccountId",
     "BillingAccountName",
@@ -69,6 +68,7 @@ pub const FOCUS_COLUMNS: [&str; 52] = [
     "x_ServiceTier",
     "x_TimeZone",
     "x_TokenKind",
+    "x_TollgateUnpricedQuantity",
     "x_TollgateUnpricedTokens",
     "x_UsageDay",
 ];
@@ -84,7 +84,7 @@ pub const FOCUS_DIMENSIONS: [LineDimension; 6] = [
 ];
 
 /// A row: the fields in the order of [`FOCUS_COLUMNS`]. An empty field is a null.
-pub type FocusRow = [String; 52];
+pub type FocusRow = [String; 53];
 
 /// What prices of models are for, in the lists of their providers: a million tokens.
 const PRICED_TOKENS: i128 = 1_000_000;
@@ -291,6 +291,7 @@ fn fields(
         tier.to_owned(),
         options.zone.name().to_owned(),
         kind.to_owned(),
+        charge.unit().map_or_else(String::new, |unit| quantity(unit, charge.unpriced)),
         if charge.unit().is_some() { 0 } else { charge.unpriced }.to_string(),
         day,
     ]
@@ -345,31 +346,6 @@ fn description(provider: &str, model: &str, charge: &Charge, corrected: &str) ->
     };
     let of = if corrected.is_empty() { String::new() } else { format!(" (correcting {corrected})") };
     format!("{model} by {provider}: {what}{of}{unpriced}")
-}
-
-const fn meter_words(kind: PricedKind) -> &'static str {
-    match kind {
-        PricedKind::Input => "input tokens",
-        PricedKind::CachedInput => "cached input tokens",
-        PricedKind::CacheWrite => "cache write tokens",
-        PricedKind::CacheWrite1h => "cache write tokens, one hour",
-        PricedKind::Output => "output tokens",
-        PricedKind::Reasoning => "reasoning tokens",
-    }
-}
-
-fn meter(priced: Option<Priced>) -> String {
-    let tokens = match priced {
-        None => "Tokens",
-        Some(Priced::Unit(unit)) => return super::focus_units::meter(unit),
-        Some(Priced::Kind(PricedKind::Input)) => "Input Tokens",
-        Some(Priced::Kind(PricedKind::CachedInput)) => "Cached Input Tokens",
-        Some(Priced::Kind(PricedKind::CacheWrite)) => "Cache Write Tokens",
-        Some(Priced::Kind(PricedKind::CacheWrite1h)) => "Cache Write Tokens (1 hour)",
-        Some(Priced::Kind(PricedKind::Output)) => "Output Tokens",
-        Some(Priced::Kind(PricedKind::Reasoning)) => "Reasoning Tokens",
-    };
-    tokens.to_owned()
 }
 
 impl Charge {

@@ -73,25 +73,18 @@ impl Reconciliation {
         let Some(day) = line.period.and_then(|period| period.name.parse::<Day>().ok()) else { return };
         let (model, sums) = (line.value(LineDimension::Model), line.sums);
         let of = line.value(LineDimension::Corrects).parse().unwrap_or(day);
-        let was_priced =
-            sums.unpriced_tokens < 0 || (sums.units.used.is_empty() && !sums.units.unpriced.is_empty());
-        if was_priced && sums.tokens == TokenSums::default() {
-            let row = self.row(model, of);
-            row.unpriced_left = row.unpriced_left.saturating_add(sums.unpriced_tokens);
-            row.unpriced_units.add(&sums.units.unpriced);
-            row.priced_since = row.priced_since.saturating_add(sums.cost);
+        // What has no price, or has one now, is of the day of the usage, whenever that was said.
+        let row = self.row(model, of);
+        row.unpriced_left = row.unpriced_left.saturating_add(sums.unpriced_tokens);
+        row.unpriced_units.add(&sums.units.unpriced);
+        row.priced_since = row.priced_since.saturating_add(sums.newly_priced);
+        if sums.unpriced_tokens != 0 {
+            row.unpriced.add(&sums.tokens);
         }
         let row = self.row(model, day);
         row.is_used = true;
         row.cost = row.cost.saturating_add(sums.cost);
         row.tokens = row.tokens.saturating_add(sums.tokens.total());
-        if sums.unpriced_tokens != 0 && sums.tokens != TokenSums::default() {
-            row.unpriced.add(&sums.tokens);
-            row.unpriced_left = row.unpriced_left.saturating_add(sums.unpriced_tokens);
-        }
-        if !sums.units.used.is_empty() {
-            row.unpriced_units.add(&sums.units.unpriced);
-        }
         if of == day {
             return;
         }

@@ -68,6 +68,8 @@ pub struct Cell {
     pub estimated_tokens: i128,
     /// What it cost, as far as prices are known.
     pub cost: Usd,
+    /// The part of the cost that was added for what had no price when it was recorded.
+    pub newly_priced: Usd,
     /// Tokens for which no price was known.
     pub unpriced_tokens: i128,
     /// What else was used.
@@ -81,6 +83,7 @@ impl Cell {
         self.tokens.add(&other.tokens);
         self.estimated_tokens = self.estimated_tokens.saturating_add(other.estimated_tokens);
         self.cost = self.cost.saturating_add(other.cost);
+        self.newly_priced = self.newly_priced.saturating_add(other.newly_priced);
         self.unpriced_tokens = self.unpriced_tokens.saturating_add(other.unpriced_tokens);
         self.units.add(&other.units);
     }

@@ -3,10 +3,12 @@
 use tollgate_domain::event::{
     BillEvent, EventBody, LedgerEvent, RecordedEvent, ReportEvent, TaskEvent, TaskOutcome, UsageEvent,
 };
+use tollgate_domain::money::Usd;
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::units::UnitSums;
-use tollgate_domain::usage::UnitTally;
-use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded, UsageRepriced};
+use tollgate_domain::usage::{
+    Cost, NamedExecution, UnitTally, Unpriced, UsageAdjusted, UsageRecorded, UsageRepriced,
+};
 use tollgate_domain::zone::quarter;
 
 use super::cell::{
@@ -18,7 +20,7 @@ use crate::fold::{Projection, Rows};
 
 impl Projection for Reports {
     const NAME: &'static str = "reports";
-    const VERSION: u32 = 9;
+    const VERSION: u32 = 10;
     type Row = ReportRow;
     type Live = ();
 
@@ -147,15 +149,15 @@ fn usage_cell<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> (CellK
     };
     let tokens = TokenSums::from(usage.tokens);
     let estimated_tokens = if usage.estimated { tokens.total() } else { 0 };
-    let units = UnitTally::of(UnitSums::from(&usage.units), &usage.cost);
-    (key, Cell { usage_events: 1, estimated_tokens, ..costed(tokens, units, &usage.cost) })
+    let cell = costed(tokens, UnitSums::from(&usage.units), usage.cost.usd(), usage.unpriced());
+    (key, Cell { usage_events: 1, estimated_tokens, ..cell })
 }
 
 /// A correction counts on the day it was made: a closed month keeps its reported figures.
 fn adjustment_cell<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> (CellKey<'a>, Cell) {
     let Some(resolved) = &adjusted.resolved else {
-        let units = UnitTally::of(adjusted.units.clone(), &Cost::Unpriced);
-        return (key(event, None, None, None), costed(adjusted.tokens, units, &Cost::Unpriced));
+        let cell = costed(adjusted.tokens, adjusted.units.clone(), Usd::ZERO, adjusted.unpriced());
+        return (key(event, None, None, None), cell);
     };
     let (provider, model) = (resolved.provider.as_deref(), resolved.model.as_deref());
     let key = CellKey {
@@ -165,8 +167,7 @@ fn adjustment_cell<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -
         ..key(event, resolved.execution.as_ref(), provider, model)
     };
     let counted = adjusted.counted();
-    let units = UnitTally::of(counted.units, &resolved.cost);
-    (key, costed(counted.tokens, units, &resolved.cost))
+    (key, costed(counted.tokens, counted.units, resolved.cost.usd(), adjusted.unpriced()))
 }
 
 fn price_version(cost: &Cost) -> &str {
@@ -186,18 +187,15 @@ fn repriced_cell<'a>(event: &RecordedEvent<'a>, repriced: &'a UsageRepriced) -> 
         corrects: Some(quarter(repriced.used_at)),
         ..key(event, repriced.execution.as_ref(), provider, model)
     };
-    let unpriced_tokens = i128::from(repriced.newly_priced()).saturating_neg();
-    let units = UnitTally::newly_priced(&repriced.newly_priced_units());
-    let cell = Cell { cost: repriced.difference(), unpriced_tokens, units, ..Cell::default() };
-    (key, cell)
+    let priced = repriced.newly_priced();
+    let newly_priced = if priced.is_nothing() { Usd::ZERO } else { repriced.difference() };
+    let cell = costed(TokenSums::default(), UnitSums::default(), repriced.difference(), priced.negated());
+    (key, Cell { newly_priced, ..cell })
 }
 
-fn costed(tokens: TokenSums, units: UnitTally, cost: &Cost) -> Cell {
-    let (cost, unpriced_tokens) = match cost {
-        Cost::Priced { usd, .. } => (*usd, 0),
-        Cost::Unpriced => (tollgate_domain::money::Usd::ZERO, tokens.total()),
-    };
-    Cell { tokens, cost, unpriced_tokens, units, ..Cell::default() }
+fn costed(tokens: TokenSums, used: UnitSums, cost: Usd, unpriced: Unpriced) -> Cell {
+    let units = UnitTally { used, unpriced: unpriced.units };
+    Cell { tokens, cost, unpriced_tokens: unpriced.tokens, units, ..Cell::default() }
 }
 
 fn key<'a>(

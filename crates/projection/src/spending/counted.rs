@@ -7,7 +7,7 @@ use tollgate_domain::budget::{Dimensions, Spent};
 use tollgate_domain::event::{EventBody, RecordedEvent, UsageEvent};
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::units::UnitSums;
-use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded, UsageRepriced};
+use tollgate_domain::usage::{NamedExecution, UsageAdjusted, UsageRecorded, UsageRepriced};
 use tollgate_domain::zone::quarter;
 
 /// Sums of usage, corrections included.
@@ -81,11 +81,14 @@ fn phase(execution: Option<&NamedExecution>) -> Option<&str> {
 fn recorded<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> Counted<'a> {
     let tokens = TokenSums::from(usage.tokens);
     let model = usage.model.as_deref();
-    let spent = Spent::of(1, tokens.total(), model, &usage.cost).with_units(
-        UnitSums::from(&usage.units),
-        model,
-        &usage.cost,
-    );
+    let spent = Spent {
+        events: 1,
+        tokens: tokens.total(),
+        usd: usage.cost.usd(),
+        units: UnitSums::from(&usage.units),
+        ..Spent::default()
+    };
+    let spent = spent.with_unpriced(model, usage.unpriced());
     Counted {
         tenant: event.tenant,
         quarter: quarter(event.occurred_at),
@@ -105,10 +108,8 @@ fn recorded<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> Counted<
 /// Another price counts when it is recorded, so that a closed window keeps its figures; it adds no tokens.
 fn repriced<'a>(event: &RecordedEvent<'a>, priced: &'a UsageRepriced) -> Counted<'a> {
     let model = priced.model.as_deref();
-    let known = i128::from(priced.newly_priced()).saturating_neg();
-    let units = priced.newly_priced_units().negated();
-    let mut spent = Spent::of(0, known, model, &Cost::Unpriced).with_units(units, model, &Cost::Unpriced);
-    (spent.tokens, spent.usd, spent.units) = (0, priced.difference(), UnitSums::default());
+    let spent = Spent { usd: priced.difference(), ..Spent::default() }
+        .with_unpriced(model, priced.newly_priced().negated());
     Counted {
         tenant: event.tenant,
         quarter: quarter(event.occurred_at),
@@ -130,7 +131,12 @@ fn corrected<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> Coun
     let tokens = counted.tokens;
     let found = adjusted.resolved.as_ref();
     let model = found.and_then(|found| found.model.as_deref());
-    let cost = found.map_or(&Cost::Unpriced, |found| &found.cost);
+    let spent = Spent {
+        tokens: tokens.total(),
+        usd: found.map(|found| found.cost.usd()).unwrap_or_default(),
+        units: counted.units,
+        ..Spent::default()
+    };
     Counted {
         tenant: event.tenant,
         quarter: quarter(event.occurred_at),
@@ -143,9 +149,6 @@ fn corrected<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> Coun
             labels: found.map_or(&NO_LABELS, |found| &found.labels),
         },
         allocation: found.and_then(|found| found.allocation.as_deref()),
-        sums: UsageSums {
-            spent: Spent::of(0, tokens.total(), model, cost).with_units(counted.units, model, cost),
-            tokens,
-        },
+        sums: UsageSums { spent: spent.with_unpriced(model, adjusted.unpriced()), tokens },
     }
 }

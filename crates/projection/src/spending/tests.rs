@@ -77,6 +77,7 @@ impl Said {
                     cost,
                     excess: TokenCounts::default(),
                     excess_units: UnitSums::default(),
+                    unpriced: None,
                 })),
             })
         } else {

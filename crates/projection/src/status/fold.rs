@@ -5,13 +5,13 @@ use tollgate_domain::event::{
     UsageEvent,
 };
 use tollgate_domain::gate::{GateDecided, Verdict};
+use tollgate_domain::money::Usd;
 use tollgate_domain::phase::ExecutionId;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::task::{TaskStage, evolve};
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::units::UnitSums;
-use tollgate_domain::usage::UnitTally;
-use tollgate_domain::usage::{Cost, NamedExecution, UsageAdjusted, UsageRecorded, UsageRepriced};
+use tollgate_domain::usage::{NamedExecution, Unpriced, UsageAdjusted, UsageRecorded, UsageRepriced};
 
 use super::Status;
 use super::row::{
@@ -22,7 +22,7 @@ use crate::fold::{Projection, Rows, task_key};
 
 impl Projection for Status {
     const NAME: &'static str = "status";
-    const VERSION: u32 = 9;
+    const VERSION: u32 = 10;
     const AWAITED: bool = true;
     type Row = TaskRow;
     type Live = ();
@@ -231,9 +231,9 @@ fn record_usage(row: &mut TaskRow, usage: &UsageRecorded, event: &RecordedEvent<
         activity.estimated_tokens = activity.estimated_tokens.saturating_add(total);
     }
     if !usage.units.is_empty() {
-        activity.units.add(&UnitTally::of(UnitSums::from(&usage.units), &usage.cost));
+        activity.units.used.add(&UnitSums::from(&usage.units));
     }
-    add_cost(activity, &usage.cost, total);
+    add_cost(activity, usage.cost.usd(), &usage.unpriced());
 }
 
 /// A correction applies where its usage was counted, and subtracts no more than was left of it. If the usage
@@ -242,32 +242,31 @@ fn adjust_usage(row: &mut TaskRow, adjusted: &UsageAdjusted) {
     let counted = adjusted.counted();
     if adjusted.resolved.is_some() {
         let name = (adjusted.adjusts_producer.clone(), adjusted.adjusts.clone());
-        row.corrections.entry(name).or_default().add(&counted);
+        row.corrections.entry(name).or_default().adjusted(adjusted);
     }
-    let (execution, cost) = match &adjusted.resolved {
-        Some(resolved) => (resolved.execution.as_ref(), &resolved.cost),
-        None => (None, &Cost::Unpriced),
-    };
-    let activity = activity_of(row, execution);
+    let found = adjusted.resolved.as_ref();
+    let activity = activity_of(row, found.and_then(|found| found.execution.as_ref()));
     activity.tokens.add(&counted.tokens);
+    activity.units.used.add(&counted.units);
     activity.adjustments = activity.adjustments.saturating_add(1);
-    add_cost(activity, cost, counted.tokens.total());
-    activity.units.add(&UnitTally::of(counted.units, cost));
+    let usd = found.map(|found| found.cost.usd()).unwrap_or_default();
+    add_cost(activity, usd, &adjusted.unpriced());
 }
 
 /// Another price changes what its usage cost, where that was counted, and nothing else of the task.
 fn reprice_usage(row: &mut TaskRow, repriced: &UsageRepriced) {
+    let name = (repriced.adjusts_producer.clone(), repriced.adjusts.clone());
+    if let Some(corrected) = row.corrections.get_mut(&name) {
+        corrected.repriced();
+    }
     let activity = activity_of(row, repriced.execution.as_ref());
-    activity.cost = activity.cost.saturating_add(repriced.difference());
-    activity.unpriced_tokens = activity.unpriced_tokens.saturating_sub(repriced.newly_priced().into());
-    activity.units.add(&UnitTally::newly_priced(&repriced.newly_priced_units()));
+    add_cost(activity, repriced.difference(), &repriced.newly_priced().negated());
 }
 
-fn add_cost(activity: &mut Activity, cost: &Cost, total: i128) {
-    match cost {
-        Cost::Priced { usd, .. } => activity.cost = activity.cost.saturating_add(*usd),
-        Cost::Unpriced => activity.unpriced_tokens = activity.unpriced_tokens.saturating_add(total),
-    }
+fn add_cost(activity: &mut Activity, usd: Usd, unpriced: &Unpriced) {
+    activity.cost = activity.cost.saturating_add(usd);
+    activity.unpriced_tokens = activity.unpriced_tokens.saturating_add(unpriced.tokens);
+    activity.units.unpriced.add(&unpriced.units);
 }
 
 /// Where something that refers to this execution is counted. Without an attempt: the latest one that has started.

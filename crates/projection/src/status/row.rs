@@ -13,8 +13,7 @@ use tollgate_domain::task::{TaskStage, TaskState};
 use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenSums;
-use tollgate_domain::usage::UnitTally;
-use tollgate_domain::usage::{NamedExecution, UsedChange};
+use tollgate_domain::usage::{Corrected, NamedExecution, UnitTally};
 
 /// Gate decisions kept per task. Earlier ones are counted, and are in the log.
 pub const KEPT_DECISIONS: usize = 50;
@@ -40,7 +39,7 @@ pub struct TaskRow {
     /// What corrections changed, by the producer and id of the usage: the next correction of the same usage
     /// starts from what is left.
     #[serde(with = "crate::pairs")]
-    pub corrections: BTreeMap<(String, String), UsedChange>,
+    pub corrections: BTreeMap<(String, String), Corrected>,
     /// The gate's latest decisions, oldest first.
     pub decisions: Vec<Decision>,
     /// Decisions before those.

@@ -97,6 +97,7 @@ pub(super) fn adjusted(place: &str, said: &Said) -> UsageAdjusted {
             cost: said.cost.clone(),
             excess: TokenCounts::default(),
             excess_units: UnitSums::default(),
+            unpriced: None,
         })
     });
     UsageAdjusted {
@@ -126,6 +127,7 @@ pub(super) fn repriced(place: &str, said: &Said) -> UsageRepriced {
         new: said.cost.clone(),
         tokens: u64::try_from(said.tokens.total()).unwrap(),
         units: counts(&said.units),
+        unpriced: None,
         by: "ada".to_owned(),
         reason: None,
     }

@@ -1,6 +1,7 @@
 //! Events on their way into the log, and those that the ledger writes itself.
 
 use tollgate_domain::event::{Event, EventBody};
+use tollgate_domain::hex::hex_of_sha256;
 use tollgate_domain::ids::{EventId, InvalidId, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::PartitionId;
 use tollgate_domain::time::Timestamp;
@@ -33,6 +34,12 @@ pub(super) fn name_of(submitted: &Submitted) -> EventName {
         producer: event.producer.clone(),
         id: event.id.clone(),
     }
+}
+
+/// The id of the event that prices a usage again, after it was so many times before. Who does it at the same time as
+/// somebody else takes the same id: a usage is priced again once.
+pub(super) fn repricing_id(producer: &str, usage: &str, times: u64) -> String {
+    format!("repriced-{}-{times}", hex_of_sha256(&format!("{producer}\n{usage}"), 16))
 }
 
 /// A separate record for one event, with nothing added.

@@ -77,7 +77,7 @@ pub(crate) fn check_change(units: &UnitSums) -> Result<(), FieldError> {
 }
 
 /// A sum over many events may be longer than one change; what is shown is then the largest that can be.
-fn held(change: i128) -> i64 {
+pub(crate) fn held(change: i128) -> i64 {
     i64::try_from(change).unwrap_or(if change < 0 { i64::MIN } else { i64::MAX })
 }
 

@@ -9,8 +9,8 @@ use tollgate_domain::event::{
     PriceUpdateBegun, UsageRepriced, WaitReason,
 };
 use tollgate_domain::money::Usd;
-use tollgate_domain::units::{Unit, UnitCounts};
-use tollgate_domain::usage::{Cost, NamedExecution};
+use tollgate_domain::units::{Unit, UnitCounts, UnitSums};
+use tollgate_domain::usage::{Cost, NamedExecution, Unpriced};
 
 use crate::samples::{own_event, phase};
 use crate::strategies::{any_text, optional, text, time};
@@ -33,6 +33,7 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
         ("usage_repriced", own_event("T-2", repriced().into())),
         ("usage_repriced_unpriced", own_event("T-2", first_priced().into())),
         ("usage_repriced_units", own_event("T-2", repriced_images().into())),
+        ("usage_repriced_in_part", own_event("T-2", repriced_in_part().into())),
     ]
 }
 
@@ -132,6 +133,7 @@ fn repriced() -> UsageRepriced {
         },
         tokens: 200_000,
         units: UnitCounts::default(),
+        unpriced: None,
         by: "grace".to_owned(),
         reason: Some("the list was wrong".to_owned()),
     }
@@ -140,6 +142,11 @@ fn repriced() -> UsageRepriced {
 fn repriced_images() -> UsageRepriced {
     let units = UnitCounts::from_pairs([(Unit::OutputImages, 3), (Unit::InputAudioMs, 12_500)]);
     UsageRepriced { tokens: 0, units, ..first_priced() }
+}
+
+fn repriced_in_part() -> UsageRepriced {
+    let units = UnitSums::from_pairs([(Unit::Pages, 2)]);
+    UsageRepriced { unpriced: Some(Unpriced { tokens: 500, units }), ..repriced() }
 }
 
 fn first_priced() -> UsageRepriced {
@@ -221,13 +228,14 @@ fn any_repriced() -> impl Strategy<Value = EventBody> {
     let execution = option::of((crate::strategies::phase(), option::of(1_u32..9)))
         .prop_map(|named| named.map(|(phase, attempt)| NamedExecution { phase, attempt }));
     let of = (any_text(), any_text(), time(), execution, optional(), optional());
-    let used = (any::<u64>(), crate::strategies::units());
+    let unpriced = option::of(crate::strategies::unpriced());
+    let used = (any::<u64>(), crate::strategies::units(), unpriced);
     (of, option::of(priced()), priced(), used, any_text(), optional()).prop_map(
         |(
             (adjusts, adjusts_producer, used_at, execution, provider, model),
             old,
             new,
-            (tokens, units),
+            (tokens, units, unpriced),
             by,
             reason,
         )| {
@@ -245,6 +253,7 @@ fn any_repriced() -> impl Strategy<Value = EventBody> {
                 new,
                 tokens,
                 units,
+                unpriced,
                 by,
                 reason,
             })

@@ -17,7 +17,7 @@ use tollgate_domain::position::Sequence;
 use tollgate_domain::tier::{Complexity, Importance, ImportanceSource};
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::units::{Unit, UnitSums};
-use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution};
+use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, Unpriced, UnpricedPart};
 
 pub(crate) fn phase(name: &str) -> Phase {
     name.parse().expect("a phase name")
@@ -59,6 +59,13 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
                 excess_units: UnitSums::from_pairs(
                     name.contains("units").then_some((Unit::OutputImages, 2_i128)),
                 ),
+                unpriced: name.contains("in_part").then(|| UnpricedPart {
+                    before: Unpriced {
+                        tokens: 900,
+                        units: UnitSums::from_pairs([(Unit::Pages, 2), (Unit::InputAudioMs, 500)]),
+                    },
+                    after: Unpriced { tokens: 360, units: UnitSums::default() },
+                }),
             }));
         }
         EventBody::Task(TaskEvent::ImportanceChanged(changed)) => {

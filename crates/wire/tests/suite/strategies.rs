@@ -25,7 +25,9 @@ use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::{MAX_TOKENS_PER_EVENT, TokenCounts, TokenSums};
 use tollgate_domain::units::{Unit, UnitCounts, UnitSums};
-use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, UsageAdjusted, UsageRecorded};
+use tollgate_domain::usage::{
+    AdjustedUsage, Cost, NamedExecution, Unpriced, UnpricedPart, UsageAdjusted, UsageRecorded,
+};
 use tollgate_wire::MAX_WAIT_MS;
 
 use self::limits::limits;
@@ -306,6 +308,11 @@ pub(crate) fn unit_sums() -> BoxedStrategy<UnitSums> {
     prop_oneof![3 => Just(UnitSums::default()), 1 => some].boxed()
 }
 
+pub(crate) fn unpriced() -> impl Strategy<Value = Unpriced> {
+    let most = i128::from(MAX_TOKENS_PER_EVENT);
+    (-most..=most, unit_sums()).prop_map(|(tokens, units)| Unpriced { tokens, units })
+}
+
 fn adjusted() -> impl Strategy<Value = UsageAdjusted> {
     let most = i128::from(MAX_TOKENS_PER_EVENT);
     let change = move || prop_oneof![Just(0), -most..=most];
@@ -320,22 +327,26 @@ fn adjusted() -> impl Strategy<Value = UsageAdjusted> {
         (0..=MAX_TOKENS_PER_EVENT).prop_map(|output| TokenCounts { output, ..TokenCounts::default() });
     let texts = (optional(), optional(), optional(), option::of(id()), optional());
     let times = option::of(time());
+    let part = option::of((unpriced(), unpriced()))
+        .prop_map(|part| part.map(|(before, after)| UnpricedPart { before, after }));
     let resolved =
-        (execution(), texts, btree_map(text(), text(), 0..3), times, cost(), (excess, unit_sums())).prop_map(
-            |(execution, texts, labels, occurred_at, cost, (excess, excess_units))| AdjustedUsage {
-                execution,
-                provider: texts.0,
-                model: texts.1,
-                component: texts.2,
-                allocation: texts.3,
-                service_tier: texts.4,
-                occurred_at,
-                labels,
-                cost,
-                excess,
-                excess_units,
-            },
-        );
+        (execution(), texts, btree_map(text(), text(), 0..3), times, cost(), (excess, unit_sums(), part))
+            .prop_map(|(execution, texts, labels, occurred_at, cost, (excess, excess_units, unpriced))| {
+                AdjustedUsage {
+                    execution,
+                    provider: texts.0,
+                    model: texts.1,
+                    component: texts.2,
+                    allocation: texts.3,
+                    service_tier: texts.4,
+                    occurred_at,
+                    labels,
+                    cost,
+                    excess,
+                    excess_units,
+                    unpriced,
+                }
+            });
     (id(), id(), (tokens, unit_sums()), text(), optional(), option::of(resolved)).prop_map(
         |(adjusts, adjusts_producer, (tokens, units), reason, author, resolved)| UsageAdjusted {
             adjusts,

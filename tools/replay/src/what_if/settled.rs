@@ -8,7 +8,7 @@ use tollgate_domain::money::Usd;
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::units::UnitSums;
-use tollgate_domain::usage::{Cost, UnitTally};
+use tollgate_domain::usage::Unpriced;
 
 use super::crossing::{Crossing, Live};
 
@@ -90,24 +90,18 @@ impl Used {
         let counts = |used_at: Timestamp| since.is_none_or(|since| used_at >= since);
         match said {
             UsageEvent::UsageRecorded(usage) if counts(at) => {
-                self.add(usage.tokens.total().into(), &usage.cost);
-                self.add_units(UnitSums::from(&usage.units), &usage.cost);
+                self.add(usage.tokens.total().into(), usage.cost.usd(), &usage.unpriced());
             }
             UsageEvent::UsageAdjusted(adjusted) => {
                 // Usage that was not found is from no known time: it is in the totals only.
-                let used_at = adjusted.resolved.as_ref().and_then(|found| found.occurred_at);
-                if since.is_none() || used_at.is_some_and(counts) {
-                    let cost = adjusted.resolved.as_ref().map_or(&Cost::Unpriced, |found| &found.cost);
-                    let counted = adjusted.counted();
-                    self.add(counted.tokens.total(), cost);
-                    self.add_units(counted.units, cost);
+                let found = adjusted.resolved.as_ref();
+                if since.is_none() || found.and_then(|found| found.occurred_at).is_some_and(counts) {
+                    let usd = found.map(|found| found.cost.usd()).unwrap_or_default();
+                    self.add(adjusted.counted().tokens.total(), usd, &adjusted.unpriced());
                 }
             }
             UsageEvent::UsageRepriced(repriced) if counts(repriced.used_at) => {
-                self.cost = self.cost.saturating_add(repriced.difference());
-                let priced = repriced.newly_priced().into();
-                self.unpriced_tokens = self.unpriced_tokens.saturating_sub(priced);
-                self.unpriced_units.add(&repriced.newly_priced_units().negated());
+                self.add(0, repriced.difference(), &repriced.newly_priced().negated());
             }
             UsageEvent::UsageRecorded(_)
             | UsageEvent::UsageRepriced(_)
@@ -117,16 +111,11 @@ impl Used {
         }
     }
 
-    fn add(&mut self, tokens: i128, cost: &Cost) {
+    fn add(&mut self, tokens: i128, usd: Usd, unpriced: &Unpriced) {
         self.tokens = self.tokens.saturating_add(tokens);
-        match cost {
-            Cost::Priced { usd, .. } => self.cost = self.cost.saturating_add(*usd),
-            Cost::Unpriced => self.unpriced_tokens = self.unpriced_tokens.saturating_add(tokens),
-        }
-    }
-
-    fn add_units(&mut self, units: UnitSums, cost: &Cost) {
-        self.unpriced_units.add(&UnitTally::of(units, cost).unpriced);
+        self.cost = self.cost.saturating_add(usd);
+        self.unpriced_tokens = self.unpriced_tokens.saturating_add(unpriced.tokens);
+        self.unpriced_units.add(&unpriced.units);
     }
 
     /// Whether something of it has no price.

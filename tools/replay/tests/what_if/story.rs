@@ -199,6 +199,7 @@ impl Story {
                 cost: cost(tokens),
                 excess: TokenCounts::default(),
                 excess_units: UnitSums::default(),
+                unpriced: None,
             })),
         };
         self.append(EventBody::from(adjusted), self.now);

@@ -66,6 +66,11 @@ fn a_difference_is_explained_as_far_as_it_is_known() {
         use - model=m in=5, use - model=m in=5, +24h, reprice - model=m in=5 usd=0.005 of=2026-11-21T08:30:00Z | 21 m 0.01 10 | 21 m 0.01 correction=0.005 unpriced=0.005 rest=0; 22 m -0.005 correction=-0.005 rest=0
         use - model=m in=5, +1h, reprice - model=m in=5 usd=0.005 of=2026-11-21T08:30:00Z | 21 m 0.006 5 | 21 m 0.001 rate=0.001 rest=0
         use - model=m in=5 usd=0.005, +24h, reprice - model=m in=5 usd=0.004 was=0.005 of=2026-11-21T08:30:00Z | 21 m 0.004 5 | 21 m -0.001 correction=-0.001 rest=0; 22 m 0.001 correction=0.001 rest=0
+        use - model=m in=5, +24h, adjust - model=m in=-2 of=2026-11-21T08:30:00Z | 21 m 0.003 3 | 21 m 0.003 unpriced=0.003 rest=0; 22 m 0 rest=0
+        use - model=m in=5, +24h, adjust - model=m in=2 of=2026-11-21T08:30:00Z | 21 m 0.007 7 | 21 m 0.007 unpriced=0.007 rest=0; 22 m 0 rest=0
+        use - model=x output_images=3, +24h, reprice - model=x output_images=3 usd=0.12 of=2026-11-21T08:30:00Z | 21 x 0.12 | 21 x 0.12 correction=0.12 rest=0; 22 x -0.12 correction=-0.12 rest=0
+        use - model=x output_images=3, use - model=x output_images=2 usd=0.08, +24h, reprice - model=x output_images=3 usd=0.12 of=2026-11-21T08:30:00Z, adjust - model=x output_images=1 usd=0.04 of=2026-11-21T08:30:00Z | 21 x 0.24 | 21 x 0.16 correction=0.16 rest=0; 22 x -0.16 correction=-0.16 rest=0
+        use - model=m in=5, +24h, use - model=m in=7, reprice - model=m in=5 usd=0.005 of=2026-11-21T08:30:00Z, adjust - model=m in=1 usd=0.001 of=2026-11-21T08:30:00Z | 21 m 0.006 6, 22 m 0.007 7 | 21 m 0.006 correction=0.006 rest=0; 22 m 0.001 correction=-0.006 unpriced=0.007 rest=0
         +240h, use - model=m in=5 usd=0.005            | 21 m 0.004 4       | 21 m 0.004 not_in_ledger=0.004 rest=0
     ".lines().map(str::trim).filter(|line| !line.is_empty()) {
         let [given, bill, then]: [&str; 3] =

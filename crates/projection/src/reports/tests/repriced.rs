@@ -77,6 +77,7 @@ fn repriced(old: Cost, new: &str) -> EventBody {
         new: priced(new),
         tokens: 100,
         units: UnitCounts::default(),
+        unpriced: None,
         by: "ann".to_owned(),
         reason: None,
     })

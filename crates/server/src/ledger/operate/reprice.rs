@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use tollgate_domain::budget::MAX_VALUE_BYTES;
 use tollgate_domain::event::{EventBody, UsageEvent, UsageRepriced};
-use tollgate_domain::hex::hex_of_sha256;
 use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::money::Usd;
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_domain::price::Call;
 use tollgate_domain::time::Timestamp;
-use tollgate_domain::usage::{Cost, UsageRecorded, Used, UsedChange};
+use tollgate_domain::usage::{Corrected, Cost, UsageRecorded, Used};
 use tollgate_log::contract::{AppendOutcome, Batch, NewEvent, Partitions};
 use tollgate_wire::api::{RepriceDay, RepriceReport, RepriceRequest};
 use tollgate_wire::decode_stored;
@@ -18,8 +17,8 @@ use tollgate_wire::decode_stored;
 use super::Operations;
 use crate::asked::time;
 use crate::ledger::Settings;
-use crate::ledger::own::{new_event, own};
-use crate::problem::{Answer, INTERNAL, INVALID, of_append, of_field, of_read};
+use crate::ledger::own::{new_event, own, repricing_id};
+use crate::problem::{Answer, CONTENDED, INTERNAL, INVALID, of_append, of_field, of_read};
 
 /// The most events in one record.
 const MAX_BATCH_EVENTS: usize = 200;
@@ -32,8 +31,8 @@ type Name = (String, String, String, String);
 struct Known {
     /// The usage, and when it happened; `None`: only corrections of it were seen yet.
     usage: Option<(UsageRecorded, Timestamp)>,
-    /// What corrections changed.
-    corrected: UsedChange,
+    /// What corrections and earlier repricings left.
+    corrected: Corrected,
     /// What corrections and earlier repricings cost.
     added: Usd,
     /// How often it was priced again.
@@ -120,7 +119,7 @@ impl Operations {
         let mut batches: BTreeMap<(String, PartitionId), Vec<NewEvent>> = BTreeMap::new();
         for ((tenant, task, ..), times, repriced) in found {
             let partition = PartitionId::of(&tenant, &task);
-            let id = id_of(&repriced, times);
+            let id = repricing_id(&repriced.adjusts_producer, &repriced.adjusts, times);
             let body = EventBody::from(repriced);
             let names = TenantId::new(tenant.as_str()).and_then(|tenant| Ok((tenant, TaskId::new(task)?)));
             let (owner, task) = names.map_err(|error| INTERNAL.with(error.to_string()))?;
@@ -129,6 +128,7 @@ impl Operations {
             let event = new_event(&submitted, &body).map_err(|error| of_field(&error))?;
             batches.entry((tenant, partition)).or_default().push(event);
         }
+        let mut overtaken = 0_usize;
         for ((tenant, partition), events) in batches {
             let tenant = TenantId::new(tenant).map_err(|error| INTERNAL.with(error.to_string()))?;
             for events in events.chunks(MAX_BATCH_EVENTS) {
@@ -136,22 +136,18 @@ impl Operations {
                 let batch =
                     Batch { tenant: tenant.clone(), partition, events, decision: None, recorded_at: None };
                 let receipt = self.log.append(batch).await.map_err(|error| of_append(&error))?;
-                // Somebody else did the same meanwhile: it is recorded once.
+                // Somebody else did it meanwhile: each usage is priced again once.
                 let others =
                     receipt.outcomes.iter().filter(|it| !matches!(it, AppendOutcome::Appended { .. }));
-                if others.count() > 0 {
-                    tracing::warn!("usage was priced again by two at once: it is counted once");
-                }
+                overtaken = overtaken.saturating_add(others.count());
             }
         }
+        if overtaken > 0 {
+            return Err(CONTENDED.with(format!(
+                "pricing usage again: somebody else did so for {overtaken} of the events at the same time; ask again"
+            )));
+        }
         Ok(())
-    }
-}
-
-fn usd_of(cost: &Cost) -> Option<Usd> {
-    match cost {
-        Cost::Priced { usd, .. } => Some(*usd),
-        Cost::Unpriced => None,
     }
 }
 
@@ -179,8 +175,8 @@ fn note(
             let Some(resolved) = &adjusted.resolved else { return };
             if wanted(resolved.provider.as_deref(), resolved.model.as_deref()) {
                 let of = known.entry(name(&adjusted.adjusts_producer, &adjusted.adjusts)).or_default();
-                of.corrected.add(&adjusted.counted());
-                of.added = of.added.saturating_add(usd_of(&resolved.cost).unwrap_or_default());
+                of.corrected.adjusted(&adjusted);
+                of.added = of.added.saturating_add(resolved.cost.usd());
             }
         }
         UsageEvent::UsageRepriced(repriced) => {
@@ -188,6 +184,7 @@ fn note(
                 let of = known.entry(name(&repriced.adjusts_producer, &repriced.adjusts)).or_default();
                 of.added = of.added.saturating_add(repriced.difference());
                 of.times = of.times.saturating_add(1);
+                of.corrected.repriced();
                 if let Cost::Priced { price_version, .. } = repriced.new {
                     of.repriced = Some(price_version);
                 }
@@ -215,7 +212,7 @@ fn repriced(
     usage: &UsageRecorded,
     at: Timestamp,
 ) -> Repriced {
-    let (left, _) = usage.used().changed(&known.corrected);
+    let left = known.corrected.left(usage);
     let call = settings.config.prices.apply(Call::of(usage, at));
     let new = settings.prices.cost(call, &left);
     // A call of which nothing is left was none, whatever its prices are.
@@ -224,7 +221,9 @@ fn repriced(
     } else {
         new
     };
-    let Some(new_usd) = usd_of(&new) else { return Repriced::Unpriced };
+    if !new.is_known() {
+        return Repriced::Unpriced;
+    }
     let version = match &usage.cost {
         Cost::Priced { price_version, .. } => Some(price_version.clone()),
         Cost::Unpriced => None,
@@ -232,19 +231,20 @@ fn repriced(
     // Usage that had no price, and was priced again, has had one since.
     let old = match known.repriced.clone().or(version) {
         Some(price_version) => {
-            let usd = usd_of(&usage.cost).unwrap_or_default().saturating_add(known.added);
+            let usd = usage.cost.usd().saturating_add(known.added);
             Cost::Priced { usd, price_version }
         }
         None => Cost::Unpriced,
     };
-    let is_over = Used::from(&left).is_nothing() && old == Cost::Unpriced;
-    if usd_of(&old) == Some(new_usd) || is_over {
+    let unpriced = known.corrected.unpriced(usage);
+    let is_over = Used::from(&left).is_nothing() && !old.is_known();
+    if (old.is_known() && old.usd() == new.usd() && unpriced.is_nothing()) || is_over {
         return Repriced::Same;
     }
     let mut labels = usage.labels.clone();
     // No scope can name longer ones.
     labels.retain(|_, value| value.len() <= MAX_VALUE_BYTES);
-    Repriced::Differs(Box::new(UsageRepriced {
+    let mut repriced = UsageRepriced {
         adjusts: id.clone(),
         adjusts_producer: producer.clone(),
         used_at: at,
@@ -258,26 +258,14 @@ fn repriced(
         new,
         tokens: left.tokens.total(),
         units: left.units,
+        unpriced: None,
         by: request.by.clone(),
         reason: request.reason.clone().filter(|reason| !reason.is_empty()),
-    }))
-}
-
-/// The id follows from what it changes and what it comes after: two who do the same at once record it once, and a price
-/// may come back.
-fn id_of(repriced: &UsageRepriced, times: u64) -> String {
-    let cost = |cost: &Cost| match cost {
-        Cost::Priced { usd, price_version } => format!("{usd} {price_version}"),
-        Cost::Unpriced => "unpriced".to_owned(),
     };
-    let text = format!(
-        "{}\n{}\n{times}\n{}\n{}",
-        repriced.adjusts_producer,
-        repriced.adjusts,
-        cost(&repriced.old),
-        cost(&repriced.new)
-    );
-    format!("repriced-{}", hex_of_sha256(&text, 16))
+    if repriced.newly_priced() != unpriced {
+        repriced.unpriced = Some(unpriced);
+    }
+    Repriced::Differs(Box::new(repriced))
 }
 
 /// Adds a repricing to the day of its usage.
@@ -297,8 +285,9 @@ fn count(days: &mut BTreeMap<String, RepriceDay>, repriced: &UsageRepriced) {
         let sum = row.units.entry(unit.as_str().to_owned()).or_default();
         *sum = sum.saturating_add(count);
     }
-    row.newly_priced_tokens = row.newly_priced_tokens.saturating_add(repriced.newly_priced());
-    add(&mut row.old_usd, usd_of(&repriced.old).unwrap_or_default());
-    add(&mut row.new_usd, usd_of(&repriced.new).unwrap_or_default());
+    let newly = u64::try_from(repriced.newly_priced().tokens).unwrap_or_default();
+    row.newly_priced_tokens = row.newly_priced_tokens.saturating_add(newly);
+    add(&mut row.old_usd, repriced.old.usd());
+    add(&mut row.new_usd, repriced.new.usd());
     add(&mut row.difference_usd, repriced.difference());
 }

@@ -5,14 +5,16 @@ use std::collections::HashMap;
 use tollgate_domain::budget::MAX_VALUE_BYTES;
 use tollgate_domain::event::{EventBody, UsageEvent};
 use tollgate_domain::gate::grouped;
-use tollgate_domain::ids::{EventId, ProducerId};
+use tollgate_domain::ids::{EventId, InvalidId, ProducerId};
 use tollgate_domain::money::Usd;
 use tollgate_domain::position::PartitionId;
 use tollgate_domain::price::Call;
 use tollgate_domain::time::Timestamp;
+use tollgate_domain::tokens::{TokenCounts, TokenSums};
 use tollgate_domain::units::UnitSums;
 use tollgate_domain::usage::{
-    AdjustedUsage, Cost, UsageAdjusted, UsageRecorded, Used, UsedChange, UsedCounts,
+    AdjustedUsage, Corrected, Cost, Unpriced, UnpricedPart, UsageAdjusted, UsageRecorded, Used, UsedChange,
+    UsedCounts,
 };
 use tollgate_log::contract::EventName;
 use tollgate_projector::Wait;
@@ -20,23 +22,23 @@ use tollgate_projector::queries::OneTask;
 use tollgate_wire::{DecodedEvent, Submitted};
 
 use super::Writer;
-use crate::ledger::Settings;
 use crate::ledger::ask::VIEW_WAIT;
-use crate::ledger::own::name_of;
-use crate::problem::{Answer, of_query, of_read};
+use crate::ledger::own::{name_of, repricing_id};
+use crate::ledger::{OWN_PRODUCER, Settings};
+use crate::problem::{Answer, INTERNAL, of_query, of_read};
 
 /// What a request says about one task, for its corrections: usage that came with them, and what was already
 /// corrected.
 pub(super) struct Corrections<'a> {
     events: &'a [(usize, &'a Submitted)],
-    /// What earlier events of the request changed, by producer and id of the usage.
-    counted: HashMap<(String, String), UsedChange>,
+    /// What is known after earlier events of the request, by producer and id of the usage.
+    corrected: HashMap<(String, String), Corrected>,
 }
 
 impl<'a> Corrections<'a> {
     /// From the events of one task in a request.
     pub(super) fn of(events: &'a [(usize, &'a Submitted)]) -> Self {
-        Self { events, counted: HashMap::new() }
+        Self { events, corrected: HashMap::new() }
     }
 
     /// Usage that is in the request itself, before or after its correction.
@@ -74,16 +76,20 @@ impl Writer {
         // one of itself.
         let known = self.ask.find(vec![name_of(submitted)]).await?.iter().any(Option::is_some);
         let name = (producer, usage);
-        let mut earlier = self.earlier(submitted, &name).await?;
-        if let Some(counted) = corrections.counted.get(&name) {
-            earlier.add(counted);
-        }
-        let (left, _) = original.used().changed(&earlier);
+        let mut corrected = match corrections.corrected.get(&name) {
+            Some(corrected) => corrected.clone(),
+            None => self.earlier(submitted, &name, &original).await?,
+        };
+        let left = corrected.left(&original);
         let change = UsedChange { tokens: adjusted.tokens, units: adjusted.units.clone() };
         let (_, (excess, excess_units)) = Used::from(&left).changed(&change);
-        let cost = correction_cost(settings, (&original, at), &left, &change);
+        let (part, cost) = {
+            let before = corrected.unpriced(&original);
+            let cost = correction_cost(settings, (&original, at), (&left, &before), &change);
+            (unpriced_part(before, &cost, &change, (excess, &excess_units)), cost)
+        };
         let mut warnings = Vec::new();
-        if cost == Cost::Unpriced && original.cost != Cost::Unpriced {
+        if !cost.is_known() && (original.cost.is_known() || part.before.is_nothing()) {
             warnings.push(format!(
                 "the correction of usage `{}` cannot be priced: what it counts changes, its cost does not",
                 name.1
@@ -107,6 +113,7 @@ impl Writer {
             cost,
             excess,
             excess_units,
+            unpriced: Some(part),
         };
         adjusted.resolved = Some(Box::new(found));
         if adjusted.excess() > 0 {
@@ -123,7 +130,8 @@ impl Writer {
         if known {
             return Ok(Vec::new());
         }
-        corrections.counted.entry(name).or_default().add(&adjusted.counted());
+        corrected.adjusted(adjusted);
+        corrections.corrected.insert(name, corrected);
         Ok(warnings)
     }
 
@@ -159,8 +167,13 @@ impl Writer {
         }
     }
 
-    /// What earlier corrections in the log changed about a usage.
-    async fn earlier(&self, submitted: &Submitted, name: &(String, String)) -> Answer<UsedChange> {
+    /// What earlier corrections and repricings in the log say about a usage.
+    async fn earlier(
+        &self,
+        submitted: &Submitted,
+        name: &(String, String),
+        original: &UsageRecorded,
+    ) -> Answer<Corrected> {
         let (tenant, task) = (submitted.event.tenant.as_str(), submitted.event.task.as_str());
         let partition = PartitionId::of(tenant, task);
         let tail = self.log.tail().await.map_err(|error| of_read(&error))?;
@@ -169,8 +182,41 @@ impl Writer {
         let question = OneTask { tenant: tenant.to_owned(), task: task.to_owned() };
         let asked = self.ask.status().ask(partition, wait, &question).await;
         let row = asked.map_err(|error| of_query(&error))?.answer.row;
-        Ok(row.and_then(|row| row.corrections.get(name).cloned()).unwrap_or_default())
+        let mut earlier: Corrected =
+            row.and_then(|row| row.corrections.get(name).cloned()).unwrap_or_default();
+        if earlier.unpriced.is_none() && !original.cost.is_known() {
+            // A task does not remember which of its calls were given a price later; the log does.
+            let first = first_repricing(submitted, name)?;
+            if self.ask.find(vec![first]).await?.iter().any(Option::is_some) {
+                earlier.repriced();
+            }
+        }
+        Ok(earlier)
     }
+}
+
+/// The event that first gave a price to a usage.
+fn first_repricing(submitted: &Submitted, (producer, usage): &(String, String)) -> Answer<EventName> {
+    let internal = |error: InvalidId| INTERNAL.with(error.to_string());
+    Ok(EventName {
+        tenant: submitted.event.tenant.clone(),
+        task: submitted.event.task.clone(),
+        producer: ProducerId::new(OWN_PRODUCER).map_err(internal)?,
+        id: EventId::new(repricing_id(producer, usage, 0)).map_err(internal)?,
+    })
+}
+
+/// What of a usage has no price, before and after a correction. One with a cost changes nothing of that.
+fn unpriced_part(
+    before: Unpriced,
+    cost: &Cost,
+    change: &UsedChange,
+    (excess, excess_units): (TokenCounts, &UnitSums),
+) -> UnpricedPart {
+    let mut counted = change.clone();
+    counted.add(&UsedChange { tokens: TokenSums::from(excess), units: excess_units.clone() });
+    let after = if cost.is_known() { before.clone() } else { before.corrected(&counted) };
+    UnpricedPart { before, after }
 }
 
 /// What a producer should know of units that were capped.
@@ -198,17 +244,18 @@ fn beyond(adjusted: &UsageAdjusted, (producer, usage): &(String, String)) -> Vec
 
 /// What a correction costs or gives back. If usage has not been corrected before, a correction that removes
 /// all of it gives back what was charged, whatever the prices are by now. Any other correction is priced as
-/// the usage itself was: if the prices in force now give that a different cost, or it had none, the
+/// the usage itself was: if the prices in force now give that a different cost, or something of it had none, the
 /// correction has none either, so that it never gives back what was not charged.
 fn correction_cost(
     settings: &Settings,
     (original, at): (&UsageRecorded, Timestamp),
-    left: &UsedCounts,
+    (left, unpriced): (&UsedCounts, &Unpriced),
     change: &UsedChange,
 ) -> Cost {
+    if !unpriced.is_nothing() {
+        return Cost::Unpriced;
+    }
     let call = settings.config.prices.apply(Call::of(original, at));
-    let usd = |cost: &Cost| if let Cost::Priced { usd, .. } = cost { Some(*usd) } else { None };
-    let charged = usd(&original.cost);
     let left = Used::from(left);
     let (after, _) = left.changed(change);
     if left == original.used()
@@ -218,7 +265,8 @@ fn correction_cost(
     {
         return Cost::Priced { usd, price_version: price_version.clone() };
     }
-    if charged.is_none() || usd(&settings.prices.cost(call, original.used())) != charged {
+    let now = settings.prices.cost(call, original.used());
+    if !original.cost.is_known() || !now.is_known() || now.usd() != original.cost.usd() {
         return Cost::Unpriced;
     }
     settings.prices.adjustment_cost(call, left, change)

@@ -7,7 +7,7 @@ use tollgate_domain::ids::{EventId, InvalidId, ProducerId};
 use tollgate_domain::tokens::{MAX_TOKENS_PER_EVENT, TokenCounts, TokenSums};
 use tollgate_domain::usage::AdjustedUsage;
 
-use super::{cost, cost_to_proto, counts, counts_to_proto, token_object, written_counts};
+use super::{cost, cost_to_proto, counts, counts_to_proto, token_object, unpriced, written_counts};
 use crate::decoded::TextLength;
 use crate::error::FieldError;
 use crate::kind::{Beside, Kind, Sent, units};
@@ -55,11 +55,11 @@ impl Kind for UsageAdjusted {
             adjusts: self.adjusts.clone(),
             adjusts_producer: self.adjusts_producer.clone(),
             tokens: with_tokens.then(|| proto::TokenChange {
-                input_uncached: held(self.tokens.input_uncached),
-                cached_input: held(self.tokens.cached_input),
-                cache_write: held(self.tokens.cache_write),
-                output: held(self.tokens.output),
-                reasoning: held(self.tokens.reasoning),
+                input_uncached: units::held(self.tokens.input_uncached),
+                cached_input: units::held(self.tokens.cached_input),
+                cache_write: units::held(self.tokens.cache_write),
+                output: units::held(self.tokens.output),
+                reasoning: units::held(self.tokens.reasoning),
             }),
             reason: self.reason.clone(),
             author: or_empty(self.author.as_ref()),
@@ -155,6 +155,7 @@ fn resolved_to_proto(found: &AdjustedUsage) -> proto::AdjustedUsage {
         cost: cost_to_proto(&found.cost),
         excess: (found.excess != TokenCounts::default()).then(|| counts_to_proto(&found.excess)),
         excess_units: units::stored_change(&found.excess_units),
+        unpriced: found.unpriced.as_ref().map(unpriced::part_to_proto),
     }
 }
 
@@ -175,12 +176,8 @@ fn resolved_to_domain(stored: proto::AdjustedUsage) -> Result<AdjustedUsage, Fie
         cost: cost(stored.cost)?,
         excess: stored.excess.as_ref().map(counts).unwrap_or_default(),
         excess_units: units::change(stored.excess_units)?,
+        unpriced: stored.unpriced.map(unpriced::part).transpose()?,
     })
-}
-
-/// `rules` keeps corrections within ±10¹² before they get here, so nothing is ever truncated.
-fn held(change: i128) -> i64 {
-    i64::try_from(change).unwrap_or(if change < 0 { i64::MIN } else { i64::MAX })
 }
 
 fn written_resolved(found: &proto::AdjustedUsage) -> Value {
@@ -196,5 +193,6 @@ fn written_resolved(found: &proto::AdjustedUsage) -> Value {
     out.cost(found.cost.as_ref());
     out.optional("excess", found.excess.as_ref().map(written_counts));
     out.filled("excess_units", units::written(&found.excess_units));
+    out.optional("unpriced", found.unpriced.as_ref().map(unpriced::written_part));
     out.object()
 }

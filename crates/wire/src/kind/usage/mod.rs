@@ -3,6 +3,7 @@
 mod adjusted;
 mod repriced;
 mod said;
+mod unpriced;
 
 use serde_json::Value;
 use serde_json::value::RawValue;

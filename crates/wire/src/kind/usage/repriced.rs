@@ -3,7 +3,7 @@
 use tollgate_domain::event::UsageRepriced;
 use tollgate_domain::usage::Cost;
 
-use super::{cost, cost_to_proto};
+use super::{cost, cost_to_proto, unpriced};
 use crate::decoded::TextLength;
 use crate::error::FieldError;
 use crate::kind::{Beside, Kind, units};
@@ -33,6 +33,7 @@ impl Kind for UsageRepriced {
             new,
             tokens: stored.tokens,
             units: units::counts(stored.units)?,
+            unpriced: stored.unpriced.map(unpriced::to_domain).transpose()?,
             by: stored.by,
             reason: optional(stored.reason),
         })
@@ -55,6 +56,7 @@ impl Kind for UsageRepriced {
             new: cost_to_proto(&self.new),
             tokens: self.tokens,
             units: units::stored(&self.units),
+            unpriced: self.unpriced.as_ref().map(unpriced::to_proto),
             by: self.by.clone(),
             reason: or_empty(self.reason.as_ref()),
         }
@@ -77,6 +79,7 @@ impl Kind for UsageRepriced {
         }
         out.count("tokens", content.tokens);
         out.filled("units", units::written(&content.units));
+        out.optional("unpriced", content.unpriced.as_ref().map(unpriced::written));
         out.text("by", &content.by);
         out.text("reason", &content.reason);
     }

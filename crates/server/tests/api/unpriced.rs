@@ -1,0 +1,115 @@
+//! What has no price, where prices changed between a call, its corrections and its repricing: never less than nothing,
+//! so that it hides nothing else, and the same in every view.
+
+use serde_json::{Value, json};
+
+use crate::support::Service;
+
+/// What is done to a call of three images.
+enum Step {
+    /// An image costs so much now.
+    Price(&'static str),
+    /// Corrections in one request, each of so many images.
+    Correct(&'static [i64]),
+    /// It is priced again.
+    Reprice,
+}
+
+/// Images, those without a price, and the cost.
+type Sums = (i64, i64, &'static str);
+
+use Step::{Correct, Price, Reprice};
+
+async fn take(service: &Service, nth: usize, step: &Step) -> Value {
+    let (status, answer) = match step {
+        Price(usd) => {
+            let request = json!({"entry": "studio/painter", "provider": "studio", "by": "ann",
+                "usd_per_unit": {"output_images": usd}, "from": "2020-01-01T00:00:00Z"});
+            service.post("/v1/prices/set", request).await
+        }
+        Correct(images) => {
+            let event = |(number, images): (usize, &i64)| {
+                json!({"id": format!("a-{nth}-{number}"), "task": "T-1", "usage_adjusted": {
+                    "adjusts": "u-1", "units": {"output_images": images}, "reason": "miscounted"}})
+            };
+            service.append(images.iter().enumerate().map(event).collect()).await
+        }
+        Reprice => {
+            let request = json!({"model": "painter", "from": "2020-01-01T00:00:00Z", "by": "ann"});
+            service.post("/v1/prices/reprice", request).await
+        }
+    };
+    assert!(status.is_success(), "{answer}");
+    answer
+}
+
+/// Images, those without a price, and the cost, as all views have them.
+async fn shown(service: &Service, name: &str) -> (i64, i64, String) {
+    let mut found = Vec::new();
+    for path in ["/v1/tasks/T-1", "/v1/report", "/v1/usage/summary"] {
+        let (_, answer) = service.get(&format!("{path}?at_least=tail")).await;
+        let sums = answer.get("totals").unwrap_or(&answer);
+        let images = |field: &str| sums[field]["output_images"].as_i64().unwrap_or_default();
+        found.push((
+            images("units"),
+            images("unpriced_units"),
+            sums["cost_usd"].as_str().unwrap().to_owned(),
+        ));
+    }
+    assert!(found.iter().all(|each| *each == found[0]), "{name}: {found:?}");
+    found.remove(0)
+}
+
+#[tokio::test]
+async fn what_has_no_price_is_what_was_never_charged() {
+    let rows: [(&str, bool, &[Step], Sums); 12] = [
+        ("charged, some taken away", true, &[Price("5"), Correct(&[-1])], (2, 0, "6")),
+        ("and priced again", true, &[Price("5"), Correct(&[-1]), Reprice], (2, 0, "10")),
+        ("charged, and some added", true, &[Price("5"), Correct(&[2])], (5, 2, "6")),
+        ("of which some went", true, &[Price("5"), Correct(&[2]), Correct(&[-1])], (4, 1, "6")),
+        ("in one request", true, &[Price("5"), Correct(&[2, -1])], (4, 1, "6")),
+        ("and more than was added", true, &[Price("5"), Correct(&[2]), Correct(&[-3])], (2, 0, "6")),
+        ("or priced again", true, &[Price("5"), Correct(&[2]), Reprice], (5, 0, "25")),
+        (
+            "the old price comes back",
+            true,
+            &[Price("5"), Correct(&[2]), Price("2"), Correct(&[-4])],
+            (1, 0, "6"),
+        ),
+        ("never charged", false, &[Correct(&[2, -1])], (4, 4, "0")),
+        ("given a price, some taken away", false, &[Price("2"), Reprice, Correct(&[-1])], (2, 0, "6")),
+        ("and some added", false, &[Price("2"), Reprice, Correct(&[-1]), Correct(&[1])], (3, 1, "6")),
+        // The sum stays the same, and is known now.
+        (
+            "and priced again to the same sum",
+            false,
+            &[Price("2"), Reprice, Correct(&[-1]), Correct(&[1]), Reprice],
+            (3, 0, "6"),
+        ),
+    ];
+    for (name, is_priced, steps, (images, unpriced, usd)) in rows {
+        let service = Service::new().await;
+        if is_priced {
+            let _ = take(&service, 0, &Price("2")).await;
+        }
+        let call = json!({"id": "u-1", "task": "T-1", "usage_recorded": {"provider": "studio",
+            "model": "painter", "units": {"output_images": 3}}});
+        assert_eq!(service.append(json!([call])).await.0, 201, "{name}");
+        let mut last = Value::Null;
+        for (nth, step) in steps.iter().enumerate() {
+            last = take(&service, nth, step).await;
+        }
+        assert_eq!(shown(&service, name).await, (images, unpriced, usd.to_owned()), "{name}");
+        // Who takes away what was charged is told that it is not given back.
+        if matches!(steps.last(), Some(Correct([-1]))) {
+            assert_eq!(
+                last.to_string().contains("its cost does not"),
+                unpriced == 0 || is_priced,
+                "{name}: {last}"
+            );
+        }
+        let _ = take(&service, 99, &Reprice).await;
+        let again = take(&service, 99, &Reprice).await;
+        assert_eq!(again["adjustments"], 0, "{name}: {again}");
+    }
+}
