@@ -10,177 +10,73 @@ use crate::position::PartitionId;
 use crate::time::Timestamp;
 use crate::words::words;
 
-/// What raises alerts.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub enum AlertRule {
-    /// A pressure level of a limit was reached on the way up.
-    Pressure,
-    /// Usage is above a limit: breach status `warning` or `exceeded`.
-    Breach,
-    /// The gate blocked the task.
-    StopLoss,
-    /// The task became more important by two tiers or more, after it was opened.
-    Drift,
-    /// An execution runs far longer than it should.
-    Stuck,
-    /// An execution runs without reporting any usage.
-    Silence,
-    /// One event id was used with two different contents, and both are in the log.
-    Conflict,
-    /// Something arrived that cannot be read or accepted, and waits for a person.
-    Quarantine,
-    /// A view is behind its log.
-    Lag,
-    /// The remediation of a blocked task could not be opened yet.
-    Remediation,
-    /// A task is of critical importance without a justification or without a responsible person.
-    Unjustified,
-    /// Too many of the latest tasks are of critical importance.
-    CriticalShare,
-    /// Too many of the latest tasks were blocked.
-    StoppedShare,
-    /// Too many of the tasks that the rules stopped were legitimate.
-    FalsePositives,
-    /// The usage of completed tasks shifted from one week to the next: tokens may be counted differently.
-    TokenTrend,
-    /// Phase transitions take longer than they used to.
-    SlowTransitions,
-    /// Phase transitions were far too slow for so long that enforcement was switched off.
-    Breaker,
-    /// Someone read reports from a new address, or read many of them at once.
-    Access,
-    /// A task was completed: a notice, not a problem.
-    Completed,
-    /// A second phase of a task tried to start while another was active.
-    PhaseAlreadyActive,
-    /// A phase other than the active one was to end: an orchestrator and the ledger disagree.
-    PhaseMismatch,
-    /// A blocked task went on anyway.
-    Bypass,
-    /// A correction subtracted more than there was to correct.
-    OverCorrection,
-    /// A producer's clock is far from the ledger's: the times of its events are not trusted.
-    ClockSkew,
-    /// A policy's threshold or limit was reached in a window.
-    Budget,
-    /// A price waits for a person.
-    PriceWaiting,
-    /// Sources do not agree on a price.
-    PriceDisputed,
-    /// The list of a source of prices cannot be used.
-    PriceSource,
-    /// More was used of an allocation than was allocated.
-    AllocationOverrun,
-}
+words!(
+    /// What raises alerts.
+    AlertRule {
+        /// A pressure level of a limit was reached on the way up.
+        Pressure = "pressure",
+        /// Usage is above a limit: breach status `warning` or `exceeded`.
+        Breach = "breach",
+        /// The gate blocked the task.
+        StopLoss = "stop_loss",
+        /// The task became more important by two tiers or more, after it was opened.
+        Drift = "drift",
+        /// An execution runs far longer than it should.
+        Stuck = "stuck",
+        /// An execution runs without reporting any usage.
+        Silence = "silence",
+        /// One event id was used with two different contents, and both are in the log.
+        Conflict = "conflict",
+        /// Something arrived that cannot be read or accepted, and waits for a person.
+        Quarantine = "quarantine",
+        /// A view is behind its log.
+        Lag = "lag",
+        /// The remediation of a blocked task could not be opened yet.
+        Remediation = "remediation",
+        /// A task is of critical importance without a justification or without a responsible person.
+        Unjustified = "unjustified",
+        /// Too many of the latest tasks are of critical importance.
+        CriticalShare = "critical_share",
+        /// Too many of the latest tasks were blocked.
+        StoppedShare = "stopped_share",
+        /// Too many of the tasks that the rules stopped were legitimate.
+        FalsePositives = "false_positives",
+        /// The usage of completed tasks shifted from one week to the next: tokens may be counted differently.
+        TokenTrend = "token_trend",
+        /// Phase transitions take longer than they used to.
+        SlowTransitions = "slow_transitions",
+        /// Phase transitions were far too slow for so long that enforcement was switched off.
+        Breaker = "breaker",
+        /// Someone read reports from a new address, or read many of them at once.
+        Access = "access",
+        /// A task was completed: a notice, not a problem.
+        Completed = "completed",
+        /// A second phase of a task tried to start while another was active.
+        PhaseAlreadyActive = "phase_already_active",
+        /// A phase other than the active one was to end: an orchestrator and the ledger disagree.
+        PhaseMismatch = "phase_mismatch",
+        /// A blocked task went on anyway.
+        Bypass = "bypass",
+        /// A correction subtracted more than there was to correct.
+        OverCorrection = "over_correction",
+        /// A producer's clock is far from the ledger's: the times of its events are not trusted.
+        ClockSkew = "clock_skew",
+        /// A policy's threshold or limit was reached in a window.
+        Budget = "budget",
+        /// A price waits for a person.
+        PriceWaiting = "price_waiting",
+        /// Sources do not agree on a price.
+        PriceDisputed = "price_disputed",
+        /// The list of a source of prices cannot be used.
+        PriceSource = "price_source",
+        /// More was used of an allocation than was allocated.
+        AllocationOverrun = "allocation_overrun",
+        /// A task or a session reached a threshold of a policy that looks at each by itself.
+        TaskBudget = "task_budget",
+    }
+);
 
 impl AlertRule {
-    /// The rules, in order.
-    pub const ALL: [Self; 29] = [
-        Self::Pressure,
-        Self::Breach,
-        Self::StopLoss,
-        Self::Drift,
-        Self::Stuck,
-        Self::Silence,
-        Self::Conflict,
-        Self::Quarantine,
-        Self::Lag,
-        Self::Remediation,
-        Self::Unjustified,
-        Self::CriticalShare,
-        Self::StoppedShare,
-        Self::FalsePositives,
-        Self::TokenTrend,
-        Self::SlowTransitions,
-        Self::Breaker,
-        Self::Access,
-        Self::Completed,
-        Self::PhaseAlreadyActive,
-        Self::PhaseMismatch,
-        Self::OverCorrection,
-        Self::Bypass,
-        Self::ClockSkew,
-        Self::Budget,
-        Self::PriceWaiting,
-        Self::PriceDisputed,
-        Self::PriceSource,
-        Self::AllocationOverrun,
-    ];
-    /// Their names, in order.
-    pub const NAMES: [&'static str; 29] = [
-        "pressure",
-        "breach",
-        "stop_loss",
-        "drift",
-        "stuck",
-        "silence",
-        "conflict",
-        "quarantine",
-        "lag",
-        "remediation",
-        "unjustified",
-        "critical_share",
-        "stopped_share",
-        "false_positives",
-        "token_trend",
-        "slow_transitions",
-        "breaker",
-        "access",
-        "completed",
-        "phase_already_active",
-        "phase_mismatch",
-        "over_correction",
-        "bypass",
-        "clock_skew",
-        "budget",
-        "price_waiting",
-        "price_disputed",
-        "price_source",
-        "allocation_overrun",
-    ];
-
-    /// The word used in answers.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Pressure => "pressure",
-            Self::Breach => "breach",
-            Self::StopLoss => "stop_loss",
-            Self::Drift => "drift",
-            Self::Stuck => "stuck",
-            Self::Silence => "silence",
-            Self::Conflict => "conflict",
-            Self::Quarantine => "quarantine",
-            Self::Lag => "lag",
-            Self::Remediation => "remediation",
-            Self::Unjustified => "unjustified",
-            Self::CriticalShare => "critical_share",
-            Self::StoppedShare => "stopped_share",
-            Self::FalsePositives => "false_positives",
-            Self::TokenTrend => "token_trend",
-            Self::SlowTransitions => "slow_transitions",
-            Self::Breaker => "breaker",
-            Self::Access => "access",
-            Self::Completed => "completed",
-            Self::PhaseAlreadyActive => "phase_already_active",
-            Self::PhaseMismatch => "phase_mismatch",
-            Self::Bypass => "bypass",
-            Self::OverCorrection => "over_correction",
-            Self::ClockSkew => "clock_skew",
-            Self::Budget => "budget",
-            Self::PriceWaiting => "price_waiting",
-            Self::PriceDisputed => "price_disputed",
-            Self::PriceSource => "price_source",
-            Self::AllocationOverrun => "allocation_overrun",
-        }
-    }
-
-    /// The rule with this name, if there is one.
-    #[must_use]
-    pub fn from_word(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|rule| rule.as_str() == word)
-    }
-
     /// Whether it concerns the ledger's tasks as a whole, or the ledger itself: no single task's events start
     /// or end it.
     #[must_use]
@@ -207,13 +103,8 @@ impl AlertRule {
                 | Self::OverCorrection
                 | Self::Bypass
                 | Self::AllocationOverrun
+                | Self::TaskBudget
         )
-    }
-}
-
-impl fmt::Display for AlertRule {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.as_str())
     }
 }
 
@@ -250,6 +141,7 @@ impl Severity {
             | AlertRule::TokenTrend
             | AlertRule::SlowTransitions
             | AlertRule::Budget
+            | AlertRule::TaskBudget
             | AlertRule::PriceWaiting
             | AlertRule::PriceDisputed
             | AlertRule::PriceSource
@@ -271,6 +163,16 @@ impl Severity {
             | AlertRule::PhaseMismatch
             // Subtracting usage lets a task continue that its limits would stop.
             | AlertRule::OverCorrection => Self::Critical,
+        }
+    }
+
+    /// The severity of an observation: that of its level, where a policy has levels.
+    #[must_use]
+    pub const fn of_condition(condition: &Condition) -> Self {
+        if matches!(condition.rule, AlertRule::Budget | AlertRule::TaskBudget) {
+            Self::of_level(condition.level)
+        } else {
+            Self::of_observed(condition.rule)
         }
     }
 
@@ -310,6 +212,8 @@ pub enum AlertScope {
         name: String,
         /// When the window began; `None`: all time.
         from: Option<Timestamp>,
+        /// The task or session, if the policy looks at each by itself.
+        of: Option<String>,
     },
     /// An entry of the price book, or a source of prices.
     Price(String),
@@ -329,8 +233,9 @@ impl fmt::Display for AlertScope {
             }
             Self::Inbox => f.write_str("inbox"),
             Self::Reader(name) => write!(f, "reader {name}"),
-            Self::Policy { name, from: None } => write!(f, "policy {name}"),
-            Self::Policy { name, from: Some(from) } => write!(f, "policy {name} from {from}"),
+            Self::Policy { name, of: Some(of), .. } => write!(f, "policy {name} of {of}"),
+            Self::Policy { name, from: None, of: None } => write!(f, "policy {name}"),
+            Self::Policy { name, from: Some(from), of: None } => write!(f, "policy {name} from {from}"),
             Self::Price(entry) => write!(f, "price {entry}"),
             Self::Allocation(name) => write!(f, "allocation {name}"),
         }
@@ -385,8 +290,6 @@ mod tests {
 
     #[test]
     fn words_and_values_are_the_same_lists() {
-        assert_eq!(AlertRule::ALL.map(AlertRule::as_str), AlertRule::NAMES);
-        assert_eq!(AlertRule::NAMES.map(AlertRule::from_word), AlertRule::ALL.map(Some));
         assert_eq!(Severity::ALL.map(Severity::as_str), Severity::NAMES);
         assert_eq!(Severity::ALL.map(Severity::as_str), Severity::NAMES);
         assert_eq!((AlertRule::from_word("other"), Severity::from_word("other")), (None, None));

@@ -15,7 +15,7 @@ pub(crate) struct AlertsArgs {
     #[arg(long, conflicts_with = "follow")]
     pub(crate) task: Option<String>,
     /// Only this rule
-    #[arg(long, conflicts_with = "follow", value_parser = AlertRule::NAMES)]
+    #[arg(long, conflicts_with = "follow", value_parser = PossibleValuesParser::new(AlertRule::NAMES))]
     pub(crate) rule: Option<String>,
     /// Only this severity or higher
     #[arg(long, conflicts_with = "follow", value_parser = PossibleValuesParser::new(Severity::NAMES))]

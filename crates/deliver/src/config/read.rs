@@ -98,7 +98,7 @@ fn endpoint(fields: &mut Fields, field: &str, node: &Node, dir: &Path) -> Option
     };
     let way = way(fields, field, &section, dir);
     let filter = Filter {
-        rules: words(fields, &section, "rules", &AlertRule::NAMES, AlertRule::from_word),
+        rules: words(fields, &section, "rules", AlertRule::NAMES, AlertRule::from_word),
         severities: words(fields, &section, "severities", Severity::NAMES, Severity::from_word),
         tenants: tenants(fields, &section),
     };

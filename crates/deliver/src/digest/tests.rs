@@ -13,7 +13,7 @@ pub(crate) fn change(n: u32) -> AlertNotice {
         alert: format!("{n:032x}"),
         change: if n.is_multiple_of(5) { Change::Resolved } else { Change::Raised },
         at: at.plus_millis(i64::from(n) * 100),
-        rule: AlertRule::ALL[n as usize % AlertRule::ALL.len()],
+        rule: AlertRule::from_word(AlertRule::NAMES[n as usize % AlertRule::NAMES.len()]).unwrap(),
         severity: severities[n as usize % 4],
         tenant: format!("tenant-{}", n % 3),
         task: format!("T-{n}"),

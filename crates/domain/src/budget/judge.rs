@@ -80,32 +80,41 @@ pub fn judge(
     judgement
 }
 
-/// The sums that [`standing`] needs.
+/// The sums that [`standing`] needs. `of`: the task or session, for a policy that looks at each by itself.
 #[must_use]
-pub fn needed_by(state: &BudgetState, policy: &str, at: Timestamp) -> Vec<SpentIn> {
-    let Some(applicable) = by_itself(state, policy, at) else { return Vec::new() };
+pub fn needed_by(state: &BudgetState, policy: &str, of: Option<&str>, at: Timestamp) -> Vec<SpentIn> {
+    let Some(applicable) = by_itself(state, policy, of, at) else { return Vec::new() };
     let now = applicable.spent_in(applicable.span);
     let before = applicable.before.and_then(|(before, _)| applicable.spent_in(Some(before)));
     now.into_iter().chain(before).collect()
 }
 
-/// How a policy stands, without a request. `None`: it does not rule, or looks at tasks or sessions one by one.
+/// How a policy stands, without a request. `None`: it does not rule, or looks at tasks or sessions one by one and is
+/// not told at which, or the other way round.
 #[must_use]
 pub fn standing(
     state: &BudgetState,
     policy: &str,
+    of: Option<&str>,
     figures: &Figures,
     at: Timestamp,
 ) -> Option<PolicyFigures> {
     let request = AllocationRequest { is_priced: true, ..AllocationRequest::default() };
-    Some(by_itself(state, policy, at)?.figures(state, Amount::NOTHING, &request, figures, at))
+    Some(by_itself(state, policy, of, at)?.figures(state, Amount::NOTHING, &request, figures, at))
 }
 
-fn by_itself<'a>(state: &'a BudgetState, name: &'a str, at: Timestamp) -> Option<Applicable<'a>> {
+fn by_itself<'a>(
+    state: &'a BudgetState,
+    name: &'a str,
+    of: Option<&str>,
+    at: Timestamp,
+) -> Option<Applicable<'a>> {
     let (version, policy) = state.policy(name)?.ruling_at(at)?;
-    let rules =
-        state.is_active(policy) && policy.window.is_open_at(at) && policy.window.dimension().is_none();
-    rules.then(|| Applicable::new(state, (name, version, policy), None, at))
+    let is_asked = policy.window.dimension().is_some() == of.is_some()
+        && of.is_none_or(|of| !of.is_empty() && of.len() <= MAX_VALUE_BYTES);
+    let rules = state.is_active(policy) && policy.window.is_open_at(at) && is_asked;
+    let of = of.map(|of| Some(of.to_owned()));
+    rules.then(|| Applicable::new(state, (name, version, policy), of, at))
 }
 
 fn applicable<'a>(state: &'a BudgetState, request: &AllocationRequest, at: Timestamp) -> Vec<Applicable<'a>> {

@@ -74,7 +74,8 @@ fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
         | AlertRule::Completed
         | AlertRule::ClockSkew
         | AlertRule::Unjustified
-        // Alerts of their own: no watch has them (`overruns.rs`).
+        // Alerts of their own: no watch has them (`once.rs`).
+        | AlertRule::TaskBudget
         | AlertRule::AllocationOverrun => false,
         AlertRule::Remediation => blocking(task).is_some(),
         AlertRule::Bypass => !task.bypasses.is_empty(),
@@ -123,11 +124,7 @@ pub(super) fn conditions(watch: &Watch, task: &str) -> Conditions {
     of_task(&mut found, &watch.task, task);
     clock_skew(&mut found, &watch.task, task);
     for (condition, observed) in &watch.observed {
-        let severity = if condition.rule == AlertRule::Budget {
-            Severity::of_level(condition.level)
-        } else {
-            Severity::of_observed(condition.rule)
-        };
+        let severity = Severity::of_condition(condition);
         found.insert(condition.clone(), (severity, observed.detail.clone()));
     }
     if let Some((condition, truth)) = kept_block(watch, task) {

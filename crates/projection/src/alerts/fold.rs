@@ -20,7 +20,7 @@ use super::row::{
     Acknowledged, Alert, AlertChange, AlertsRow, Resolved, Watch, alert_key, change_key, watch_key,
 };
 use super::watch::conflict;
-use super::{access, bypass, delivery, overruns, prices, quarantine};
+use super::{access, bypass, delivery, once, prices, quarantine};
 use crate::fold::{Conflict, Projection, Rows};
 use crate::status::fold_task;
 
@@ -154,10 +154,10 @@ fn observed<R: Rows<AlertsRow>>(
     moment: Moment<'_>,
     seen: &ConditionObserved,
 ) -> Result<(), R::Error> {
-    if seen.rule() != AlertRule::AllocationOverrun {
+    if !once::is_told_once(seen.rule()) {
         return watched(rows, moment, |watch| observe(watch, seen));
     }
-    match overruns::raised(rows, event, moment.at, seen)? {
+    match once::raised(rows, event, moment.at, seen)? {
         Some(alert) => raise(rows, moment, alert),
         None => Ok(()),
     }

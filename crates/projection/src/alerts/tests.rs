@@ -25,6 +25,7 @@ mod clocks;
 mod delivered;
 mod golden;
 mod observed;
+mod once;
 mod order;
 
 #[derive(Default)]

@@ -6,7 +6,7 @@ use tollgate_domain::budget::{Dimension, Spent};
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 
 use super::table::write_text;
-use super::{Counted, SpentAsk, Uses};
+use super::{Counted, SpentAsk, Touched, Uses};
 
 /// The most sums that are kept: ten thousand policies with their windows of now and before. Each takes about
 /// half a kilobyte.
@@ -34,6 +34,7 @@ pub struct Asked {
     clock: u64,
     most: usize,
     uses: Uses,
+    touched: Touched,
 }
 
 #[derive(Debug)]
@@ -70,13 +71,14 @@ impl Asked {
             clock: 0,
             most,
             uses: Uses::default(),
+            touched: Touched::default(),
         }
     }
 
     /// Whether nothing was asked yet.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.found.is_empty() && self.uses.is_idle()
+        self.found.is_empty() && self.uses.is_idle() && self.touched.is_idle()
     }
 
     /// What was used of allocations lately.
@@ -94,6 +96,18 @@ impl Asked {
     pub(super) fn follow(&mut self, partition: PartitionId, sequence: Sequence, usage: &Counted<'_>) {
         self.count(usage);
         self.uses.count(partition, sequence, usage);
+        self.touched.count(partition, sequence, usage);
+    }
+
+    /// Which tasks and sessions used something lately.
+    #[must_use]
+    pub const fn touched(&self) -> &Touched {
+        &self.touched
+    }
+
+    /// Begins to keep which tasks and sessions use something, at the position of now.
+    pub fn begin_touched(&mut self, as_of: &Position) {
+        self.touched.begin(as_of);
     }
 
     /// A sum, as of what was folded last; `None`: it has to be read from the rows.

@@ -4,7 +4,7 @@
 //!
 //! Reading order: [`Counted`] is what one event adds, [`Table`] where it is kept, [`Tally`] finds the cells of a
 //! scope and window, [`Asked`] keeps the sums that were asked for lately up to date, [`Uses`] what was used
-//! of allocations lately.
+//! of allocations lately, [`Touched`] by which tasks and sessions.
 
 mod asked;
 mod counted;
@@ -14,6 +14,7 @@ mod row;
 mod summary;
 mod table;
 mod tally;
+mod touched;
 mod uses;
 
 pub use asked::Asked;
@@ -23,6 +24,7 @@ pub use row::SpendingRow;
 pub use summary::{Cells, GroupKey, Grouping, Summary, Summing};
 pub use table::Table;
 pub use tally::{Scan, SpentAsk, Tally};
+pub use touched::{Touch, Touched};
 pub use uses::Uses;
 
 /// The fold of the spending view.

@@ -31,6 +31,10 @@ pub struct SpentOf {
 #[serde(transparent)]
 pub struct SpentNow(pub SpentOf);
 
+/// [`SpentOf`], once: its sums are not kept, so that those of others are.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SpentOnce(pub SpentOf);
+
 /// Sums that are kept, what was used of some allocations, and what was used of all others since a position: for who
 /// knows the sums of that. `None`: not all of this is kept; [`SpentOf`] reads it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -113,24 +117,28 @@ impl Query<Spending> for SpentOf {
     }
 
     fn answer(&self, view: &Seen<'_, Spending>) -> Result<SpentAnswer, RowError> {
-        let (mut tally, scans) = Tally::of(&self.tenant, &self.asks);
-        for mut scan in scans {
-            let (prefix, after) = (scan.prefix().to_vec(), scan.after());
-            for row in view.scan(&prefix, Some(&after)) {
-                let (key, row) = row?;
-                if !tally.add(&mut scan, &key, &row) {
-                    break;
-                }
-            }
-        }
-        let (spent, used) = (tally.sums(), self.used(view)?);
+        let found = self.read(view)?;
         let as_of = view.position();
         view.live(|live| {
-            for (ask, read) in self.asks.iter().zip(&spent) {
+            for (ask, read) in self.asks.iter().zip(&found.spent) {
                 live.fill(&self.tenant, ask, &as_of, read.clone());
             }
         });
-        Ok(SpentAnswer { spent, used })
+        Ok(found)
+    }
+}
+
+impl Query<Spending> for SpentOnce {
+    const VERB: &'static str = "spent_once";
+    const OVER_MANY: bool = true;
+    type Answer = SpentAnswer;
+
+    fn is_own(&self) -> bool {
+        true
+    }
+
+    fn answer(&self, view: &Seen<'_, Spending>) -> Result<SpentAnswer, RowError> {
+        self.0.read(view)
     }
 }
 
@@ -182,6 +190,20 @@ impl SinceAnswer {
 }
 
 impl SpentOf {
+    fn read(&self, view: &Seen<'_, Spending>) -> Result<SpentAnswer, RowError> {
+        let (mut tally, scans) = Tally::of(&self.tenant, &self.asks);
+        for mut scan in scans {
+            let (prefix, after) = (scan.prefix().to_vec(), scan.after());
+            for row in view.scan(&prefix, Some(&after)) {
+                let (key, row) = row?;
+                if !tally.add(&mut scan, &key, &row) {
+                    break;
+                }
+            }
+        }
+        Ok(SpentAnswer { spent: tally.sums(), used: self.used(view)? })
+    }
+
     fn used(&self, view: &Seen<'_, Spending>) -> Result<Vec<Spent>, RowError> {
         let used = |allocation: &String| {
             let row = view.get(&Table::Allocations.named(&self.tenant, allocation))?;

@@ -92,7 +92,7 @@ pub(crate) struct ChangesQuery {
 ))]
 pub(crate) async fn list(State(app): State<App>, Params(query): Params<AlertsQuery>) -> Handled<Response> {
     let limit = page_limit(query.limit)?;
-    let rule = word("rule", query.rule.as_deref(), &AlertRule::NAMES, AlertRule::from_word)?;
+    let rule = word("rule", query.rule.as_deref(), AlertRule::NAMES, AlertRule::from_word)?;
     // Such an alert is resolved at once, so anyone who asks for it wants to see it.
     let otherwise =
         if rule == Some(AlertRule::Completed) { AlertStateFilter::All } else { AlertStateFilter::Raised };

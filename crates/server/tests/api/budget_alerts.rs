@@ -60,3 +60,76 @@ async fn failure_09_a_threshold_is_alerted_once_however_many_cross_it_and_look()
         list["alerts"].as_array().unwrap().iter().filter(|alert| alert["state"] == "resolved").count();
     assert_eq!(resolved, 3, "{list}");
 }
+
+/// Rule, severity, level and scope of each alert about a task or session, in the order of their scopes.
+async fn of_each(service: &Service) -> Vec<String> {
+    let (_, list) = service.get("/v1/alerts?rule=task_budget&state=all&at_least=tail").await;
+    let text = |alert: &Value| {
+        let open = if alert["state"] == "resolved" { "told" } else { "open" };
+        format!("{} {} {} {open}", alert["scope"], alert["severity"], alert["level"]).replace('"', "")
+    };
+    let mut all: Vec<String> = list["alerts"].as_array().unwrap().iter().map(text).collect();
+    all.sort();
+    all
+}
+
+/// Each task has the limit for itself: who nears it is told once, who reaches it stays open, by however many servers.
+#[tokio::test]
+async fn tasks_and_sessions_that_near_a_limit_of_their_own_are_told_once_each() {
+    let clock = Arc::new(ManualClock::at(at("2026-11-20T10:00:00Z")));
+    let log = Arc::new(MemoryLog::new(Arc::clone(&clock) as Arc<_>));
+    let server = async || {
+        let (dir, log) = (tempfile::tempdir().unwrap(), Arc::clone(&log) as Arc<_>);
+        Service::by_clock(log, dir, None, Arc::clone(&clock)).await
+    };
+    let (one, two) = (server().await, server().await);
+    // What was spent before there is a policy counts: a first look is at all.
+    one.append(json!([used("u-0", "before", None, 95_000)])).await;
+    set_policy(&one, "each-task", json!({"window": "per_task", "limit_usd": "1"})).await;
+    set_policy(&one, "each-session", json!({"window": "per_session", "limit_usd": "1.5"})).await;
+    let look = async |service: &Service| service.ledger.budgets().observe_levels().await.unwrap();
+    assert_eq!(look(&one).await, 2, "80 and 95 % of the first");
+    assert_eq!(look(&two).await, 0);
+    let in_session = |id: &str, task: &str, tokens: u64| {
+        let mut event = used(id, task, None, tokens);
+        event["usage_recorded"]["labels"] = json!({"session": "S"});
+        event
+    };
+    // 0.85 USD, 0.5 and 0.9 USD; the last two share a session.
+    let events = json!([
+        used("u-1", "near", None, 85_000),
+        in_session("u-2", "a", 50_000),
+        in_session("u-3", "b", 90_000)
+    ]);
+    one.append(events).await;
+    assert_eq!(look(&two).await + look(&one).await, 3);
+    one.append(json!([used("u-4", "near", None, 20_000)])).await;
+    assert_eq!(look(&one).await, 2, "95 and 100 %");
+    assert_eq!(look(&two).await, 0);
+    // Usage without a session belongs to that of its task's name.
+    one.append(json!([used("u-5", "near", None, 20_000)])).await;
+    assert_eq!(look(&two).await, 1);
+    let expected = [
+        "policy each-session of S warning 80 told",
+        "policy each-session of near warning 80 told",
+        "policy each-task of b warning 80 told",
+        "policy each-task of before warning 80 told",
+        "policy each-task of before warning 95 told",
+        "policy each-task of near error 100 open",
+        "policy each-task of near warning 80 told",
+        "policy each-task of near warning 95 told",
+    ];
+    assert_eq!(of_each(&one).await, expected);
+    // A server that begins looks at all, and finds nothing new; nor does one under a policy that is not changed by it.
+    let three = server().await;
+    assert_eq!(look(&three).await, 0);
+    set_policy(&one, "each-task", json!({"window": "per_task", "limit_usd": "0.9", "if_version": 1})).await;
+    assert_eq!(
+        look(&three).await,
+        3,
+        "all under the new limit: `before` reaches it, and `b` 95 and 100 % of it"
+    );
+    let (_, list) = one.get("/v1/alerts?rule=task_budget&at_least=tail").await;
+    let message = list["alerts"].to_string();
+    assert!(message.contains("task `near` has reached 100% of what policy `each-task`"), "{message}");
+}

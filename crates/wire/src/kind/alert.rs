@@ -51,7 +51,7 @@ impl Kind for ConditionObserved {
     type Proto = proto::ConditionObserved;
 
     fn to_domain(stored: Self::Proto, _beside: &mut Beside) -> Result<Self, FieldError> {
-        let rule = word("rule", &stored.rule, &AlertRule::NAMES, AlertRule::from_word)?;
+        let rule = word("rule", &stored.rule, AlertRule::NAMES, AlertRule::from_word)?;
         let scope = scope(stored.scope).map_err(|error| error.within("scope"))?;
         Ok(Self {
             condition: Condition { rule, scope, level: stored.level },
@@ -209,7 +209,8 @@ fn scope(stored: Option<proto::Scope>) -> Result<AlertScope, FieldError> {
         Some(Of::Inbox(_)) => Ok(AlertScope::Inbox),
         Some(Of::Reader(name)) => Ok(AlertScope::Reader(name)),
         Some(Of::Policy(policy)) => {
-            Ok(AlertScope::Policy { name: policy.name, from: time("policy.from", policy.from)? })
+            let from = time("policy.from", policy.from)?;
+            Ok(AlertScope::Policy { name: policy.name, from, of: optional(policy.of) })
         }
         Some(Of::Price(entry)) => Ok(AlertScope::Price(entry)),
         Some(Of::Allocation(name)) => Ok(AlertScope::Allocation(name)),
@@ -229,9 +230,11 @@ fn scope_content(scope: &AlertScope) -> Option<proto::Scope> {
         }),
         AlertScope::Inbox => Of::Inbox(true),
         AlertScope::Reader(name) => Of::Reader(name.clone()),
-        AlertScope::Policy { name, from } => {
-            Of::Policy(proto::PolicyScope { name: name.clone(), from: from.map(time_to_proto) })
-        }
+        AlertScope::Policy { name, from, of } => Of::Policy(proto::PolicyScope {
+            name: name.clone(),
+            from: from.map(time_to_proto),
+            of: or_empty(of.as_ref()),
+        }),
         AlertScope::Price(entry) => Of::Price(entry.clone()),
         AlertScope::Allocation(name) => Of::Allocation(name.clone()),
     };
@@ -249,6 +252,7 @@ fn written_scope(scope: Option<&proto::Scope>) -> Value {
         Some(Of::Policy(policy)) => {
             out.text("policy", &policy.name);
             out.time("from", policy.from);
+            out.text("of", &policy.of);
         }
         Some(Of::Price(entry)) => out.text("price", entry),
         Some(Of::Allocation(name)) => out.text("allocation", name),

@@ -35,6 +35,7 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
             observed("_ledger", AlertRule::Quarantine, view(PartitionId::new(0)), true),
         ),
         ("condition_observed_budget", observed("_budget", AlertRule::Budget, policy(), true)),
+        ("condition_observed_task_budget", observed("_budget", AlertRule::TaskBudget, of_task(), true)),
         ("condition_observed_inbox", observed("_ledger", AlertRule::Quarantine, AlertScope::Inbox, true)),
         (
             "condition_observed_overrun",
@@ -85,7 +86,11 @@ fn observed(task: &str, rule: AlertRule, scope: AlertScope, active: bool) -> Eve
 
 fn policy() -> AlertScope {
     let from = Some("2026-11-01T00:00:00Z".parse().expect("a time"));
-    AlertScope::Policy { name: "search-monthly".to_owned(), from }
+    AlertScope::Policy { name: "search-monthly".to_owned(), from, of: None }
+}
+
+fn of_task() -> AlertScope {
+    AlertScope::Policy { name: "a-task".to_owned(), from: None, of: Some("T-7".to_owned()) }
 }
 
 fn failed() -> DeliveryAttempted {
@@ -193,6 +198,8 @@ fn scope() -> impl Strategy<Value = AlertScope> {
         any_text().prop_map(AlertScope::Reader),
         any_text().prop_map(AlertScope::Price),
         any_text().prop_map(AlertScope::Allocation),
+        (any_text(), option::of(time()), option::of(text()))
+            .prop_map(|(name, from, of)| AlertScope::Policy { name, from, of }),
         (crate::strategies::phase(), any::<u32>())
             .prop_map(|(phase, attempt)| AlertScope::Execution(ExecutionId { phase, attempt })),
         (any_text(), partition).prop_map(|(name, partition)| AlertScope::View { name, partition }),
@@ -208,7 +215,11 @@ fn word<T: Copy + std::fmt::Debug>(
 
 /// Any event of a kind that the ledger writes itself.
 pub(crate) fn own_body() -> BoxedStrategy<EventBody> {
-    let condition = (select(AlertRule::ALL.to_vec()), scope(), any::<u32>())
+    let condition = (
+        select(AlertRule::NAMES).prop_map(|word| AlertRule::from_word(word).expect("a rule")),
+        scope(),
+        any::<u32>(),
+    )
         .prop_map(|(rule, scope, level)| Condition { rule, scope, level });
     let observed = (condition, any::<bool>(), time(), any::<u64>(), any_text()).prop_map(
         |(condition, active, since, threshold_ms, detail)| {

@@ -1,11 +1,9 @@
 //! Given a story and an observer with a clock, the resulting alerts: silence, stuck, drift, conflict, lag,
 //! quarantine, and phases that differ from the ledger's.
 
-use tollgate_domain::alert::{AlertRule, AlertScope, Condition, Severity};
+use tollgate_domain::alert::{AlertRule, Severity};
 use tollgate_domain::config::WatchConfig;
-use tollgate_domain::event::{
-    AlertAcknowledged, AlertEvent, ConditionObserved, EventBody, PhaseStarted, TaskEvent,
-};
+use tollgate_domain::event::{AlertEvent, PhaseStarted, TaskEvent};
 use tollgate_domain::task::decide;
 use tollgate_domain::time::Timestamp;
 
@@ -15,7 +13,7 @@ use crate::testing::{Story, story};
 
 /// The alerts of a story except levels and breaches: `rule scope level #generation`; those that ended have a
 /// minus and the reason.
-fn shown(story: &Story) -> Vec<String> {
+pub(super) fn shown(story: &Story) -> Vec<String> {
     let one = |alert: &&crate::alerts::Alert| {
         let condition = &alert.condition;
         let what =
@@ -242,37 +240,6 @@ fn an_acknowledged_alert_stays_raised_and_a_conflict_ends_with_it() {
     assert_eq!((seen.by.as_str(), seen.note.as_deref(), seen.sequence.0), ("grace", Some("on it"), 4));
     let changes: Vec<_> = story.changes().iter().map(|(at, change)| (at.0, change.change.as_str())).collect();
     assert_eq!(changes, [(3, "raised"), (4, "acknowledged")], "the first acknowledgement counts");
-}
-
-#[test]
-fn an_overrun_is_told_once_an_allocation_with_the_first_numbers_until_it_is_acknowledged() {
-    let seen = |name: &str, active: bool, detail: &str| ConditionObserved {
-        condition: Condition {
-            rule: AlertRule::AllocationOverrun,
-            scope: AlertScope::Allocation(name.to_owned()),
-            level: 0,
-        },
-        active,
-        since: "2026-11-21T08:00:00Z".parse().unwrap(),
-        threshold_ms: 0,
-        detail: detail.to_owned(),
-    };
-    let mut story = story("");
-    for (name, active, detail) in
-        [("b", false, "nothing"), ("a", true, "first"), ("a", true, "second"), ("b", true, "other")]
-    {
-        story.observe(seen(name, active, detail));
-    }
-    let raised = ["allocation_overrun allocation a 0 #1", "allocation_overrun allocation b 0 #1"];
-    assert_eq!(shown(&story), raised);
-    let alerts = story.alerts();
-    let of = |nth: usize| (alerts[nth].severity, alerts[nth].message.as_str());
-    assert_eq!((of(0), of(1)), ((Severity::Warning, "first"), (Severity::Warning, "other")));
-    let (alert, by) = (alerts[0].id.clone(), "grace".to_owned());
-    story.append(EventBody::from(AlertAcknowledged { alert, by, note: None }));
-    story.observe(seen("a", false, "no more"));
-    story.observe(seen("a", true, "third"));
-    assert_eq!(shown(&story), [&format!("-{}: acknowledged by grace", raised[0]), raised[1]]);
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What was decided about a tenant's money, as the view has it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use tollgate_domain::alert::Condition;
@@ -11,7 +11,8 @@ use tollgate_projection::budgets::{AllocationRow, TenantBudgets};
 use tollgate_projection::spending::{Spending, UsageKind};
 use tollgate_projector::queries::{
     AllocationPage, AllocationsMoved, AllocationsNamed, ExpiredBy, HasPolicies, ListAllocations,
-    MovedAllocations, ObservedOfBudgets, RaisedBefore, TenantBudgetsOf, TenantsWithBudgets, UsageKindsOf,
+    MovedAllocations, ObservedOfBudgets, RaisedBefore, TenantBudgetsOf, TenantsWithBudgets, Touch,
+    TouchedSince, UsageKindsOf,
 };
 use tollgate_projector::{Query, Wait};
 
@@ -128,6 +129,25 @@ impl Queries {
         let mut moved = MovedAllocations::default();
         asked.map_err(|error| of_query(&error))?.0.into_iter().for_each(|part| moved.merge(part));
         Ok(moved)
+    }
+
+    /// Which tasks and sessions of a tenant used something after a position, and the position for which that is true;
+    /// `None`: not all are known.
+    pub(in crate::ledger) async fn touched_since(
+        &self,
+        tenant: &TenantId,
+        since: Position,
+        at_least: &Position,
+    ) -> Answer<(Option<BTreeSet<Touch>>, Position)> {
+        let query = TouchedSince { tenant: tenant.as_str().to_owned(), since };
+        let asked = self.spending.ask_all(Wait { at_least: Some(at_least), up_to: VIEW_WAIT }, &query).await;
+        let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
+        let mut all = BTreeSet::new();
+        for part in parts {
+            let Some(part) = part else { return Ok((None, as_of)) };
+            all.extend(part);
+        }
+        Ok((Some(all), as_of))
     }
 
     /// Allocations of all tenants, by tenant and name, whose time is over and that are not recorded as expired.

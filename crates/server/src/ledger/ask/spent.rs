@@ -3,11 +3,16 @@
 use std::time::Duration;
 
 use tollgate_clock::Stopwatch;
+use tollgate_domain::budget::{Dimension, Scope, Spent};
+use tollgate_domain::ids::TenantId;
 use tollgate_domain::position::{PartitionId, Position};
+use tollgate_projection::spending::{GroupKey, Grouping, SpentAsk, Summary};
 use tollgate_projector::Wait;
-use tollgate_projector::queries::{SinceAnswer, SpentAnswer, SpentNow, SpentOf, SpentSince};
+use tollgate_projector::queries::{
+    SinceAnswer, SpentAnswer, SpentNow, SpentOf, SpentOnce, SpentSince, UsageSummaryOf, UsageSummaryPart,
+};
 
-use super::Queries;
+use super::{Queries, VIEW_WAIT};
 use crate::problem::{Answer, of_query};
 
 impl Queries {
@@ -62,6 +67,45 @@ impl Queries {
             since.merge(&part);
         }
         Ok(Some((since, as_of)))
+    }
+
+    /// The same as [`Self::spent`], of sums that are not kept.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::spent`].
+    pub(in crate::ledger) async fn spent_once(&self, query: SpentOf, wait: Wait<'_>) -> Answer<SpentAnswer> {
+        let asked = self.spending.ask_all(wait, &SpentOnce(query)).await;
+        let mut spent = SpentAnswer::default();
+        asked.map_err(|error| of_query(&error))?.0.iter().for_each(|part| spent.merge(part));
+        Ok(spent)
+    }
+
+    /// What was spent in a scope by each value of a dimension, in order, after one of them: so many at most, and where
+    /// the next ones begin, if there are more.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::spent`].
+    pub(in crate::ledger) async fn spent_by(
+        &self,
+        tenant: &TenantId,
+        (scope, dimension): (&Scope, &Dimension),
+        after: Option<GroupKey>,
+        limit: usize,
+        at_least: &Position,
+    ) -> Answer<(Vec<(String, Spent)>, Option<GroupKey>)> {
+        let ask = SpentAsk { scope: scope.clone(), from: None, to: None };
+        let grouping = Grouping { ask, by: vec![dimension.clone()], periods: None, after, limit };
+        let question = UsageSummaryOf { tenant: tenant.as_str().to_owned(), grouping };
+        let wait = Wait { at_least: Some(at_least), up_to: VIEW_WAIT };
+        let asked = self.spending.ask_all(wait, &question).await;
+        let mut found = UsageSummaryPart::default();
+        asked.map_err(|error| of_query(&error))?.0.into_iter().for_each(|part| found.merge(part, limit));
+        let Summary { groups, more, .. } = found.summary;
+        let next = groups.last_key_value().filter(|_| more).map(|(key, _)| key.clone());
+        let named = groups.into_iter().filter_map(|(mut key, sums)| Some((key.values.pop()??, sums.spent)));
+        Ok((named.collect(), next))
     }
 
     /// The same as [`Self::spent`] if all parts have it at hand.

@@ -1,5 +1,5 @@
 //! Alerts of policies: a threshold or the limit was reached in a window, or is no longer, or the window is over.
-//! Those of allocations are in `overruns.rs`.
+//! Those of allocations are in `overruns.rs`, those of single tasks and sessions in `one_by_one.rs`.
 //!
 //! Id and content of an observation follow from the version of the policy, its window and the level, so that any number
 //! of servers that look write the same event, and it is in the log once.
@@ -22,8 +22,7 @@ use crate::problem::{Answer, INTERNAL};
 
 impl BudgetDecisions {
     /// Looks at the policies and allocations of every tenant, and records which levels were reached or left, and of
-    /// which allocation more was used than was allocated; returns how many were recorded. Policies that look at tasks
-    /// or sessions one by one have no window of their own and raise none.
+    /// which allocation more was used than was allocated; returns how many were recorded.
     ///
     /// # Errors
     ///
@@ -41,12 +40,13 @@ impl BudgetDecisions {
 
     async fn observe_tenant(&self, tenant: &TenantId, end: &Position) -> Answer<usize> {
         let state = self.ask.tenant_budgets(tenant, end, VIEW_WAIT).await?.state;
+        let one_by_one = self.observe_one_by_one(tenant, &state, end).await?;
         let now = self.ask.now();
         // In this order: what is reached is seen later than what was observed, and contains all that led to it. Else
         // another server's observation would look like one that no longer holds.
         let known = self.ask.observed_of_budgets(tenant, end).await?;
         let reached = self.reached(tenant, &state, now).await?;
-        let mut recorded = 0;
+        let mut recorded = one_by_one;
         for seen in reached.iter().filter(|seen| !known.contains(&seen.condition)) {
             recorded += self.observe(tenant, seen.clone()).await?;
         }
@@ -69,7 +69,7 @@ impl BudgetDecisions {
         now: Timestamp,
     ) -> Answer<Vec<ConditionObserved>> {
         let names: Vec<&str> = state.policies().keys().map(String::as_str).collect();
-        let needed: Vec<SpentIn> = names.iter().flat_map(|name| needed_by(state, name, now)).collect();
+        let needed: Vec<SpentIn> = names.iter().flat_map(|name| needed_by(state, name, None, now)).collect();
         if needed.is_empty() {
             return Ok(Vec::new());
         }
@@ -77,7 +77,7 @@ impl BudgetDecisions {
         let figures = sums(&self.ask, tenant, needed, open, VIEW_WAIT).await?;
         let found = names.iter().filter_map(|name| {
             let (_, policy) = state.policy(name)?.ruling_at(now)?;
-            Some(levels(policy, &standing(state, name, &figures, now)?))
+            Some(levels(policy, &standing(state, name, None, &figures, now)?))
         });
         Ok(found.flatten().collect())
     }
@@ -96,8 +96,8 @@ impl BudgetDecisions {
     }
 }
 
-/// Every level of a policy that is reached in its window.
-fn levels(policy: &Policy, found: &PolicyFigures) -> Vec<ConditionObserved> {
+/// Every level of a policy that is reached: in its window, or by the task or session that it was looked at for.
+pub(super) fn levels(policy: &Policy, found: &PolicyFigures) -> Vec<ConditionObserved> {
     let counted = found.booked.plus(found.reserved);
     let measured = match policy.measure {
         Measure::Booked => found.booked,
@@ -108,20 +108,28 @@ fn levels(policy: &Policy, found: &PolicyFigures) -> Vec<ConditionObserved> {
     let observed = reached.map(|level| {
         let from = found.window.map(|span| span.from);
         let percent = percent(level);
-        let scope = AlertScope::Policy { name: policy.id.clone(), from };
+        let rule = if found.of.is_some() { AlertRule::TaskBudget } else { AlertRule::Budget };
+        let scope = AlertScope::Policy { name: policy.id.clone(), from, of: found.of.clone() };
         let until = found.window.map(|span| format!(" until {}", span.to)).unwrap_or_default();
+        let allows = format!("{} {}, {}", policy.window, policy.scope, in_words(policy.limit));
+        let detail = match &found.of {
+            None => {
+                format!("policy `{}` ({allows}) has reached {percent}% of what it allows{until}", policy.id)
+            }
+            Some(of) => {
+                let each = policy.window.dimension().map(|each| each.to_string()).unwrap_or_default();
+                format!(
+                    "{each} `{of}` has reached {percent}% of what policy `{}` ({allows}) allows it",
+                    policy.id
+                )
+            }
+        };
         ConditionObserved {
-            condition: Condition { rule: AlertRule::Budget, scope, level: percent },
+            condition: Condition { rule, scope, level: percent },
             active: true,
             since: from.unwrap_or_default(),
             threshold_ms: 0,
-            detail: format!(
-                "policy `{}` ({} {}, {}) has reached {percent}% of what it allows{until}",
-                policy.id,
-                policy.window,
-                policy.scope,
-                in_words(policy.limit)
-            ),
+            detail,
         }
     });
     observed.collect()
@@ -158,7 +166,7 @@ fn begin(condition: &Condition) -> Timestamp {
 
 /// Why a level is no longer reached.
 fn gone(state: &BudgetState, condition: &Condition, now: Timestamp) -> String {
-    let AlertScope::Policy { name, from } = &condition.scope else { return String::new() };
+    let AlertScope::Policy { name, from, .. } = &condition.scope else { return String::new() };
     let ruling = state.policy(name).and_then(|history| history.ruling_at(now));
     let Some((_, policy)) = ruling.filter(|(_, policy)| state.is_active(policy)) else {
         return format!("policy `{name}` no longer rules");

@@ -9,6 +9,7 @@ mod decide;
 mod exhausted;
 mod expiry;
 mod figures;
+mod one_by_one;
 mod overruns;
 mod policies;
 mod repeated;
@@ -31,6 +32,7 @@ pub use self::policies::PolicyPage;
 use self::command::{Command, Done, WAIT, What};
 use self::decide::Decider;
 use self::exhausted::HavePolicies;
+use self::one_by_one::Each;
 use self::overruns::Looked;
 use super::Shared;
 use super::ask::Queries;
@@ -55,6 +57,7 @@ pub struct BudgetDecisions {
     tenants: Arc<Mutex<HashMap<TenantId, Tenant>>>,
     have_policies: Arc<HavePolicies>,
     looked: Looked,
+    each: Each,
 }
 
 /// A tenant whose money was decided about lately.
@@ -74,7 +77,8 @@ impl BudgetDecisions {
         let log = Arc::clone(&shared.log);
         let (ask, in_force) = (Arc::clone(ask), Arc::clone(in_force));
         let (tenants, have_policies) = (Arc::default(), Arc::default());
-        Self { log, ask, in_force, tenants, have_policies, looked: Looked::default() }
+        let (looked, each) = (Looked::default(), Each::default());
+        Self { log, ask, in_force, tenants, have_policies, looked, each }
     }
 
     /// Has a command decided, with those that arrive at the same time.

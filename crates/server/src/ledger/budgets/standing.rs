@@ -35,7 +35,7 @@ pub(super) async fn of(
 ) -> Answer<(BTreeMap<String, PolicyStatus>, String)> {
     let (mut asked, mut wanted) = (Vec::new(), Vec::new());
     for &name in names {
-        let sums = needed_by(state, name, now);
+        let sums = needed_by(state, name, None, now);
         let Some((_, policy)) = state.policy(name).and_then(|history| history.ruling_at(now)) else {
             continue;
         };
@@ -51,7 +51,7 @@ pub(super) async fn of(
         names.iter().flat_map(|name| state.open_under(name).map(|(allocation, _)| allocation)).collect();
     let figures = sums(ask, tenant, asked, open, up_to).await?;
     let found = wanted.into_iter().filter_map(|(name, policy, periods)| {
-        let found = standing(state, name, &figures, now)?;
+        let found = standing(state, name, None, &figures, now)?;
         Some((name.to_owned(), status(policy, &found, &periods, &figures, now)))
     });
     Ok((found.collect(), figures.as_of.clone()))
