@@ -60,6 +60,15 @@ impl Format {
         }
     }
 
+    /// Its name.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Codex => "codex",
+            Self::Claude => "claude",
+        }
+    }
+
     /// The producer of its events.
     #[must_use]
     pub const fn producer(self) -> &'static str {

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{Gives, SessionPhases, Share};
+use super::{Gives, Range, SessionPhases, Share};
 
 /// The first line; another one if lines come to mean something else.
 const HEADER: &str = "tollgate session phases 1";
@@ -35,8 +35,10 @@ pub(super) fn text(phases: &SessionPhases) -> String {
                 line(key, &value.to_string());
             }
         }
-        if let Some((from, to)) = when.turns {
-            line("turns", &format!("{from}-{}", to.map(|to| to.to_string()).unwrap_or_default()));
+        for (key, range) in [("written_tokens", when.written_tokens), ("turns", when.turns)] {
+            if let Some(Range { from, to }) = range {
+                line(key, &format!("{from}-{}", to.map(|to| to.to_string()).unwrap_or_default()));
+            }
         }
         for (key, share) in [("share_of_calls", when.share_of_calls), ("share_of_time", when.share_of_time)] {
             if let Some(Share { from, to }) = share {

@@ -15,6 +15,8 @@ pub struct SessionCall<'a> {
     pub at: Timestamp,
     /// What it did.
     pub activity: &'a Activity,
+    /// How many tokens it wrote, without those of reasoning.
+    pub written_tokens: u64,
 }
 
 /// What the rules say of a call.
@@ -52,7 +54,8 @@ struct Place<'a> {
     session: &'a Session,
     nth: usize,
     at: Timestamp,
-    turn: Option<u32>,
+    written_tokens: u64,
+    turn: Option<u64>,
     before_edit: bool,
 }
 
@@ -69,16 +72,17 @@ pub fn classify(phases: &SessionPhases, calls: &[SessionCall<'_>]) -> Vec<Sorted
         tools_recorded: calls.iter().any(|call| !call.activity.tools.is_empty()),
         turns_recorded: calls.iter().any(|call| call.activity.begins_turn),
     };
-    let (mut turn, mut edited) = (0_u32, false);
+    let (mut turn, mut edited) = (0_u64, false);
     let mut before: Option<Phase> = None;
     let mut sorted = Vec::with_capacity(calls.len());
     for (nth, call) in calls.iter().enumerate() {
-        turn = turn.saturating_add(u32::from(call.activity.begins_turn));
+        turn = turn.saturating_add(u64::from(call.activity.begins_turn));
         edited |= call.activity.tools.iter().any(|tool| tool.kind == ToolKind::Edit);
         let place = Place {
             session: &session,
             nth,
             at: call.at,
+            written_tokens: call.written_tokens,
             // Calls before the first message that was recorded are of the first turn.
             turn: session.turns_recorded.then_some(turn.max(1)),
             before_edit: !edited,
@@ -126,9 +130,8 @@ fn holds(rule: &Rule, activity: &Activity, place: &Place<'_>) -> bool {
         && is(when.tools_recorded, session.tools_recorded)
         // Where no tool is recorded it is not known what was edited.
         && when.before_edit.is_none_or(|wanted| session.tools_recorded && wanted == place.before_edit)
-        && when.turns.is_none_or(|(from, to)| {
-            place.turn.is_some_and(|turn| turn >= from && to.is_none_or(|to| turn <= to))
-        })
+        && when.written_tokens.is_none_or(|range| range.contains(place.written_tokens))
+        && when.turns.is_none_or(|range| place.turn.is_some_and(|turn| range.contains(turn)))
         && when.share_of_calls.is_none_or(|share| is_in_calls(share, place))
         && when.share_of_time.is_none_or(|share| is_in_time(share, place))
         && tool_holds(when, activity, session)

@@ -54,7 +54,7 @@ pub enum Gives {
 crate::words::words!(
     /// What a phase was concluded from.
     Basis {
-        /// From what the call did: a tool, a command, a file, the plan mode.
+        /// From what the call did: a tool, a command, a file, the plan mode, how much it wrote.
         Activity = "activity",
         /// It goes on in the phase of the call before.
         Continued = "continued",
@@ -78,12 +78,23 @@ pub struct When {
     pub before_edit: Option<bool>,
     /// Whether the session's file names the tools of any of its calls.
     pub tools_recorded: Option<bool>,
-    /// The turns of the session, from 1; no upper end: all later ones.
-    pub turns: Option<(u32, Option<u32>)>,
+    /// How many tokens the call wrote, without those of reasoning.
+    pub written_tokens: Option<Range>,
+    /// The turns of the session, from 1.
+    pub turns: Option<Range>,
     /// Where the call is among the session's calls, from and to, in percent.
     pub share_of_calls: Option<Share>,
     /// Where the call is in the session's time, from and to, in percent.
     pub share_of_time: Option<Share>,
+}
+
+/// Numbers from the first on, up to the second; without one, all above.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// From here on.
+    pub from: u64,
+    /// Up to here, included.
+    pub to: Option<u64>,
 }
 
 /// A part of a session in percent: from the first number on, before the second. 100 includes the end.
@@ -93,6 +104,14 @@ pub struct Share {
     pub from: u8,
     /// Up to here.
     pub to: u8,
+}
+
+impl Range {
+    /// Whether a number is in it.
+    #[must_use]
+    pub fn contains(&self, number: u64) -> bool {
+        number >= self.from && self.to.is_none_or(|to| number <= to)
+    }
 }
 
 impl SessionPhases {
@@ -123,12 +142,13 @@ impl Rule {
     /// What its phases are concluded from.
     #[must_use]
     pub fn basis(&self) -> Basis {
-        let When { tools, commands, files, plan_mode, before_edit, .. } = &self.when;
+        let When { tools, commands, files, plan_mode, before_edit, written_tokens, .. } = &self.when;
         let by_activity = !tools.is_empty()
             || !commands.is_empty()
             || !files.is_empty()
             || plan_mode.is_some()
-            || before_edit.is_some();
+            || before_edit.is_some()
+            || written_tokens.is_some();
         match self.gives {
             Gives::Continues => Basis::Continued,
             Gives::Phase(_) if by_activity => Basis::Activity,

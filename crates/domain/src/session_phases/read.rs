@@ -3,7 +3,7 @@
 use super::activity::ToolKind;
 use super::commands::{InvalidPattern, Pattern};
 use super::files::FileClass;
-use super::{Gives, Rule, SessionPhases, Share, When};
+use super::{Gives, Range, Rule, SessionPhases, Share, When};
 use crate::config::BudgetConfig;
 use crate::nearest;
 use crate::phase::{InvalidPhase, Phase};
@@ -15,13 +15,14 @@ const TOP_KEYS: [&str; 1] = ["rules"];
 
 const RULE_KEYS: [&str; 4] = ["name", "when", "phase", "continues"];
 
-const WHEN_KEYS: [&str; 9] = [
+const WHEN_KEYS: [&str; 10] = [
     "tools",
     "commands",
     "files",
     "plan_mode",
     "before_edit",
     "tools_recorded",
+    "written_tokens",
     "turns",
     "share_of_calls",
     "share_of_time",
@@ -35,8 +36,8 @@ const MOST: usize = 200;
 /// Longest name of a rule.
 const MOST_NAME_BYTES: usize = 48;
 
-/// The latest turn that a rule may name.
-const MOST_TURNS: u64 = 1_000_000;
+/// The largest number that a rule may name.
+const MOST_NUMBER: u64 = 1_000_000_000;
 
 /// The configs whose limits the phases are for, by name.
 type Configs<'a> = [(&'a str, &'a BudgetConfig)];
@@ -186,7 +187,8 @@ fn read_when(fields: &mut Fields, field: &str, node: &Node) -> Option<When> {
         plan_mode: boolean(fields, &section, "plan_mode"),
         before_edit: boolean(fields, &section, "before_edit"),
         tools_recorded: boolean(fields, &section, "tools_recorded"),
-        turns: turns(fields, &section),
+        written_tokens: range(fields, &section, "written_tokens"),
+        turns: range(fields, &section, "turns"),
         share_of_calls: share(fields, &section, "share_of_calls"),
         share_of_time: share(fields, &section, "share_of_time"),
     };
@@ -267,28 +269,26 @@ fn boolean(fields: &mut Fields, section: &Section<'_>, key: &str) -> Option<bool
     fields.boolean(&field, node)
 }
 
-fn turns(fields: &mut Fields, section: &Section<'_>) -> Option<(u32, Option<u32>)> {
-    let (field, node) = section.get("turns")?;
+fn range(fields: &mut Fields, section: &Section<'_>, key: &str) -> Option<Range> {
+    let (field, node) = section.get(key)?;
     let range = fields.section(&field, node, &RANGE_KEYS);
-    let mut number = |key| {
-        let (field, node) = range.get(key)?;
-        fields.positive(&field, node, MOST_TURNS).and_then(|number| u32::try_from(number).ok())
-    };
-    let (from, to) = (number("from"), number("to"));
-    let is_given = range.get("from").is_some() || range.get("to").is_some();
-    if from.is_none() && to.is_none() && (is_given || !matches!(node, Node::Map(_))) {
+    let given = [range.get("from"), range.get("to")];
+    if given == [None, None] {
+        if let Node::Map(_) = node {
+            fields.problem(&field, &node.shown(), "must have `from`, `to` or both, numbers from 1 on");
+        }
         return None;
     }
-    if from.is_none() && to.is_none() {
-        fields.problem(&field, &node.shown(), "must have `from`, `to` or both: turns, counted from 1");
-        return None;
-    }
+    let [from, to] = given.map(|given| {
+        let (field, node) = given?;
+        fields.positive(&field, node, MOST_NUMBER)
+    });
     let from = from.unwrap_or(1);
     if let Some(to) = to.filter(|to| *to < from) {
         fields.problem(&format!("{field}.to"), &to.to_string(), format!("must be at least `from`, {from}"));
         return None;
     }
-    Some((from, to))
+    Some(Range { from, to })
 }
 
 fn share(fields: &mut Fields, section: &Section<'_>, key: &str) -> Option<Share> {

@@ -9,25 +9,27 @@ mod conditions;
 mod errors;
 mod laws;
 
-/// Calls of a session, separated by commas: `+` begins a turn, `p` is in plan mode, `@9` is its second, words are
-/// tools: a kind with an optional class of file as `edit/tests`, or a command in brackets as `[git commit -m x]`.
-fn session(text: &str) -> Vec<(Timestamp, Activity)> {
+/// Calls of a session, separated by commas: `+` begins a turn, `p` is in plan mode, `@9` is its second, `=9` what it
+/// wrote, words are tools: a kind with an optional class of file as `edit/tests`, or a command in brackets as
+/// `[git commit -m x]`.
+fn session(text: &str) -> Vec<(Timestamp, Activity, u64)> {
     let call = |(nth, text): (usize, &str)| {
         let mut activity = Activity::default();
-        let mut second = nth;
+        let (mut second, mut written) = (nth, 0);
         let (commands, rest): (Vec<&str>, Vec<&str>) = split(text);
         activity.tools.extend(commands.into_iter().map(ToolUse::shell));
         for word in rest {
             match word {
                 "+" => activity.begins_turn = true,
                 "p" => activity.plan_mode = true,
-                _ => match word.strip_prefix('@') {
-                    Some(at) => second = at.parse().unwrap(),
-                    None => activity.tools.push(tool(word)),
+                _ => match word.split_at(1) {
+                    ("@", at) => second = at.parse().unwrap(),
+                    ("=", tokens) => written = tokens.parse().unwrap(),
+                    _ => activity.tools.push(tool(word)),
                 },
             }
         }
-        (Timestamp::from_micros(second as i64 * 1_000_000).unwrap(), activity)
+        (Timestamp::from_micros(second as i64 * 1_000_000).unwrap(), activity, written)
     };
     text.split(',').enumerate().map(call).collect()
 }
@@ -59,9 +61,11 @@ fn tool(word: &str) -> ToolUse {
     ToolUse::with_files(kind, [path])
 }
 
-fn sorted(phases: &SessionPhases, session: &[(Timestamp, Activity)]) -> Vec<Sorted> {
-    let calls: Vec<SessionCall<'_>> =
-        session.iter().map(|(at, activity)| SessionCall { at: *at, activity }).collect();
+fn sorted(phases: &SessionPhases, session: &[(Timestamp, Activity, u64)]) -> Vec<Sorted> {
+    let calls: Vec<SessionCall<'_>> = session
+        .iter()
+        .map(|(at, activity, written)| SessionCall { at: *at, activity, written_tokens: *written })
+        .collect();
     classify(phases, &calls)
 }
 

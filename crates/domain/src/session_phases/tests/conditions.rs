@@ -27,6 +27,8 @@ fn each_condition_holds_of_its_calls_alone() {
         ("{ turns: { to: 1 } }", "read, + read, read, + read", "YES YES YES -"),
         ("{ turns: { from: 2, to: 2 } }", "+, read, +, read, +", "- - YES YES -"),
         ("{ turns: { from: 1 } }", "read, read", "- -"),
+        ("{ written_tokens: { from: 400 } }", "=400, =399 edit, read, =9000", "YES - - YES"),
+        ("{ written_tokens: { to: 3 } }", "=0, =1, =3, =4", "- YES YES -"),
         ("{ share_of_calls: { to: 50 } }", "+, +, +", "YES YES -"),
         ("{ share_of_calls: { from: 50 } }", "+, +, +, +", "- - YES YES"),
         ("{ share_of_calls: { from: 0, to: 100 } }", "+", "YES"),
@@ -69,11 +71,8 @@ fn the_shipped_rules_give_a_session_the_phases_that_a_reader_would() {
         ("+ p read, p plan, edit, plan, +", "PLAN PLAN IMPLEMENT IMPLEMENT IMPLEMENT"),
         ("edit/tests, [uv run pytest -q], [gh pr create], [gh run watch]", "VERIFY VERIFY PR MONITOR"),
         ("+, read, agent", "- THINK THINK"),
-        // Nothing is named: by the place in the session alone.
-        (
-            "+, +, +, +, +, +, +, +, +, +",
-            "THINK THINK IMPLEMENT IMPLEMENT IMPLEMENT IMPLEMENT IMPLEMENT IMPLEMENT VERIFY VERIFY",
-        ),
+        // Nothing is named: by what was written.
+        ("+ =9, =50, =399, =400, =30, +", "THINK THINK THINK IMPLEMENT IMPLEMENT IMPLEMENT"),
         ("+", "THINK"),
     ] {
         assert_eq!(phases_of(&shipped(), calls), expected, "{calls}");
@@ -108,6 +107,7 @@ fn what_a_phase_was_concluded_from_follows_from_the_conditions() {
     };
     assert_eq!(basis("{ tools: [edit] }", "phase: a"), Basis::Activity);
     assert_eq!(basis("{ plan_mode: true, share_of_calls: { to: 9 } }", "phase: a"), Basis::Activity);
+    assert_eq!(basis("{ written_tokens: { from: 1 } }", "phase: a"), Basis::Activity);
     assert_eq!(basis("{ tools: [edit] }", "continues: true"), Basis::Continued);
     assert_eq!(basis("{ turns: { to: 1 } }", "phase: a"), Basis::Position);
     assert_eq!(basis("{ tools_recorded: false, share_of_time: { to: 9 } }", "phase: a"), Basis::Position);

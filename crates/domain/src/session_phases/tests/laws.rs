@@ -8,8 +8,8 @@ fn any_call() -> impl Strategy<Value = String> {
     let tools =
         ["edit/code", "edit/tests", "read", "search", "plan", "[cargo test]", "[git commit]", "[ls]", "web"];
     let tools = prop::collection::vec(prop::sample::select(tools.to_vec()), 0..3);
-    (any::<bool>(), any::<bool>(), tools).prop_map(|(turn, plan, tools)| {
-        let mut text = tools.join(" ");
+    (any::<bool>(), any::<bool>(), 0..9_u64, tools).prop_map(|(turn, plan, written, tools)| {
+        let mut text = format!("{} ={written}", tools.join(" "));
         text += if turn { " +" } else { "" };
         text += if plan { " p" } else { "" };
         text
@@ -29,6 +29,7 @@ fn any_rules() -> impl Strategy<Value = SessionPhases> {
         "plan_mode: true",
         "before_edit: false",
         "turns: { to: 2 }",
+        "written_tokens: { from: 5 }",
         "share_of_calls: { from: 30, to: 70 }",
         "share_of_time: { to: 40 }",
     ];
