@@ -48,6 +48,17 @@ fn each_condition_holds_of_its_calls_alone() {
 }
 
 #[test]
+fn the_rules_of_the_reference_are_rules() {
+    let page = include_str!("../../../../../docs/reference/session-phases.md");
+    let (_, after) = page.split_once("```yaml\n").unwrap();
+    let (rules, _) = after.split_once("```").unwrap();
+    let built_in = BudgetConfig::built_in();
+    let rules = SessionPhases::from_yaml(rules, &[("built-in", &built_in)]).unwrap();
+    let calls = "+ read, [git commit], edit/tests, edit, read, + read";
+    assert_eq!(phases_of(&rules, calls), "THINK PR VERIFY IMPLEMENT IMPLEMENT IMPLEMENT");
+}
+
+#[test]
 fn the_first_rule_wins_and_what_goes_on_has_the_phase_before() {
     let rules = "rules:
       - { name: edits, when: { tools: [edit] }, phase: a }
