@@ -185,7 +185,7 @@ fn what_cannot_be_calibrated_is_said_and_nothing_is_written() {
             "none of 1 tasks has a phase to learn from: 1 failed, were marked runaway or have not ended",
         ),
         (
-            2,
+            3,
             "--from data --phases shipped",
             "--phases shipped: data is a ledger, its phases are those that were reported",
         ),
