@@ -150,6 +150,8 @@ fn the_same_files_and_rules_give_the_same_bytes_and_other_rules_others() {
     let other = calibrated(&sessions(&folder, Format::Claude, Some(&other)));
     let hash = |result: &CalibrationResult| result.inputs.session_phases.as_ref().unwrap().rules.hash.clone();
     assert_ne!((once.hash(), hash(&once)), (other.hash(), hash(&other)));
+    let config = &once.calibration.config;
+    assert!(config.contains("# ! Phases were not reported: they came from the rules shipped ("), "{config}");
     // Nothing of a command, a path or a text is in the result.
     let bytes = String::from_utf8(once.canonical()).unwrap();
     for private in ["cargo", "cart.rs", "git push", "gh pr", "example.com", "/srv"] {
@@ -180,13 +182,30 @@ fn the_gate_is_asked_before_each_call_whether_it_may_go_on_in_its_phase() {
     assert!(result.assumptions.iter().any(|it| it.contains("they have no phases")));
 }
 
+#[test]
+fn a_phase_that_takes_too_much_is_stopped_before_its_next_call() {
+    let (runtime, dir) = (runtime(), temporary());
+    let edit = r#"{"type":"tool_use","name":"Edit","input":{"file_path":"a.rs"}}"#;
+    let lines: Vec<String> = (0..4).map(|nth| answer(nth, 4_000, edit) + "\n").collect();
+    std::fs::write(dir.path().join("s.jsonl"), lines.concat()).unwrap();
+    let read = sessions(dir.path(), Format::Claude, Some(&shipped()));
+    let block = "rollout: enforce\nstop_loss: { per_phase_action: block }\n";
+    let candidates = [candidate("block", block), candidate("loose", "stop_loss: { profile: loose }")];
+    let mut question = about(&candidates);
+    (question.unopened, question.session_phases) = (Unopened::Judge, read.phases.as_ref());
+    let result = replay(&runtime, &read.history, &question).unwrap().result;
+    let first = result.differing[0].outcomes[0].first.as_ref().unwrap();
+    assert_eq!((first.advance.as_str(), first.used, first.limit), ("IMPLEMENT", 8_000, 3_500));
+    assert_eq!(first.after.tokens, 8_000, "two calls followed");
+}
+
 /// A line of an answer of a session of Claude Code.
-fn answer(nth: usize, tool: &str) -> String {
+fn answer(nth: usize, tokens: usize, tool: &str) -> String {
     format!(
         r#"{{"type":"assistant","uuid":"a{nth}","timestamp":"2026-04-21T10:{:02}:{:02}.000Z","sessionId":"s","message":{{"id":"m{nth}","model":"claude-sonnet-4-5","content":[{tool}],"usage":{{"input_tokens":{},"output_tokens":1}}}}}}"#,
         nth / 60,
         nth % 60,
-        nth + 1
+        tokens - 1
     )
 }
 
@@ -214,7 +233,7 @@ proptest! {
     fn a_session_in_several_files_has_the_phases_that_it_has_in_one(
         tools in prop::collection::vec(any_tool(), 1..12), cut in 0..12_usize, swapped in any::<bool>(),
     ) {
-        let lines: Vec<String> = tools.iter().enumerate().map(|(nth, tool)| answer(nth, tool) + "\n").collect();
+        let lines: Vec<String> = tools.iter().enumerate().map(|(nth, tool)| answer(nth, nth + 2, tool) + "\n").collect();
         let (one, two) = (temporary(), temporary());
         std::fs::write(one.path().join("s.jsonl"), lines.concat()).unwrap();
         let (first, second) = lines.split_at(cut.min(lines.len()));
