@@ -241,9 +241,15 @@ proptest! {
         for (name, lines) in names.iter().zip([first, second]) {
             std::fs::write(two.path().join(name), lines.concat()).unwrap();
         }
-        let (whole, parted) = (covered(one.path(), Format::Claude), covered(two.path(), Format::Claude));
-        check(&whole);
-        prop_assert_eq!(whole.all.tokens, (1..=tools.len() as u64).map(|nth| nth + 1).sum::<u64>());
-        prop_assert_eq!(whole, parted);
+        let total = (1..=tools.len() as u64).map(|nth| nth + 1).sum::<u64>();
+        // Some calls have no rule, some go on from one without a phase.
+        let few = "rules: [{ name: a, when: { tools: [none] }, continues: true }, { name: b, when: { tools: [edit] }, phase: PR }]";
+        for rules in [shipped(), Rules::read("few", few, &[]).unwrap()] {
+            let covered = |dir: &Path| sessions(dir, Format::Claude, Some(&rules)).phases.unwrap();
+            let (whole, parted) = (covered(one.path()), covered(two.path()));
+            check(&whole);
+            prop_assert_eq!(whole.all.tokens, total);
+            prop_assert_eq!(whole, parted);
+        }
     }
 }

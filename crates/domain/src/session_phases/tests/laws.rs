@@ -83,7 +83,7 @@ proptest! {
     }
 
     #[test]
-    fn the_same_rules_in_another_spelling_have_the_same_hash(rules in any_rules()) {
+    fn rules_in_another_order_have_another_hash(rules in any_rules()) {
         let other = SessionPhases { rules: rules.rules.iter().rev().cloned().collect() };
         prop_assert_eq!(rules.hash() == other.hash(), rules == other);
     }
