@@ -263,6 +263,7 @@ mod tests {
     fn every_word_opens_its_reader_and_a_missing_file_is_named() {
         for word in Format::NAMES {
             let format = Format::from_word(word).expect("a format for each word");
+            assert_eq!(format.word(), word);
             let Err(problem) = format.open(Path::new("no-such-file"), &TenantId::default_tenant()) else {
                 panic!("a missing file opens")
             };
