@@ -1,7 +1,7 @@
 //! Which call used the tools that a rollout's lines name.
 //!
-//! Codex writes what a call answered before its usage, or (until the end of 2025) after it: which of both a file does
-//! is told by what comes first in it.
+//! Codex writes what a call answered before its usage; versions of 2025 wrote it after. Which of both a file does is
+//! told by what comes first in it.
 
 use tollgate_domain::session_phases::activity::{Activity, ToolUse};
 
