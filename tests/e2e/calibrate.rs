@@ -173,12 +173,27 @@ fn what_cannot_be_calibrated_is_said_and_nothing_is_written() {
     }
     place.write("wrong.yaml", "rolout: enforce\n");
     for (code, line, said) in [
-        (1, "--from sessions", "none of its 1 tasks has a phase, so there is nothing to calibrate by phase"),
-        (1, "--from sessions", "`tollgate task open`, `phase start`, `phase end`"),
+        (
+            1,
+            "--from sessions --phases none",
+            "none of its 1 tasks has a phase, so there is nothing to calibrate by phase",
+        ),
+        (1, "--from sessions --phases none", "`tollgate task open`, `phase start`, `phase end`"),
         (
             1,
             "--from data",
             "none of 1 tasks has a phase to learn from: 1 failed, were marked runaway or have not ended",
+        ),
+        (
+            3,
+            "--from data --phases shipped",
+            "--phases shipped: data is a ledger, its phases are those that were reported",
+        ),
+        (1, "--from sessions --phases gone.yaml", "reading gone.yaml: "),
+        (
+            6,
+            "--from sessions --phases wrong.yaml",
+            "wrong.yaml: rolout: `enforce`: unknown key, must be one of rules",
         ),
         (1, "--from nowhere", "--from nowhere: does not exist; name a data directory"),
         (6, "--from data --config wrong.yaml", "unknown key"),

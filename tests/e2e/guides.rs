@@ -87,6 +87,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("docs/reference/nats.md", "", "log-jetstream/tests/jetstream/permissions.rs"),
     ("docs/reference/reliability.md", "", "tests/fault/chaos.rs, for a shorter time"),
     ("docs/reference/remediation-config.md", "remediation.opened", "deliver/src/remediation/tests.rs"),
+    ("docs/reference/session-phases.md", "", "domain/src/session_phases/tests/conditions.rs"),
 ];
 
 /// A log small enough for the disk of any machine.

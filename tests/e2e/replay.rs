@@ -122,7 +122,34 @@ fn sessions_of_an_agent_are_judged_before_each_call() {
     assert_eq!(result["policies"][0]["exceeded"][0]["over_tokens"], 15_300);
     let left = place.json("replay what-if --from sessions --config built-in --unopened leave-out");
     assert_eq!(left["result"]["candidates"][0]["judged"], 0);
+    // Rules give their calls phases of every config that is compared, or none.
+    let phases = |line: &str| {
+        let found = place.json(&format!("replay what-if --from sessions --config built-in {line}"));
+        found["result"]["inputs"]["session_phases"].clone()
+    };
+    place.write(
+        "mine.yaml",
+        "rules:\n  - { name: all, when: { share_of_calls: { from: 50 } }, phase: review }\n",
+    );
+    let (shipped, mine) = (phases("--phases shipped"), phases("--phases mine.yaml"));
+    assert_eq!((phases(""), phases("--phases none")), (shipped.clone(), Value::Null));
+    assert_eq!((&mine["rules"]["name"], &mine["no_phase"]["calls"]), (&json!("mine.yaml"), &json!(2)));
+    assert_ne!(mine["rules"]["hash"], shipped["rules"]["hash"]);
+    place.write("build.yaml", BUILD);
+    let refused = place.fails(6, "replay what-if --from sessions --config built-in --config build.yaml");
+    assert!(
+        refused.contains("the shipped rules for phases of sessions: rules[0].phase: `PLAN`: must be a phase of the config build.yaml: BUILD")
+            && refused.contains("name other rules with --phases FILE"),
+        "{refused}"
+    );
 }
+
+/// A config with a phase of its own.
+const BUILD: &str = "phases: [BUILD]
+base_budgets: { BUILD: { tokens: 1000, latency_ms: 1000 } }
+phase_weights: { BUILD: 1 }
+stop_loss: { checkpoint_phase: BUILD, nearly_done_phases: [] }
+";
 
 /// Requests of one producer until it is told to stop; returns how many events it appended.
 fn work(url: &str, stop: &AtomicBool, begun: &AtomicU64) -> u64 {

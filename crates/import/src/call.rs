@@ -2,6 +2,7 @@
 
 use tollgate_domain::event::Event;
 use tollgate_domain::ids::{EventId, TaskId};
+use tollgate_domain::session_phases::activity::Activity;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
 
@@ -14,6 +15,8 @@ pub struct Call {
     pub elsewhere: Vec<Elsewhere>,
     /// Whether only a copy of it was read: it is counted under its own name as long as nothing else counts it.
     pub stands_in: bool,
+    /// What it did beside using tokens, if the file was opened for it: for classing alone, never recorded.
+    pub activity: Activity,
 }
 
 /// A name under which the same call may have been counted.
@@ -68,7 +71,7 @@ impl Call {
     /// A call that cannot be anywhere else.
     #[must_use]
     pub fn new(event: Event) -> Self {
-        Self { event, elsewhere: Vec::new(), stands_in: false }
+        Self { event, elsewhere: Vec::new(), stands_in: false, activity: Activity::default() }
     }
 
     /// Its own name.

@@ -60,6 +60,15 @@ impl Format {
         }
     }
 
+    /// Its name.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Codex => "codex",
+            Self::Claude => "claude",
+        }
+    }
+
     /// The producer of its events.
     #[must_use]
     pub const fn producer(self) -> &'static str {
@@ -88,7 +97,20 @@ impl Format {
     ///
     /// A [`ImportProblem`] if the file cannot be opened.
     pub fn open(self, path: &Path, tenant: &TenantId) -> Result<Box<dyn SessionReader>, ImportProblem> {
-        Ok(self.read(input::open(path)?, path, tenant))
+        Ok(self.read(input::open(path)?, path, tenant, false))
+    }
+
+    /// Opens a file to read what calls did, too: [`Call::activity`](crate::call::Call::activity).
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::open`].
+    pub fn open_with_activity(
+        self,
+        path: &Path,
+        tenant: &TenantId,
+    ) -> Result<Box<dyn SessionReader>, ImportProblem> {
+        Ok(self.read(input::open(path)?, path, tenant, true))
     }
 
     /// Reads from memory or another stream. `path` names it in messages, and provides the session's id if the
@@ -99,13 +121,27 @@ impl Format {
         path: &Path,
         tenant: &TenantId,
     ) -> Box<dyn SessionReader> {
-        self.read(input::of(stream), path, tenant)
+        self.read(input::of(stream), path, tenant, false)
     }
 
-    fn read(self, input: Box<dyn Input>, path: &Path, tenant: &TenantId) -> Box<dyn SessionReader> {
+    fn read(
+        self,
+        input: Box<dyn Input>,
+        path: &Path,
+        tenant: &TenantId,
+        activity: bool,
+    ) -> Box<dyn SessionReader> {
         match self {
-            Self::Codex => Box::new(FileReader::new(input, path, codex::Rollout::new(path, tenant))),
-            Self::Claude => Box::new(FileReader::new(input, path, claude::Transcript::new(path, tenant))),
+            Self::Codex => {
+                let session = codex::Rollout::new(path, tenant);
+                let session = if activity { session.with_activity() } else { session };
+                Box::new(FileReader::new(input, path, session))
+            }
+            Self::Claude => {
+                let session = claude::Transcript::new(path, tenant);
+                let session = if activity { session.with_activity() } else { session };
+                Box::new(FileReader::new(input, path, session))
+            }
         }
     }
 }
@@ -113,7 +149,7 @@ impl Format {
 /// One session, read line by line. Pure: lines in, items out.
 pub(crate) trait Session {
     /// Which lines matter.
-    const INTEREST: Interest;
+    fn interest(&self) -> Interest;
 
     /// Handles the next line that is kept; `number` from 1. `ended`: a line end follows.
     fn take(&mut self, number: u64, bytes: &[u8], ended: bool, out: &mut Findings);
@@ -137,6 +173,10 @@ impl Findings {
         self.items.push_back(item);
     }
 
+    pub(crate) fn extend(&mut self, items: impl IntoIterator<Item = Item>) {
+        self.items.extend(items);
+    }
+
     pub(crate) fn note(&mut self, line: Option<u64>, what: NoteKind) {
         self.push(Item::Note(Note { path: self.path.clone(), line, what }));
     }
@@ -156,7 +196,7 @@ struct FileReader<S> {
 impl<S: Session> FileReader<S> {
     fn new(input: Box<dyn Input>, path: &Path, session: S) -> Self {
         let out = Findings { path: path.to_owned(), items: VecDeque::new() };
-        Self { lines: Lines::new(input, S::INTEREST), session, out, finished: false }
+        Self { lines: Lines::new(input, session.interest()), session, out, finished: false }
     }
 
     fn take(session: &mut S, line: Line<'_>, out: &mut Findings) {
@@ -223,6 +263,7 @@ mod tests {
     fn every_word_opens_its_reader_and_a_missing_file_is_named() {
         for word in Format::NAMES {
             let format = Format::from_word(word).expect("a format for each word");
+            assert_eq!(format.word(), word);
             let Err(problem) = format.open(Path::new("no-such-file"), &TenantId::default_tenant()) else {
                 panic!("a missing file opens")
             };

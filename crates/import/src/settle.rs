@@ -191,6 +191,7 @@ pub fn merge(kept: &mut Call, other: Call) {
         kept.event.body = other.event.body;
     }
     kept.elsewhere.extend(more);
+    kept.activity.merge(other.activity);
 }
 
 #[cfg(test)]

@@ -56,6 +56,7 @@ pub(crate) fn run(args: &Replay) -> Result<String, String> {
             candidates: &candidates,
             policies: None,
             unopened: Unopened::LeaveOut,
+            session_phases: None,
             stated: Stated::default(),
             threads,
             out: None,

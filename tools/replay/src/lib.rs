@@ -1,14 +1,16 @@
 //! Replay: runs recorded history through other limits, and proposes limits from history. It reads a log and writes
 //! files of its own; it appends nothing.
 //!
-//! [`source`] reads history; [`what_if`] runs it through other limits, [`calibrate`] proposes limits from samples,
-//! [`collect`] makes those of a history, [`generate`] makes histories whose truth is known.
+//! [`source`] reads history, [`session_phases`] gives phases to sessions that have none; [`what_if`] runs history
+//! through other limits, [`calibrate`] proposes limits from samples, [`collect`] makes those of a history,
+//! [`generate`] makes histories whose truth is known.
 
 pub mod calibrate;
 pub mod collect;
 mod digest;
 mod error;
 pub mod generate;
+pub mod session_phases;
 pub mod source;
 mod walk;
 pub mod what_if;

@@ -28,6 +28,9 @@ pub(crate) struct HistoryArgs {
     /// Session files: whose they are, codex or claude (default: by the names of the files)
     #[arg(long, value_name = "AGENT", value_parser = tollgate_import::reader::Format::NAMES)]
     pub(crate) agent: Option<String>,
+    /// Session files: the rules that give their calls phases, `shipped`, or `none` (default: shipped)
+    #[arg(long, value_name = "FILE")]
+    pub(crate) phases: Option<String>,
 }
 
 impl HistoryArgs {

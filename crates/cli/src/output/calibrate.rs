@@ -3,6 +3,7 @@
 use tollgate_replay::collect::Calibrated;
 
 use super::counted;
+use super::session_phases::session_phases_md;
 
 /// What is proposed, for the screen.
 pub(crate) fn calibrated_summary(calibrated: &Calibrated) -> String {
@@ -16,7 +17,8 @@ pub(crate) fn calibrated_md(calibrated: &Calibrated) -> String {
 
 fn origin(calibrated: &Calibrated) -> String {
     let inputs = &calibrated.result.inputs;
-    let mut text = format!(
+    let mut text = inputs.session_phases.as_ref().map(session_phases_md).unwrap_or_default();
+    text += &format!(
         "\n## Computed from\n\n* {}, {}, against the config {}\n",
         calibrated.source.origin,
         counted(inputs.events, "event"),

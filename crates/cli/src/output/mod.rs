@@ -15,6 +15,7 @@ mod quarantine;
 mod replay;
 mod report;
 mod savings;
+mod session_phases;
 mod task;
 mod usage;
 

@@ -12,6 +12,7 @@ use tollgate_replay::what_if::result::{
 };
 
 use super::savings::returned;
+use super::session_phases::session_phases;
 use super::{counted, grouped, grouped_u64, table};
 
 /// Differing tasks that are shown; all of them are in the result's files.
@@ -24,6 +25,9 @@ const SHOWN_WINDOWS: usize = 10;
 pub(crate) fn what_if(replayed: &Replayed) -> String {
     let result = &replayed.result;
     let mut text = history(replayed);
+    if let Some(coverage) = &result.inputs.session_phases {
+        text += &session_phases(coverage);
+    }
     text += &side_by_side(result);
     text += &blocks(result);
     for candidate in &result.candidates {

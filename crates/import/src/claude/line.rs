@@ -61,6 +61,12 @@ pub(super) struct Read<'a> {
     pub(super) cwd: Option<&'a RawValue>,
     #[serde(borrow, rename = "gitBranch")]
     pub(super) branch: Option<&'a RawValue>,
+    #[serde(borrow, rename = "permissionMode")]
+    pub(super) permission_mode: Option<&'a RawValue>,
+    #[serde(borrow, rename = "isMeta")]
+    pub(super) is_meta: Option<&'a RawValue>,
+    #[serde(borrow, rename = "isCompactSummary")]
+    pub(super) is_summary: Option<&'a RawValue>,
     #[serde(borrow)]
     message: Option<&'a RawValue>,
     #[serde(borrow)]
@@ -84,6 +90,8 @@ pub(super) struct Message<'a> {
     pub(super) model: Option<&'a RawValue>,
     #[serde(borrow)]
     usage: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pub(super) content: Option<&'a RawValue>,
 }
 
 /// What a call used.
@@ -125,6 +133,11 @@ impl<'a> Read<'a> {
 /// Whether lines of this kind report no call.
 pub(super) fn is_quiet(kind: &str) -> bool {
     QUIET.contains(&kind)
+}
+
+/// Whether it is `true`.
+pub(super) fn is_true(raw: Option<&RawValue>) -> bool {
+    raw.is_some_and(|raw| raw.get() == "true")
 }
 
 /// A string, if there is one.

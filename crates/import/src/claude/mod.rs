@@ -6,6 +6,7 @@
 mod arrange;
 mod line;
 mod reported;
+mod tools;
 mod transcript;
 
 pub(crate) use arrange::arrange;

@@ -13,8 +13,9 @@ use tollgate_domain::units::UnitCounts;
 use tollgate_domain::usage::{Cost, UsageRecorded};
 
 use super::arrange::root_of;
-use super::line::{Read, is_quiet, word};
+use super::line::{Read, is_quiet, is_true, word};
 use super::reported::Reported;
+use super::tools::Course;
 use crate::call::Call;
 use crate::codex::{bad_field, is_label, shortened};
 use crate::family::{Family, ROOT};
@@ -52,14 +53,18 @@ pub(crate) struct Transcript {
     calls: u64,
     unknown: Vec<String>,
     reported: Reported,
+    /// What calls did, if it is asked for.
+    course: Option<Course>,
 }
 
 impl Session for Transcript {
-    const INTEREST: Interest = Interest { passes_over: |_| false, word: WORD };
+    fn interest(&self) -> Interest {
+        Interest { passes_over: |_| false, word: WORD }
+    }
 
     fn take(&mut self, number: u64, bytes: &[u8], ended: bool, out: &mut Findings) {
         let may_matter = memmem::find(bytes, WORD).is_some();
-        if !may_matter && ended && self.root.is_some() {
+        if !may_matter && ended && self.root.is_some() && self.course.is_none() {
             return;
         }
         match Read::of(bytes) {
@@ -112,17 +117,30 @@ impl Transcript {
             calls: 0,
             unknown: Vec::new(),
             reported: Reported::default(),
+            course: None,
         }
+    }
+
+    /// Reads what calls did, too.
+    pub(crate) fn with_activity(mut self) -> Self {
+        self.course = Some(Course::default());
+        self
     }
 
     fn line(&mut self, number: u64, read: &Read<'_>, may_matter: bool, out: &mut Findings) {
         if self.root.is_none() {
             self.root = word(read.uuid);
         }
-        if !may_matter {
+        if !may_matter && self.course.is_none() {
             return;
         }
         let kind = word(read.kind).unwrap_or_default();
+        if let Some(course) = &mut self.course {
+            course.note(&kind, read);
+        }
+        if !may_matter {
+            return;
+        }
         if let Some((agent, call)) = read.reported_call() {
             self.reported.add(agent, call, number);
         }
@@ -132,7 +150,7 @@ impl Transcript {
             }
             return;
         }
-        if read.is_error.is_some_and(|raw| raw.get() == "true") {
+        if is_true(read.is_error) {
             return;
         }
         let message = read.message();
@@ -171,7 +189,12 @@ impl Transcript {
             cost: Cost::Unpriced,
         };
         match self.event(read, word(message.id), body) {
-            Ok(event) => self.report(Call::new(event), out),
+            Ok(event) => {
+                let is_own = self.agent.is_none() && !is_true(read.is_sidechain);
+                let course = self.course.as_mut();
+                let activity = course.map(|course| course.of_call(&message, is_own)).unwrap_or_default();
+                self.report(Call { activity, ..Call::new(event) }, out);
+            }
             Err(problem) => out.problem(number, problem),
         }
     }
@@ -216,7 +239,7 @@ impl Transcript {
         searches: Option<String>,
     ) -> BTreeMap<String, String> {
         let agent = self.agent.clone().or_else(|| word(read.agent));
-        let side = read.is_sidechain.is_some_and(|raw| raw.get() == "true");
+        let side = is_true(read.is_sidechain);
         let agent = agent.or_else(|| side.then(|| "subagent".to_owned()));
         let conversation = self.root.clone();
         // A sub-agent's calls belong to its session, unless the session is a fork.

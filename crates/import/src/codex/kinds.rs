@@ -2,9 +2,12 @@
 
 use memchr::memmem;
 
-use crate::lines::Interest;
+use crate::lines::{BEGINNING_BYTES, Interest};
 
 pub(super) const INTEREST: Interest = Interest { passes_over, word: WORD };
+
+/// For those who ask what calls did, too.
+pub(super) const WITH_ACTIVITY: Interest = Interest { passes_over: says_nothing, word: WORD };
 
 /// Appears in the name of a counter in every line that reports usage.
 const WORD: &[u8] = b"oken";
@@ -64,6 +67,35 @@ const QUIET_EVENTS: [&str; 32] = [
     "web_search_begin",
     "web_search_end",
 ];
+
+/// Items of an answer, which may name a tool; an item of another kind says nothing of what the call did.
+const ANSWERS: [&str; 6] =
+    ["message", "reasoning", "function_call", "custom_tool_call", "local_shell_call", "web_search_call"];
+
+/// Whether a line cannot report usage.
+pub(super) fn is_passed_over(line: &[u8]) -> bool {
+    passes_over(&line[..line.len().min(BEGINNING_BYTES)])
+}
+
+/// Whether a line beginning like this neither reports usage nor says what a call did.
+fn says_nothing(beginning: &[u8]) -> bool {
+    if !passes_over(beginning) {
+        return false;
+    }
+    let Some((kind, rest)) = kind_of(beginning) else { return false };
+    let Some((of, _)) = rest.strip_prefix(b",\"payload\":{\"type\":\"").and_then(until_quote) else {
+        return true;
+    };
+    match kind {
+        b"event_msg" => of != b"user_message",
+        b"response_item" => {
+            let is_answer = ANSWERS.iter().any(|known| known.as_bytes() == of);
+            // Messages of the person may hold pictures.
+            !is_answer || of == b"message" && memmem::find(beginning, b"\"role\":\"assistant\"").is_none()
+        }
+        _ => true,
+    }
+}
 
 /// Whether a line beginning like this cannot report usage. A line in a form other than Codex's is read in full.
 fn passes_over(beginning: &[u8]) -> bool {

@@ -12,6 +12,7 @@ mod line;
 mod names;
 mod origin;
 mod rollout;
+mod tools;
 
 use crate::sources::SourceFile;
 

@@ -107,6 +107,11 @@ impl Origin {
         }
     }
 
+    /// Whether a line is below those of the session itself.
+    pub(super) fn is_history(&self, ordinal: Option<u64>) -> bool {
+        self.history_start.zip(ordinal).is_some_and(|(start, ordinal)| ordinal < start)
+    }
+
     /// Handles a line's time and place; returns whether it is copied.
     pub(super) fn copies(&mut self, at: Option<Timestamp>, ordinal: Option<u64>) -> bool {
         if let (Some(start), Some(ordinal)) = (self.history_start, ordinal) {

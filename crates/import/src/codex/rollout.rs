@@ -1,16 +1,15 @@
 //! Reads one rollout line by line: its thread, the current model, the calls it reports. Pure: lines in, items out.
 
+mod activity;
+mod event;
 mod remarks;
 
 use std::path::{Path, PathBuf};
 
 use serde_json::error::Category;
-use tollgate_domain::event::{Event, EventBody};
 use tollgate_domain::ids::{ProducerId, TenantId};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
-use tollgate_domain::units::UnitCounts;
-use tollgate_domain::usage::{Cost, UsageRecorded};
 
 use super::before::Before;
 use super::counters::{Counting, Step, Used};
@@ -19,16 +18,14 @@ use super::kinds;
 use super::line::{self, LineError, Meaning, Read, SessionMeta, Usage, UsageRecord};
 use super::names::names;
 use super::origin::Origin;
-use crate::call::{Call, CallName};
-use crate::item::{Item, NoteKind, ProblemKind};
+use crate::call::Call;
+use crate::item::{NoteKind, ProblemKind};
 use crate::lines::Interest;
 use crate::reader::{Findings, Session};
+use activity::Attribution;
 
 /// The producer of events from Codex sessions.
 pub const PRODUCER: &str = "import-codex";
-
-/// The provider of the model if the session does not say: Codex's own default.
-const DEFAULT_PROVIDER: &str = "openai";
 
 /// What is known about a session so far.
 #[derive(Debug)]
@@ -51,6 +48,8 @@ pub(crate) struct Rollout {
     snapshots: u64,
     calls: u64,
     said: Said,
+    /// What calls did, if it is asked for.
+    activity: Option<Box<Attribution>>,
 }
 
 #[derive(Debug)]
@@ -70,9 +69,17 @@ struct Said {
 }
 
 impl Session for Rollout {
-    const INTEREST: Interest = kinds::INTEREST;
+    fn interest(&self) -> Interest {
+        if self.activity.is_some() { kinds::WITH_ACTIVITY } else { kinds::INTEREST }
+    }
 
     fn take(&mut self, number: u64, bytes: &[u8], ended: bool, out: &mut Findings) {
+        if self.activity.is_some() {
+            self.note_activity(bytes);
+            if kinds::is_passed_over(bytes) {
+                return;
+            }
+        }
         let mut problems = Vec::new();
         let read = line::read(bytes, &mut problems);
         for problem in problems {
@@ -94,6 +101,7 @@ impl Session for Rollout {
 
     fn finish(&mut self, out: &mut Findings) {
         self.flush(out);
+        self.release(out);
         let (calls, tokens) = self.copied;
         if let Some(origin) = self.origin.as_ref().filter(|_| calls > 0) {
             let of = origin.ancestors.last().unwrap_or(&origin.thread).clone();
@@ -123,6 +131,7 @@ impl Rollout {
             snapshots: 0,
             calls: 0,
             said: Said::default(),
+            activity: None,
         }
     }
 
@@ -339,46 +348,10 @@ impl Rollout {
         }
         self.calls += 1;
         let event = self.event(origin, name, response, at, tokens);
-        self.pending = Some(Pending { call: Call { event, elsewhere, stands_in: copied }, copied, tokens });
-    }
-
-    fn event(
-        &self,
-        origin: &Origin,
-        name: CallName,
-        response: Option<String>,
-        at: Timestamp,
-        tokens: TokenCounts,
-    ) -> Event {
-        let provider = origin.model_provider.as_deref().unwrap_or(DEFAULT_PROVIDER);
-        Event {
-            tenant: self.tenant.clone(),
-            task: name.task,
-            producer: self.producer.clone(),
-            id: name.id,
-            occurred_at: Some(at),
-            trace_parent: None,
-            body: EventBody::from(UsageRecorded {
-                execution: None,
-                provider: Some(provider.to_owned()),
-                model: self.model.clone(),
-                component: origin.originator.clone(),
-                request_id: response,
-                service_tier: self.tier.clone(),
-                allocation: None,
-                labels: origin.labels.clone(),
-                tokens,
-                units: UnitCounts::default(),
-                estimated: false,
-                cost: Cost::Unpriced,
-            }),
-        }
-    }
-
-    fn flush(&mut self, out: &mut Findings) {
-        if let Some(pending) = self.pending.take() {
-            out.push(Item::Call(Box::new(pending.call)));
-        }
+        let reported = self.activity.as_mut().filter(|_| !used.unreported);
+        let activity = reported.map(|attribution| attribution.of_next_call()).unwrap_or_default();
+        let call = Call { event, elsewhere, stands_in: copied, activity };
+        self.pending = Some(Pending { call, copied, tokens });
     }
 }
 

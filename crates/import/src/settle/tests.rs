@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use tollgate_domain::ids::{ProducerId, TaskId, TenantId};
+use tollgate_domain::session_phases::activity::Activity;
 use tollgate_domain::units::UnitCounts;
 use tollgate_domain::usage::Cost;
 
@@ -65,6 +66,7 @@ fn call(text: &str) -> Call {
         },
         elsewhere: elsewhere.collect(),
         stands_in: text.ends_with("copy"),
+        activity: Activity::default(),
     }
 }
 

@@ -42,6 +42,7 @@ pub struct History {
     phases: Vec<Phase>,
     /// Whether records are sorted and added up.
     sealed: bool,
+    remarks: Vec<String>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -61,6 +62,17 @@ pub(super) struct Task {
     pub(super) at: Timestamp,
     /// Its group: by its name, so that no order of samples changes it.
     pub(super) fold: u8,
+}
+
+impl History {
+    /// Adds what a reader has to know of where the samples come from: a sentence, the first of all notes.
+    pub fn remark(&mut self, sentence: String) {
+        self.remarks.push(sentence);
+    }
+
+    pub(super) fn remarks(&self) -> &[String] {
+        &self.remarks
+    }
 }
 
 impl Task {

@@ -119,7 +119,8 @@ pub fn calibrate(
         config_hash: config.hash(),
         config: String::new(),
     };
-    calibration.notes = notes::notes(&calibration, current, &order);
+    calibration.notes = history.remarks().to_vec();
+    calibration.notes.extend(notes::notes(&calibration, current, &order));
     calibration.config = file::with_comments(&calibration, &config);
     Ok(calibration)
 }

@@ -21,7 +21,7 @@ pub enum CollectError {
     #[error(
         "calibrating from {origin}: none of its {tasks} tasks has a phase, so there is nothing to calibrate by phase. Needed is a \
          history of tasks that were opened with their complexity and importance, began and ended their phases \
-         (`tollgate task open`, `phase start`, `phase end`) and reported usage in them; session files of agents have no phases"
+         (`tollgate task open`, `phase start`, `phase end`) and reported usage in them; session files of agents get phases by rules, `--phases`"
     )]
     NoPhases {
         /// Where it comes from.

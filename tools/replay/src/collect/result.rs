@@ -4,6 +4,7 @@ use serde::Serialize;
 use tollgate_domain::hex::hex;
 
 use crate::calibrate::Calibration;
+use crate::session_phases::PhaseCoverage;
 use crate::what_if::result::{PartitionInput, Source};
 
 /// The version of the result's form.
@@ -50,6 +51,9 @@ pub struct CalibrationInputs {
     pub unreadable_tasks: u64,
     /// The hash of the config in force, which says what stays as it is.
     pub current: String,
+    /// What phases came from, if they were given to sessions by rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_phases: Option<PhaseCoverage>,
 }
 
 impl CalibrationResult {

@@ -10,6 +10,7 @@ use super::result::{Calibrated, CalibrationInputs, CalibrationResult, FORMAT};
 use super::rows::{Made, Rows};
 use crate::calibrate::{CalibrateError, History as Samples, Options, calibrate};
 use crate::error::ReplayError;
+use crate::session_phases::PhaseCoverage;
 use crate::source::History;
 use crate::walk::{self, Part, Walk, Watcher};
 use crate::what_if::Candidate;
@@ -21,6 +22,8 @@ pub struct Asked<'a> {
     pub current: &'a Candidate,
     /// How.
     pub options: &'a Options,
+    /// What the phases of sessions came from, if rules gave them any.
+    pub session_phases: Option<&'a PhaseCoverage>,
     /// How many threads read.
     pub threads: usize,
 }
@@ -52,6 +55,9 @@ pub fn calibrate_history(
     let walk = Walk::new(history, history.end(), u64::MAX, progress);
     let parts = walk.run(asked.threads, runtime, || Worker { key: Vec::new() })?;
     let mut samples = Samples::default();
+    for sentence in asked.session_phases.iter().flat_map(|coverage| coverage.sentences()) {
+        samples.remark(sentence);
+    }
     let mut all = Made::default();
     let mut digest = blake3::Hasher::new();
     let (mut partitions, mut repeated_events, mut unreadable_events) = (Vec::new(), 0, 0);
@@ -83,6 +89,7 @@ pub fn calibrate_history(
         unreadable_events,
         unreadable_tasks: all.unreadable,
         current: asked.current.config.hash(),
+        session_phases: asked.session_phases.cloned(),
     };
     let result = CalibrationResult { format: FORMAT, inputs, calibration };
     let source = Source { origin: origin(), position: history.end().to_string(), repeated_events };

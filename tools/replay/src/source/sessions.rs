@@ -12,9 +12,10 @@ use std::sync::Arc;
 use tollgate_clock::SystemClock;
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::event::{Event, EventBody, UsageEvent};
-use tollgate_domain::ids::{EventId, TenantId};
+use tollgate_domain::ids::{EventId, InvalidId, TenantId};
 use tollgate_domain::position::PartitionId;
 use tollgate_domain::price::{Call as PricedCall, PriceBook};
+use tollgate_domain::session_phases::activity::Activity;
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_import::call::{Call, CallName};
 use tollgate_import::families::Families;
@@ -28,6 +29,7 @@ use tollgate_log::memory::MemoryLog;
 use tollgate_wire::{FieldError, Submitted};
 
 use super::LogHistory;
+use crate::session_phases::{PhaseCoverage, Rules, Sorting};
 
 /// Events of one record.
 const RECORD_EVENTS: usize = 100;
@@ -54,6 +56,8 @@ pub struct Sessions {
     pub files: u64,
     /// Calls, each counted once.
     pub calls: u64,
+    /// What the phases of calls came from, if rules gave them any.
+    pub phases: Option<PhaseCoverage>,
     /// What could not be read, or what people should know, a sentence each.
     pub remarks: Vec<String>,
 }
@@ -72,6 +76,9 @@ pub enum SessionsError {
     /// A call breaks a rule of events.
     #[error("reading sessions: {0}; import them to see which ones are refused")]
     Refused(#[from] FieldError),
+    /// An event of a phase could not be named.
+    #[error("reading sessions: {0}")]
+    Name(#[from] InvalidId),
     /// The history could not be made of them.
     #[error(transparent)]
     Append(#[from] AppendError),
@@ -80,12 +87,17 @@ pub enum SessionsError {
     Read(#[from] ReadError),
 }
 
-/// Reads the sessions below a path.
+/// Reads the sessions below a path. `rules` give their calls phases; without them, no call has one.
 ///
 /// # Errors
 ///
 /// [`SessionsError`]. Files and lines that cannot be read are remarks: the others count.
-pub async fn read(path: &Path, format: Format, completion: &Completion) -> Result<Sessions, SessionsError> {
+pub async fn read(
+    path: &Path,
+    format: Format,
+    completion: &Completion,
+    rules: Option<&Rules>,
+) -> Result<Sessions, SessionsError> {
     let mut found = sources(&[PathBuf::from(path)]);
     let order = format.arrange(&mut found);
     let mut remarks: Vec<String> = found.problems.iter().map(ToString::to_string).collect();
@@ -97,7 +109,11 @@ pub async fn read(path: &Path, format: Format, completion: &Completion) -> Resul
     let mut files = 0;
     for file in &found.files {
         books.families.next_file();
-        match format.open(&file.path, &completion.tenant) {
+        let opened = match rules {
+            Some(_) => format.open_with_activity(&file.path, &completion.tenant),
+            None => format.open(&file.path, &completion.tenant),
+        };
+        match opened {
             Ok(reader) => {
                 books.read(reader, &mut remarks);
                 files += 1;
@@ -106,9 +122,19 @@ pub async fn read(path: &Path, format: Format, completion: &Completion) -> Resul
         }
     }
     let calls = books.order.len() as u64;
-    let log = books.into_log(completion).await?;
+    let counted = books.counted(completion);
+    let (events, phases) = match rules {
+        Some(rules) => {
+            let mut sorting = Sorting::new(rules, format.word());
+            counted.into_iter().for_each(|(event, activity)| sorting.add(event, activity));
+            let (events, coverage) = sorting.into_events()?;
+            (events, Some(coverage))
+        }
+        None => (counted.into_iter().map(|(event, _)| event).collect(), None),
+    };
+    let log = log_of(events).await?;
     let history = LogHistory::passing(format!("sessions {}", path.display()), log).await?;
-    Ok(Sessions { history, files, calls, remarks })
+    Ok(Sessions { history, files, calls, phases, remarks })
 }
 
 /// Which agent wrote the sessions below a path, by the name and the first line of the first file.
@@ -126,12 +152,20 @@ pub fn format_of(path: &Path) -> Option<Format> {
     Some(if is_codex { Format::Codex } else { Format::Claude })
 }
 
-/// Calls by name, each with what was recorded of it first.
+/// A call that counts.
+struct Booked {
+    event: Event,
+    /// What was recorded of it first.
+    recorded: TokenCounts,
+    activity: Activity,
+}
+
+/// Calls by name.
 #[derive(Default)]
 struct Books {
     families: Families,
     order: Vec<CallName>,
-    booked: HashMap<CallName, (Event, TokenCounts)>,
+    booked: HashMap<CallName, Booked>,
 }
 
 impl Books {
@@ -157,22 +191,27 @@ impl Books {
     fn book(&mut self, mut call: Call) {
         call.elsewhere
             .retain(|other| other.probe.as_ref().is_none_or(|probe| self.booked.contains_key(probe)));
-        let names = std::iter::once(call.name()).chain(call.elsewhere.iter().map(|other| other.name.clone()));
         let bookings: Bookings =
-            names.filter_map(|name| Some((name.clone(), self.booking(&name)?))).collect();
+            names_of(&call).filter_map(|name| Some((name.clone(), self.booking(&name)?))).collect();
+        // A copy may say more of what the call did than what was read first.
+        let known = names_of(&call).find(|name| self.booked.contains_key(name));
+        if let Some(booked) = known.and_then(|name| self.booked.get_mut(&name)) {
+            booked.activity.merge(call.activity.clone());
+        }
         for event in settle(&call, &bookings).events {
             match &event.body {
                 EventBody::Usage(UsageEvent::UsageRecorded(usage)) => {
                     let name = CallName { task: event.task.clone(), id: event.id.clone() };
                     let recorded = usage.tokens;
                     self.order.push(name.clone());
-                    self.booked.insert(name, (event, recorded));
+                    let activity = call.activity.clone();
+                    self.booked.insert(name, Booked { event, recorded, activity });
                 }
                 EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) => {
                     let Ok(id) = EventId::new(adjusted.adjusts.as_str()) else { continue };
                     let name = CallName { task: event.task.clone(), id };
-                    if let Some((booked, _)) = self.booked.get_mut(&name)
-                        && let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &mut booked.body
+                    if let Some(booked) = self.booked.get_mut(&name)
+                        && let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &mut booked.event.body
                     {
                         usage.tokens = usage.tokens.changed(&adjusted.tokens).0;
                     }
@@ -192,7 +231,7 @@ impl Books {
     }
 
     fn booking(&self, name: &CallName) -> Option<Booking> {
-        let (event, recorded) = self.booked.get(name)?;
+        let Booked { event, recorded, .. } = self.booked.get(name)?;
         let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &event.body else { return None };
         Some(Booking {
             occurred_at: event.occurred_at,
@@ -202,13 +241,11 @@ impl Books {
         })
     }
 
-    /// A log of the calls that still count, in the order in which they were met. Each record was made when the last
-    /// of its calls was.
-    async fn into_log(mut self, completion: &Completion) -> Result<Arc<dyn EventLog>, SessionsError> {
-        let log = MemoryLog::new(Arc::new(SystemClock));
-        let mut waiting: BTreeMap<PartitionId, Batch> = BTreeMap::new();
+    /// The calls that still count, in the order in which they were met, priced.
+    fn counted(mut self, completion: &Completion) -> Vec<(Event, Activity)> {
+        let mut counted = Vec::new();
         for name in &self.order {
-            let Some((mut event, _)) = self.booked.remove(name) else { continue };
+            let Some(Booked { mut event, activity, .. }) = self.booked.remove(name) else { continue };
             if let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &mut event.body {
                 if usage.tokens.total() == 0 {
                     continue;
@@ -217,27 +254,42 @@ impl Books {
                 let call = completion.config.prices.apply(PricedCall::of(usage, at));
                 usage.cost = completion.prices.cost(call, &usage.tokens);
             }
-            let partition = PartitionId::of(event.tenant.as_str(), event.task.as_str());
-            let batch = waiting.entry(partition).or_insert_with(|| Batch {
-                tenant: event.tenant.clone(),
-                partition,
-                events: Vec::new(),
-                decision: None,
-                recorded_at: None,
-            });
-            batch.recorded_at = batch.recorded_at.max(event.occurred_at);
-            batch.events.push(stored(event)?);
-            if batch.events.len() >= RECORD_EVENTS
-                && let Some(batch) = waiting.remove(&partition)
-            {
-                log.append(batch).await?;
-            }
+            counted.push((event, activity));
         }
-        for batch in waiting.into_values() {
+        counted
+    }
+}
+
+/// The names under which a call may be booked.
+fn names_of(call: &Call) -> impl Iterator<Item = CallName> {
+    std::iter::once(call.name()).chain(call.elsewhere.iter().map(|other| other.name.clone()))
+}
+
+/// A log of events in their order. Each record was made when the last of its events happened.
+async fn log_of(events: Vec<Event>) -> Result<Arc<dyn EventLog>, SessionsError> {
+    let log = MemoryLog::new(Arc::new(SystemClock));
+    let mut waiting: BTreeMap<PartitionId, Batch> = BTreeMap::new();
+    for event in events {
+        let partition = PartitionId::of(event.tenant.as_str(), event.task.as_str());
+        let batch = waiting.entry(partition).or_insert_with(|| Batch {
+            tenant: event.tenant.clone(),
+            partition,
+            events: Vec::new(),
+            decision: None,
+            recorded_at: None,
+        });
+        batch.recorded_at = batch.recorded_at.max(event.occurred_at);
+        batch.events.push(stored(event)?);
+        if batch.events.len() >= RECORD_EVENTS
+            && let Some(batch) = waiting.remove(&partition)
+        {
             log.append(batch).await?;
         }
-        Ok(Arc::new(log))
     }
+    for batch in waiting.into_values() {
+        log.append(batch).await?;
+    }
+    Ok(Arc::new(log))
 }
 
 fn stored(event: Event) -> Result<NewEvent, FieldError> {

@@ -7,6 +7,7 @@ use super::money::Policies;
 use super::result::{CandidateInput, FORMAT, InputsView, PartitionInput};
 use super::run::Question;
 use super::task::Unopened;
+use crate::session_phases::PhaseCoverage;
 
 /// The inputs beside history.
 #[derive(Clone, Debug, Serialize)]
@@ -16,6 +17,7 @@ pub(super) struct Inputs {
     candidates: Vec<CandidateInput>,
     policies_hash: Option<String>,
     unopened: Unopened,
+    session_phases: Option<PhaseCoverage>,
     stated_cost_usd: Option<String>,
     stated_interruption_usd: String,
 }
@@ -32,6 +34,7 @@ impl Inputs {
             candidates: candidates.collect(),
             policies_hash: question.policies.map(hash),
             unopened: question.unopened,
+            session_phases: question.session_phases.cloned(),
             stated_cost_usd: question.stated.cost.map(|cost| cost.to_string()),
             stated_interruption_usd: question.stated.interruption.to_string(),
         }
@@ -56,6 +59,7 @@ impl Inputs {
             candidates: self.candidates.clone(),
             policies_hash: self.policies_hash.clone(),
             unopened: self.unopened,
+            session_phases: self.session_phases.clone(),
             stated_cost_usd: self.stated_cost_usd.clone(),
             stated_interruption_usd: self.stated_interruption_usd.clone(),
         }

@@ -11,6 +11,7 @@ use tollgate_domain::hex::hex;
 use tollgate_wire::api::ReturnView;
 
 use super::task::Unopened;
+use crate::session_phases::PhaseCoverage;
 
 /// The version of the result's form.
 pub const FORMAT: u32 = 1;
@@ -80,6 +81,9 @@ pub struct InputsView {
     pub policies_hash: Option<String>,
     /// What was done with tasks that were not opened.
     pub unopened: Unopened,
+    /// What phases came from, if they were given to sessions by rules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_phases: Option<PhaseCoverage>,
     /// What it cost, as stated for the return on investment.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub stated_cost_usd: Option<String>,

@@ -16,6 +16,7 @@ use super::result::{Replayed, Source};
 use super::summary::summary;
 use super::task::Unopened;
 use crate::error::ReplayError;
+use crate::session_phases::PhaseCoverage;
 use crate::source::History;
 use crate::walk::{self, Part, Walk, Watcher};
 
@@ -27,6 +28,8 @@ pub struct Question<'a> {
     pub policies: Option<&'a Policies>,
     /// What is done with tasks that were not opened.
     pub unopened: Unopened,
+    /// What the phases of sessions came from, if rules gave them any.
+    pub session_phases: Option<&'a PhaseCoverage>,
     /// What no history knows, for the return on investment.
     pub stated: Stated,
     /// How many threads work.

@@ -41,6 +41,10 @@ const ASSUMPTIONS: [&str; 7] = [
 const JUDGED_UNOPENED: &str = "tasks that were not opened have the limits of a Medium task of medium importance, and a decision is made before each call \
      whether they may be completed, from their tokens alone: they have no phases, so no latency is known";
 
+const JUDGED_PHASED: &str = "tasks that were not opened have the limits of a Medium task of medium importance, and a decision is made before each call \
+     whether they may go on in its phase, or be completed if it has none: phases are those of the rules for sessions; latency is from the first to \
+     the last call of an execution, waits of a person within it included";
+
 const LEFT_OUT: &str = "tasks that were not opened have no limits and are not judged";
 
 const POLICIES: &str = "policies: no allocation reserves anything, usage counts in the quarter of an hour that it states, and unpriced usage counts as \
@@ -77,6 +81,7 @@ pub(super) fn summary(
     }
     let unopened = match question.unopened {
         Unopened::LeaveOut => LEFT_OUT,
+        Unopened::Judge if question.session_phases.is_some() => JUDGED_PHASED,
         Unopened::Judge => JUDGED_UNOPENED,
     };
     let assumed = ASSUMPTIONS.into_iter().chain([unopened]).chain(question.policies.map(|_| POLICIES));

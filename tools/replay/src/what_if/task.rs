@@ -28,7 +28,7 @@ pub enum Unopened {
     #[default]
     LeaveOut,
     /// It gets the limits of a Medium task of medium importance, and the gate decides before each call whether it may
-    /// be completed: sessions of agents have no phases.
+    /// go on in the call's phase, or be completed if the call has none.
     Judge,
 }
 
@@ -93,10 +93,15 @@ impl OpenTask {
             EventBody::Task(TaskEvent::TaskClosed(closed)) if closed.outcome == TaskOutcome::Completed => {
                 self.ask(&Asked { task: event.task, advance: &Advance::Completion, at }, rules, None);
             }
-            EventBody::Usage(UsageEvent::UsageRecorded(_))
+            EventBody::Usage(UsageEvent::UsageRecorded(usage))
                 if unopened == Unopened::Judge && self.row.opened.is_none() =>
             {
-                self.ask(&Asked { task: event.task, advance: &Advance::Completion, at }, rules, None);
+                let active = self.row.state.active.as_ref().map(|active| &active.phase);
+                let named = usage.execution.as_ref().map(|named| &named.phase);
+                // Usage outside of phases, and of one that was not begun, is judged as the task's.
+                let phase = active.filter(|active| Some(*active) == named).cloned();
+                let advance = phase.map_or(Advance::Completion, Advance::Phase);
+                self.ask(&Asked { task: event.task, advance: &advance, at }, rules, None);
             }
             EventBody::Task(TaskEvent::OverrideGranted(granted)) => self.override_with(&granted.scope),
             EventBody::Task(_)

@@ -47,7 +47,7 @@ fn each_call_counts_once_and_is_priced() {
     )
     .unwrap();
     assert_eq!(format_of(dir.path()), Some(Format::Codex));
-    let read = runtime.block_on(read(dir.path(), Format::Codex, &completion())).unwrap();
+    let read = runtime.block_on(read(dir.path(), Format::Codex, &completion(), None)).unwrap();
     assert_eq!((read.files, read.calls), (3, 3));
     let candidates = [candidate("c", "rollout: enforce")];
     let mut question = about(&candidates);
@@ -65,7 +65,8 @@ fn each_call_counts_once_and_is_priced() {
 #[test]
 fn nothing_to_read_is_said() {
     let (runtime, dir) = (runtime(), temporary());
-    let error = runtime.block_on(read(dir.path(), Format::Codex, &completion())).err().unwrap().to_string();
+    let error =
+        runtime.block_on(read(dir.path(), Format::Codex, &completion(), None)).err().unwrap().to_string();
     assert!(error.contains("reading sessions of") && error.contains("no *.jsonl"), "{error}");
 }
 
@@ -74,7 +75,7 @@ fn real_sessions_give_a_reasoned_result() {
     let Some(folder) = real_sessions() else { return };
     let runtime = runtime();
     let format = format_of(&folder).unwrap();
-    let read = runtime.block_on(read(&folder, format, &completion())).unwrap();
+    let read = runtime.block_on(read(&folder, format, &completion(), None)).unwrap();
     let candidates =
         [candidate("strict", "rollout: enforce"), candidate("loose", "stop_loss:\n  profile: loose\n")];
     let mut question = about(&candidates);

@@ -309,6 +309,7 @@ pub(crate) fn about(candidates: &[Candidate]) -> Question<'_> {
         candidates,
         policies: None,
         unopened: Unopened::LeaveOut,
+        session_phases: None,
         stated: Stated::default(),
         threads: 1,
         out: None,

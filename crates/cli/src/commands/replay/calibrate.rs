@@ -23,8 +23,13 @@ pub(super) async fn run(global: &Global, args: &CalibrateArgs) -> Result<ExitCod
     let current = current(global, from)?;
     let options = options(args)?;
     let out_dir = args.out.as_deref().map(|dir| own_directory(dir, from)).transpose()?;
-    let opened = open(global, &args.history).await?;
-    let asked = Asked { current: &current, options: &options, threads: args.history.threads() };
+    let opened = open(global, &args.history, std::slice::from_ref(&current)).await?;
+    let asked = Asked {
+        current: &current,
+        options: &options,
+        session_phases: opened.session_phases.as_ref(),
+        threads: args.history.threads(),
+    };
     let history = opened.history.as_ref();
     let done =
         watched(|progress: &Watched<'_>| calibrate_history(history, &asked, &Handle::current(), progress));

@@ -8,6 +8,7 @@ use tollgate_domain::price::PriceBook;
 use tollgate_files::make_private_dirs;
 use tollgate_import::reader::Format as Agent;
 use tollgate_log::embedded::Snapshot;
+use tollgate_replay::session_phases::{PhaseCoverage, Rules, SHIPPED};
 use tollgate_replay::source::sessions::{self, Completion};
 use tollgate_replay::source::{History, LedgerHistory, LogHistory};
 use tollgate_replay::what_if::{Candidate, Unopened};
@@ -20,6 +21,9 @@ use crate::connect::{CONFIG_FILE, is_ledger, jetstream};
 use crate::exit::Failure;
 use crate::output::{counted, note};
 
+/// Says that sessions are to have no phases.
+const NO_RULES: &str = "none";
+
 /// Remarks about session files that are shown; the rest are only counted.
 const SHOWN_REMARKS: usize = 20;
 
@@ -27,10 +31,22 @@ const SHOWN_REMARKS: usize = 20;
 pub(super) struct Opened {
     pub(super) history: Box<dyn History>,
     pub(super) unopened: Unopened,
+    /// What the phases of sessions came from, if rules gave them any.
+    pub(super) session_phases: Option<PhaseCoverage>,
 }
 
-/// The history that `--from` names.
-pub(super) async fn open(global: &Global, args: &HistoryArgs) -> Result<Opened, Failure> {
+impl Opened {
+    fn of_ledger(history: Box<dyn History>) -> Self {
+        Self { history, unopened: Unopened::LeaveOut, session_phases: None }
+    }
+}
+
+/// The history that `--from` names, for these configs.
+pub(super) async fn open(
+    global: &Global,
+    args: &HistoryArgs,
+    configs: &[Candidate],
+) -> Result<Opened, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::failed(error.to_string());
     let is_log = args.from.contains("://") || ledger(Path::new(&args.from)).is_some();
     if let Some(agent) = args.agent.as_deref().filter(|_| is_log) {
@@ -39,16 +55,22 @@ pub(super) async fn open(global: &Global, args: &HistoryArgs) -> Result<Opened, 
             "--agent {agent}: {from} is a ledger, not session files of an agent"
         )));
     }
+    if let Some(rules) = args.phases.as_deref().filter(|_| is_log) {
+        let from = &args.from;
+        return Err(Failure::refused(format!(
+            "--phases {rules}: {from} is a ledger, its phases are those that were reported; rules are for session files of an agent"
+        )));
+    }
     if args.from.contains("://") {
         let log = jetstream(global, &args.from, Some(0)).await?;
         let origin = format!("stream {} of {}", global.nats.stream, args.from);
         let history = LogHistory::open(origin, log).await.map_err(|error| failed(&error))?;
-        return Ok(Opened { history: Box::new(history), unopened: Unopened::LeaveOut });
+        return Ok(Opened::of_ledger(Box::new(history)));
     }
     let path = PathBuf::from(&args.from);
     if let Some(dir) = ledger(&path) {
         let history = LedgerHistory::open(&dir)?;
-        return Ok(Opened { history: Box::new(history), unopened: Unopened::LeaveOut });
+        return Ok(Opened::of_ledger(Box::new(history)));
     }
     if !path.exists() {
         return Err(Failure::failed(format!(
@@ -56,13 +78,14 @@ pub(super) async fn open(global: &Global, args: &HistoryArgs) -> Result<Opened, 
             args.from
         )));
     }
+    let rules = rules(args.phases.as_deref(), configs)?;
     let agent = args.agent.as_deref().and_then(Agent::from_word).or_else(|| sessions::format_of(&path));
     let prices = match &global.prices {
         Some(path) => price_book::read(path)?.0,
         None => PriceBook::shipped(),
     };
     let completion = Completion { tenant: tenant(global)?, prices, config: BudgetConfig::built_in() };
-    let read = sessions::read(&path, agent.unwrap_or(Agent::Codex), &completion).await;
+    let read = sessions::read(&path, agent.unwrap_or(Agent::Codex), &completion, rules.as_ref()).await;
     let read = read.map_err(|error| failed(&error))?;
     for remark in read.remarks.iter().take(SHOWN_REMARKS) {
         note(&format!("! {remark}"));
@@ -77,7 +100,26 @@ pub(super) async fn open(global: &Global, args: &HistoryArgs) -> Result<Opened, 
             args.from
         )));
     }
-    Ok(Opened { history: Box::new(read.history), unopened: Unopened::Judge })
+    Ok(Opened { history: Box::new(read.history), unopened: Unopened::Judge, session_phases: read.phases })
+}
+
+/// The rules that give sessions phases; `None`: they are to have none.
+fn rules(given: Option<&str>, configs: &[Candidate]) -> Result<Option<Rules>, Failure> {
+    const INSTEAD: &str =
+        "name other rules with --phases FILE, or leave sessions without phases by --phases none";
+    match given {
+        Some(NO_RULES) => Ok(None),
+        None | Some(SHIPPED) => Rules::shipped(configs).map(Some).map_err(|invalid| {
+            Failure::differs(format!("the shipped rules for phases of sessions: {invalid}; {INSTEAD}"))
+        }),
+        Some(path) => {
+            let text = tollgate_files::read_settings(Path::new(path))
+                .map_err(|error| Failure::failed(format!("reading {path}: {error}")))?;
+            Rules::read(path, &text, configs)
+                .map(Some)
+                .map_err(|invalid| Failure::differs(format!("{path}: {invalid}")))
+        }
+    }
 }
 
 /// The directory of a ledger or backup that a path names.

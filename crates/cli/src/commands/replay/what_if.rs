@@ -24,7 +24,7 @@ pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, 
     let policies = args.policies.as_deref().map(|path| policies(global, path)).transpose()?;
     let stated = stated(&args.cost)?;
     let out_dir = args.out.as_deref().map(|dir| own_directory(dir, &args.history.from)).transpose()?;
-    let opened = open(global, &args.history).await?;
+    let opened = open(global, &args.history, &candidates).await?;
     out_dir.map_or(Ok(()), make)?;
     let unopened = match args.unopened.as_deref() {
         Some("judge") => Unopened::Judge,
@@ -35,6 +35,7 @@ pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, 
         candidates: &candidates,
         policies: policies.as_ref(),
         unopened,
+        session_phases: opened.session_phases.as_ref(),
         stated,
         threads: args.history.threads(),
         out: out_dir,
