@@ -7,3 +7,4 @@ mod kill;
 mod loss;
 mod network;
 mod outage;
+mod replay;

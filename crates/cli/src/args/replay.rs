@@ -95,6 +95,9 @@ pub(crate) struct WhatIfArgs {
     /// Directory for the result's files. A run that is interrupted goes on from there
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// With --out: after how many events a thread saves how far it is (default: 2000000, a few seconds of work)
+    #[arg(long, value_name = "EVENTS", requires = "out", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) save_every: Option<u64>,
     /// Tasks that were not opened: leave-out, or judge them as Medium and medium before each call (default: judge for
     /// session files, leave-out for a ledger)
     #[arg(long, value_name = "WORD", value_parser = ["leave-out", "judge"])]

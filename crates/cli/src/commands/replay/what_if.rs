@@ -15,8 +15,8 @@ use crate::args::{CostArgs, Form, Global, WhatIfArgs};
 use crate::exit::{Failure, INTERRUPTED};
 use crate::output::{differing_csv, json, note, out, what_if as shown};
 
-/// How many events a thread works before what is done is written down: a few seconds of work.
-const CHECKPOINT_EVENTS: u64 = 2_000_000;
+/// After how many events a thread saves how far it is: a few seconds of work.
+const SAVE_EVERY: u64 = 2_000_000;
 
 /// Runs it, shows the result, and writes it to its directory.
 pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, Failure> {
@@ -39,7 +39,7 @@ pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, 
         stated,
         threads: args.history.threads(),
         out: out_dir,
-        checkpoint_events: CHECKPOINT_EVENTS,
+        checkpoint_events: args.save_every.unwrap_or(SAVE_EVERY),
     };
     let replayed =
         |progress: &Watched<'_>| what_if(opened.history.as_ref(), &question, &Handle::current(), progress);
