@@ -37,7 +37,12 @@ pub(crate) trait Worker {
     fn begin(&self, partition: PartitionId) -> Result<Self::Part, ReplayError>;
 
     /// Takes the next record of a partition. `originals`: which of its events are counted; `None`: all of them.
-    fn take(&mut self, part: &mut Self::Part, stored: &StoredRecord, originals: Option<&[bool]>);
+    fn take(
+        &mut self,
+        part: &mut Self::Part,
+        stored: &StoredRecord,
+        originals: Option<&[bool]>,
+    ) -> Result<(), ReplayError>;
 
     /// Keeps what is known, so that another run can go on from there.
     fn save(&self, parts: &[(PartitionId, Self::Part)]) -> Result<(), ReplayError>;
@@ -175,7 +180,7 @@ impl<'a> Walk<'a> {
                 if stored.sequence <= part.done() || stored.sequence > self.end.get(partition) {
                     continue;
                 }
-                worker.take(part, stored, counted.as_deref());
+                worker.take(part, stored, counted.as_deref())?;
                 worked += 1;
                 events += stored.record.len() as u64;
             }

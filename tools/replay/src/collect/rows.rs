@@ -1,5 +1,6 @@
 //! The rows of a partition's tasks up to a record. Each is kept until the history ends, because usage may be corrected
-//! and a task marked long after it was closed: without what no sample is made of, and encoded once the task is closed.
+//! and a task marked long after it was closed: without what no sample is made of, and out of memory once the task is
+//! closed.
 
 use std::collections::HashMap;
 
@@ -13,8 +14,11 @@ use tollgate_projection::fold::{read_task_key, write_task_key};
 use tollgate_projection::status::{TaskRow, fold_task};
 use tollgate_wire::decode_stored;
 
-use crate::calibrate::{CalibrateError, History, samples_of};
+use super::error::CollectError;
+use super::shelf::{Kept, Shelf};
+use crate::calibrate::{History, samples_of};
 use crate::digest::Digest;
+use crate::error::ReplayError;
 use crate::walk::recorded;
 
 /// What is known of a partition up to a record.
@@ -26,13 +30,14 @@ pub(super) struct Rows {
     pub(super) counts: Counts,
     /// The tasks by owner and id.
     tasks: HashMap<Box<[u8]>, Entry, FixedState>,
+    closed: Shelf,
 }
 
 /// A task.
 enum Entry {
     Open(Box<TaskRow>),
-    /// Its row as bytes, about a third of the size.
-    Closed(Box<[u8]>),
+    /// Where its row is kept.
+    Closed(Kept),
     /// An event of it cannot be read: what follows is not counted.
     Unreadable,
 }
@@ -60,7 +65,16 @@ pub(super) struct Made {
 
 impl Rows {
     /// Takes the next record. `originals`: which of its events are counted; `None`: all of them.
-    pub(super) fn take(&mut self, stored: &StoredRecord, originals: Option<&[bool]>, key: &mut Vec<u8>) {
+    ///
+    /// # Errors
+    ///
+    /// [`ReplayError::Files`].
+    pub(super) fn take(
+        &mut self,
+        stored: &StoredRecord,
+        originals: Option<&[bool]>,
+        key: &mut Vec<u8>,
+    ) -> Result<(), ReplayError> {
         for (place, frame) in stored.record.events().enumerate() {
             if originals.is_some_and(|originals| originals.get(place) == Some(&false)) {
                 self.counts.repeated = self.counts.repeated.saturating_add(1);
@@ -68,12 +82,18 @@ impl Rows {
             }
             self.counts.events = self.counts.events.saturating_add(1);
             self.digest.add(&stored.record, &frame);
-            self.take_event(stored, &frame, key);
+            self.take_event(stored, &frame, key)?;
         }
         self.done = stored.sequence;
+        Ok(())
     }
 
-    fn take_event(&mut self, stored: &StoredRecord, frame: &EventFrame<'_>, key: &mut Vec<u8>) {
+    fn take_event(
+        &mut self,
+        stored: &StoredRecord,
+        frame: &EventFrame<'_>,
+        key: &mut Vec<u8>,
+    ) -> Result<(), ReplayError> {
         let tenant = stored.record.tenant();
         let Ok(decoded) = decode_stored(frame.payload) else {
             self.counts.unreadable = self.counts.unreadable.saturating_add(1);
@@ -81,34 +101,34 @@ impl Rows {
                 write_task_key(tenant, frame.task, key);
                 self.tasks.insert(key.as_slice().into(), Entry::Unreadable);
             }
-            return;
+            return Ok(());
         };
         let event = recorded(stored, frame, &decoded);
         if !event.concerns_task() {
-            return;
+            return Ok(());
         }
         write_task_key(tenant, frame.task, key);
         if let Some(known) = self.tasks.get_mut(key.as_slice()) {
-            known.take(&event);
-            return;
+            return known.take(&event, &mut self.closed);
         }
         let mut entry = Entry::Open(Box::new(TaskRow::begun_by(&event)));
-        entry.take(&event);
+        entry.take(&event, &mut self.closed)?;
         self.tasks.insert(key.as_slice().into(), entry);
+        Ok(())
     }
 
     /// Makes the samples of every task, each row's memory being freed with it.
     ///
     /// # Errors
     ///
-    /// [`CalibrateError::TooMany`].
-    pub(super) fn into_samples(self, history: &mut History) -> Result<Made, CalibrateError> {
+    /// [`CollectError`]: too many tasks, or rows that cannot be read back.
+    pub(super) fn into_samples(mut self, history: &mut History, origin: &str) -> Result<Made, CollectError> {
         let mut made = Made::default();
         for (key, entry) in self.tasks {
             made.tasks += 1;
             let row = match entry {
                 Entry::Open(row) => row,
-                Entry::Closed(bytes) => decoded(&bytes),
+                Entry::Closed(kept) => decoded(&self.closed.get(kept)?),
                 Entry::Unreadable => {
                     made.unreadable += 1;
                     continue;
@@ -120,7 +140,8 @@ impl Rows {
             let Some((tenant, task)) = named else { continue };
             for sample in samples_of(&tenant, &task, &row) {
                 made.phases += u64::from(sample.phase.is_some());
-                history.push(&sample)?;
+                let refused = |error| CollectError::Calibrate { origin: origin.to_owned(), error };
+                history.push(&sample).map_err(refused)?;
             }
         }
         Ok(made)
@@ -128,27 +149,28 @@ impl Rows {
 }
 
 impl Entry {
-    fn take(&mut self, event: &RecordedEvent<'_>) {
+    fn take(&mut self, event: &RecordedEvent<'_>, closed: &mut Shelf) -> Result<(), ReplayError> {
         match self {
             Self::Open(row) => {
                 fold(row, event);
                 if let TaskStage::Closed(_) = row.state.stage {
-                    *self = Self::Closed(encoded(row));
+                    *self = Self::Closed(closed.put(&encoded(row))?);
                 }
             }
-            Self::Closed(bytes) => {
-                let mut row = decoded(bytes);
+            Self::Closed(kept) => {
+                let mut row = decoded(&closed.get(*kept)?);
                 fold(&mut row, event);
-                *bytes = encoded(&row);
+                *kept = closed.put(&encoded(&row))?;
             }
             Self::Unreadable => {}
         }
+        Ok(())
     }
 }
 
-fn encoded(row: &TaskRow) -> Box<[u8]> {
+fn encoded(row: &TaskRow) -> Vec<u8> {
     let bytes = bincode::serde::encode_to_vec(row, bincode::config::standard());
-    bytes.expect("a row is plain data, as the view store encodes it").into()
+    bytes.expect("a row is plain data, as the view store encodes it")
 }
 
 fn decoded(bytes: &[u8]) -> Box<TaskRow> {

@@ -36,8 +36,8 @@ struct Worker {
 /// Proposes limits from a history, up to the end that it had when it was opened. Writes nothing. `progress` is told how
 /// far reading is, from any thread, and may stop it.
 ///
-/// Memory is that of the rows of all tasks, which grows with their number and their phases, not with their events
-/// (closed tasks are kept encoded); then, as rows are freed, that of the samples.
+/// Memory is that of the rows of open tasks, of the names of the others, whose rows are in a file without a name of the
+/// temporary directory; then that of the samples.
 ///
 /// # Errors
 ///
@@ -72,7 +72,7 @@ pub fn calibrate_history(
         partitions.push(input);
         repeated_events += counts.repeated;
         unreadable_events += counts.unreadable;
-        let made = rows.into_samples(&mut samples).map_err(refused)?;
+        let made = rows.into_samples(&mut samples, history.origin())?;
         all.tasks += made.tasks;
         all.unreadable += made.unreadable;
         all.phases += made.phases;
@@ -103,8 +103,13 @@ impl walk::Worker for Worker {
         Ok(Rows::default())
     }
 
-    fn take(&mut self, rows: &mut Rows, stored: &StoredRecord, originals: Option<&[bool]>) {
-        rows.take(stored, originals, &mut self.key);
+    fn take(
+        &mut self,
+        rows: &mut Rows,
+        stored: &StoredRecord,
+        originals: Option<&[bool]>,
+    ) -> Result<(), ReplayError> {
+        rows.take(stored, originals, &mut self.key)
     }
 
     /// Every run begins anew.

@@ -115,8 +115,14 @@ impl walk::Worker for Worker<'_> {
         Ok(known.flatten().unwrap_or_else(|| PartitionState::new(&self.setting)))
     }
 
-    fn take(&mut self, state: &mut PartitionState, stored: &StoredRecord, originals: Option<&[bool]>) {
+    fn take(
+        &mut self,
+        state: &mut PartitionState,
+        stored: &StoredRecord,
+        originals: Option<&[bool]>,
+    ) -> Result<(), ReplayError> {
         state.take(stored, originals, &self.setting, &mut self.key);
+        Ok(())
     }
 
     fn save(&self, states: &[(PartitionId, PartitionState)]) -> Result<(), ReplayError> {
