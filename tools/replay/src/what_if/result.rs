@@ -11,9 +11,10 @@ use tollgate_domain::hex::hex;
 use tollgate_wire::api::ReturnView;
 
 use super::task::Unopened;
+use super::thresholds::ThresholdCurve;
 
 /// The version of the result's form.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A result, and where its history was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -205,6 +206,8 @@ pub struct CandidateResult {
     pub wrong_blocks: ShareView,
     /// What was left of the limits.
     pub headroom: Headroom,
+    /// What each threshold of tokens would have done.
+    pub thresholds: ThresholdCurve,
     /// The live gate's decisions beside those of the candidate at the same moments.
     pub decisions: Vec<DecisionPair>,
     /// What it would have returned for what it costs.

@@ -11,3 +11,4 @@ mod resumed;
 mod same;
 mod sessions;
 mod story;
+mod thresholds;
