@@ -7,6 +7,9 @@ use crate::ticks::{self, Ticks};
 /// No value is farther from zero: a picture cannot tell more apart, and no difference of two overflows.
 const LARGEST: f64 = 1e36;
 
+/// What is closer to zero is as good as zero where quotients count.
+const SMALLEST: f64 = 1e-36;
+
 /// An axis: how it counts, and what it is about.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Axis {
@@ -76,12 +79,12 @@ impl Axis {
         match &self.scale {
             Scale::Linear => {
                 let (low, high) = ends(&mut { known }).unwrap_or((0.0, 1.0));
-                let Ticks { low, high, at, step } = ticks::linear(low, high, most);
+                let Ticks { low, high, at, step } = ticks::linear(low, high, most, self.unit == Unit::Count);
                 let label = |value: f64| tick(value, step, self.unit);
                 Placed { low, high, is_log: false, ticks: labelled(&at, label) }
             }
             Scale::Log => {
-                let (low, high) = ends(&mut known.filter(|value| *value > 0.0)).unwrap_or((1.0, 10.0));
+                let (low, high) = ends(&mut known.filter(|value| *value >= SMALLEST)).unwrap_or((1.0, 10.0));
                 let Ticks { low, high, at, .. } = ticks::log(low, high, most);
                 Placed { low, high, is_log: true, ticks: labelled(&at, |value| shown(value, self.unit)) }
             }

@@ -69,6 +69,8 @@ pub enum Mark {
         tone: Tone,
         /// Written on it where it fits.
         label: String,
+        /// Whether it may be written behind it otherwise: nothing else is there.
+        alone: bool,
     },
     /// A point.
     Point {
@@ -97,13 +99,13 @@ pub enum Mark {
         /// Written at its end.
         label: String,
     },
-    /// Text.
+    /// Text below a point, and beside it unless it is anchored in its middle.
     Text {
-        /// Where.
+        /// The point.
         at: (f64, f64),
         /// What it says.
         text: String,
-        /// Which part of it is there.
+        /// Which part of it is at the point.
         anchor: Anchor,
         /// Its colour.
         tone: Tone,
@@ -144,8 +146,10 @@ pub struct Key {
 /// What a mark looks like.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Sign {
-    /// A bar or a band.
+    /// A bar.
     Fill(Tone),
+    /// A band.
+    Wash(Tone),
     /// A line.
     Line(Stroke),
     /// A point.

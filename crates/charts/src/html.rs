@@ -1,4 +1,4 @@
-//! Figures as one page of HTML that needs nothing else: each picture with its numbers in a table beside it.
+//! Figures as one page of HTML that needs nothing else: each picture with its numbers in a table.
 
 use std::fmt::Write;
 
@@ -49,10 +49,10 @@ pub fn html(page: &Page) -> String {
         out.push_str("</dl>\n");
     }
     for figure in &page.figures {
-        let _ = writeln!(out, "<section>\n<h2>{}</h2>\n<div class=\"pair\">", escaped(&figure.title));
+        let _ = writeln!(out, "<section>\n<h2>{}</h2>", escaped(&figure.title));
         let _ = write!(out, "<figure>\n{}</figure>\n", svg(&figure.scene(), Styles::OfPage));
         write_table(&figure.table, &figure.title, &mut out);
-        out.push_str("</div>\n</section>\n");
+        out.push_str("</section>\n");
     }
     for (heading, notes) in page.notes.iter().filter(|(_, notes)| !notes.is_empty()) {
         let _ = writeln!(out, "<section>\n<h2 class=\"seen\">{}</h2>\n<ul>", escaped(heading));

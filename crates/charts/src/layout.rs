@@ -83,11 +83,7 @@ fn draw(panel: &Panel, mut y: f64, shapes: &mut Vec<Shape>) -> f64 {
     let bottom = top + panel.height.max(20.0);
     let plot = Plot { left, right, top, bottom, x: &axis_x, y: &axis_y, falls };
     grid(&plot, shapes);
-    if panel.marks.is_empty() {
-        let middle = (f64::midpoint(left, right), f64::midpoint(top, bottom) + 4.0);
-        let nothing = "nothing to show";
-        shapes.push(text(middle, nothing, Anchor::Middle, TEXT, false, Tone::Soft, right - left));
-    }
+    let before = shapes.len();
     for mark in &panel.marks {
         plot.shapes(mark, shapes);
         if let Mark::Rule { at: At::Y(value), label, stroke } = mark
@@ -96,6 +92,11 @@ fn draw(panel: &Panel, mut y: f64, shapes: &mut Vec<Shape>) -> f64 {
             let place = (right - 4.0, if y - top > LINE { y - 4.0 } else { y + TEXT });
             shapes.push(text(place, label, Anchor::End, SMALL, false, stroke.tone, right - left));
         }
+    }
+    if shapes.len() == before {
+        let middle = (f64::midpoint(left, right), f64::midpoint(top, bottom) + 4.0);
+        let nothing = "nothing to show";
+        shapes.push(text(middle, nothing, Anchor::Middle, TEXT, false, Tone::Soft, right - left));
     }
     let mut y = bottom + LINE;
     bottom_labels(&plot, y - 3.0, shapes);
@@ -172,13 +173,8 @@ fn keys(keys: &[Key], mut y: f64, shapes: &mut Vec<Shape>) -> f64 {
         }
         let middle = y - 4.0;
         match key.sign {
-            Sign::Fill(tone) => shapes.push(Shape::Rect {
-                x: x + 3.0,
-                y: middle - 6.0,
-                width: 12.0,
-                height: 12.0,
-                paint: Paint::Full(tone),
-            }),
+            Sign::Fill(tone) => shapes.push(square((x + 3.0, middle - 6.0), Paint::Full(tone))),
+            Sign::Wash(tone) => shapes.push(square((x + 3.0, middle - 6.0), Paint::Wash(tone))),
             Sign::Line(stroke) => {
                 shapes.push(Shape::Lines { points: vec![(x, middle), (x + SIGN, middle)], stroke });
             }
@@ -188,6 +184,10 @@ fn keys(keys: &[Key], mut y: f64, shapes: &mut Vec<Shape>) -> f64 {
         x += wide + 20.0;
     }
     if keys.is_empty() { y } else { y + 6.0 }
+}
+
+fn square((x, y): (f64, f64), paint: Paint) -> Shape {
+    Shape::Rect { x, y, width: 12.0, height: 12.0, paint }
 }
 
 /// Writes the labels of upright rules above the room of marks, beside each other or one above the other, and returns
@@ -222,7 +222,7 @@ fn labels_of_rules(
         }
         placed.push((middle, line, label, tone));
     }
-    let top = y + 6.0 + LINE * ends.len() as f64;
+    let top = y + 9.0 + LINE * ends.len() as f64;
     for (middle, line, label, tone) in placed {
         let at = (middle, top - 5.0 - LINE * line as f64);
         shapes.push(text(at, &label, Anchor::Middle, SMALL, false, tone, right - left));

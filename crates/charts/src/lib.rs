@@ -15,11 +15,15 @@
 mod axis;
 mod calendar;
 mod figure;
+#[cfg(feature = "png")]
+mod glyphs;
 pub mod html;
 mod layout;
 mod marks;
 mod number;
 mod palette;
+#[cfg(feature = "png")]
+pub mod png;
 mod sample;
 mod scene;
 pub mod svg;

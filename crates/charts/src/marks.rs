@@ -9,6 +9,10 @@ use crate::text::{fitted, width};
 /// The size of text beside marks.
 pub(crate) const TEXT: f64 = 12.0;
 
+/// How far text is from its point.
+const BESIDE: f64 = 6.0;
+const BELOW: f64 = 16.0;
+
 /// Half the width of an end of an interval.
 const CAP: f64 = 4.0;
 
@@ -61,7 +65,12 @@ impl Plot<'_> {
                 self.lines(corners, *stroke, shapes);
             }
             Mark::Band { points, tone } => self.band(points, *tone, shapes),
-            Mark::Bar { x, y, tone, label } => self.bar(*x, *y, *tone, label, shapes),
+            Mark::Bar { x, y, tone, label, alone } => {
+                let written = self.bar(*x, *y, *tone, label, shapes);
+                if *alone && !written {
+                    self.behind(*x, *y, label, shapes);
+                }
+            }
             Mark::Point { at, tone, dot } => {
                 if let Some(at) = self.point(*at) {
                     dotted(at, *tone, *dot, shapes);
@@ -77,16 +86,17 @@ impl Plot<'_> {
             }
             Mark::Text { at, text, anchor, tone } => {
                 if let Some((x, y)) = self.point(*at) {
-                    let room = match anchor {
-                        Anchor::Start => self.right - x,
-                        Anchor::Middle => 2.0 * (x - self.left).min(self.right - x),
-                        Anchor::End => x - self.left,
+                    let (x, room) = match anchor {
+                        Anchor::Start => (x + BESIDE, self.right - x - BESIDE),
+                        Anchor::Middle => (x, 2.0 * (x - self.left).min(self.right - x)),
+                        Anchor::End => (x - BESIDE, x - BESIDE - self.left),
                     };
+                    let y = if y + BELOW > self.bottom { y - BESIDE } else { y + BELOW };
                     // Text is not worth less than some characters.
                     if room > 3.0 * TEXT {
                         let text = fitted(text, TEXT, false, room);
                         shapes.push(Shape::Text {
-                            at: (x, (y + 4.0).max(self.top + TEXT)),
+                            at: (x, y.max(self.top + TEXT)),
                             text,
                             anchor: *anchor,
                             size: TEXT,
@@ -119,15 +129,17 @@ impl Plot<'_> {
         }
     }
 
-    fn bar(&self, x: (f64, f64), y: (f64, f64), tone: Tone, label: &str, shapes: &mut Vec<Shape>) {
-        let (Some(one), Some(other)) = (self.point((x.0, y.0)), self.point((x.1, y.1))) else { return };
+    /// Draws a bar, and returns whether its label is on it.
+    fn bar(&self, x: (f64, f64), y: (f64, f64), tone: Tone, label: &str, shapes: &mut Vec<Shape>) -> bool {
+        let (Some(one), Some(other)) = (self.point((x.0, y.0)), self.point((x.1, y.1))) else { return false };
         let (left, top) = (one.0.min(other.0), one.1.min(other.1));
         let (wide, high) = ((one.0 - other.0).abs(), (one.1 - other.1).abs());
         if wide <= 0.0 || high <= 0.0 {
-            return;
+            return false;
         }
         shapes.push(Shape::Rect { x: left, y: top, width: wide, height: high, paint: Paint::Full(tone) });
-        if width(label, TEXT, false) + 6.0 <= wide && high >= TEXT + 2.0 && !label.is_empty() {
+        let fits = width(label, TEXT, false) + 6.0 <= wide && high >= TEXT + 2.0 && !label.is_empty();
+        if fits {
             shapes.push(Shape::Text {
                 at: (left + wide / 2.0, top + high / 2.0 + 4.0),
                 text: crate::text::cleaned(label),
@@ -135,6 +147,27 @@ impl Plot<'_> {
                 size: TEXT,
                 bold: false,
                 tone: Tone::OnFill,
+            });
+        }
+        fits
+    }
+
+    /// Writes the label of a lying bar behind its end.
+    fn behind(&self, x: (f64, f64), y: (f64, f64), label: &str, shapes: &mut Vec<Shape>) {
+        let (Some(from), Some(to), Some(top), Some(bottom)) =
+            (self.x(x.0), self.x(x.1), self.y(y.0), self.y(y.1))
+        else {
+            return;
+        };
+        let end = from.max(to) + BESIDE;
+        if !label.is_empty() && end + width(label, TEXT, false) <= self.right {
+            shapes.push(Shape::Text {
+                at: (end, f64::midpoint(top, bottom) + 4.0),
+                text: crate::text::cleaned(label),
+                anchor: Anchor::Start,
+                size: TEXT,
+                bold: false,
+                tone: Tone::Ink,
             });
         }
     }

@@ -23,6 +23,7 @@ pub fn shown(value: f64, unit: Unit) -> String {
         Unit::Percent => format!("{} %", plain(value)),
         Unit::Times => format!("{} ×", plain(value)),
         Unit::Millis if value.abs() < 1_000.0 => format!("{} ms", plain(value)),
+        Unit::Millis if value.abs() < 1e8 => format!("{} s", plain(value / 1_000.0)),
         Unit::Millis => format!("{} s", compact(value / 1_000.0)),
         Unit::Usd => format!("{} USD", if value.abs() < 1_000.0 { plain(value) } else { compact(value) }),
     }
@@ -87,6 +88,7 @@ mod tests {
             (1.5, Unit::Times, "1.5 ×"),
             (850.0, Unit::Millis, "850 ms"),
             (12_000.0, Unit::Millis, "12 s"),
+            (5_000_000.0, Unit::Millis, "5000 s"),
             (0.000_012, Unit::Usd, "0.000012 USD"),
             (0.25, Unit::Usd, "0.25 USD"),
             (1e-9, Unit::Usd, "1.0e-9 USD"),

@@ -13,8 +13,9 @@ pub(crate) struct Ticks {
     pub(crate) step: f64,
 }
 
-/// Ticks in equal differences of 1, 2 or 5 times a power of ten: at most `most` and two.
-pub(crate) fn linear(low: f64, high: f64, most: usize) -> Ticks {
+/// Ticks in equal differences of 1, 2 or 5 times a power of ten: at most `most` and two; at whole numbers only, if they
+/// are to be `whole`.
+pub(crate) fn linear(low: f64, high: f64, most: usize, whole: bool) -> Ticks {
     let largest = low.abs().max(high.abs());
     let (low, high) = if high - low > largest * NARROWEST {
         (low, high)
@@ -24,7 +25,8 @@ pub(crate) fn linear(low: f64, high: f64, most: usize) -> Ticks {
     } else {
         (0.0, 1.0)
     };
-    let (digit, power) = nice((high - low) / most.max(1) as f64);
+    let rough = (high - low) / most.max(1) as f64;
+    let (digit, power) = nice(if whole { rough.max(1.0) } else { rough });
     let value = |nth: f64| if power < 0 { nth * digit / ten(-power) } else { nth * digit * ten(power) };
     let step = value(1.0);
     let (first, last) = ((low / step).floor(), (high / step).ceil().max((low / step).floor() + 1.0));
@@ -85,11 +87,13 @@ mod tests {
 
     #[test]
     fn ticks_are_at_round_numbers() {
-        assert_eq!(linear(0.0, 97.0, 5).at, [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
-        assert_eq!(linear(-3.0, 4.0, 4).at, [-4.0, -2.0, 0.0, 2.0, 4.0]);
-        assert_eq!(linear(0.0, 0.3, 4).at, [0.0, 0.1, 0.2, 0.3]);
-        assert_eq!(linear(7.0, 7.0, 4).at, [0.0, 2.0, 4.0, 6.0, 8.0]);
-        assert_eq!(linear(0.0, 0.0, 4).at, [0.0, 0.5, 1.0]);
+        assert_eq!(linear(0.0, 97.0, 5, false).at, [0.0, 20.0, 40.0, 60.0, 80.0, 100.0]);
+        assert_eq!(linear(-3.0, 4.0, 4, true).at, [-4.0, -2.0, 0.0, 2.0, 4.0]);
+        assert_eq!(linear(0.0, 0.3, 4, false).at, [0.0, 0.1, 0.2, 0.3]);
+        assert_eq!(linear(7.0, 7.0, 4, false).at, [0.0, 2.0, 4.0, 6.0, 8.0]);
+        assert_eq!(linear(0.0, 0.0, 4, false).at, [0.0, 0.5, 1.0]);
+        assert_eq!(linear(0.0, 2.0, 8, true).at, [0.0, 1.0, 2.0]);
+        assert_eq!(linear(0.0, 0.0, 4, true).at, [0.0, 1.0]);
         assert_eq!(log(3.0, 4_000.0, 6).at, [1.0, 10.0, 100.0, 1_000.0, 10_000.0]);
         assert_eq!(log(3.0, 30.0, 8).at, [2.0, 5.0, 10.0, 20.0, 50.0]);
         assert_eq!(log(10.0, 10.0, 6).at, [10.0, 20.0]);
@@ -104,11 +108,12 @@ mod tests {
             small in 1e-12_f64..1e36,
             quotient in 1.0_f64..1e12,
             most in 2_usize..12,
+            whole in proptest::prelude::any::<bool>(),
         ) {
             let (low, high) = (one.min(other), one.max(other));
             let of_logs = log(small, (small * quotient).min(1e36), most);
             for (ticks, low, high) in
-                [(linear(low, high, most), low, high), (of_logs, small, (small * quotient).min(1e36))]
+                [(linear(low, high, most, whole), low, high), (of_logs, small, (small * quotient).min(1e36))]
             {
                 proptest::prop_assert!((2..=most + 3).contains(&ticks.at.len()), "{ticks:?}");
                 proptest::prop_assert!(ticks.at.is_sorted());
