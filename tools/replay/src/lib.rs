@@ -2,13 +2,14 @@
 //! files of its own; it appends nothing.
 //!
 //! [`source`] reads history; [`what_if`] runs it through other limits, [`calibrate`] proposes limits from samples,
-//! [`collect`] makes those of a history, [`generate`] makes histories whose truth is known.
+//! [`collect`] makes those of a history, [`pictures`] draws results, [`generate`] makes histories whose truth is known.
 
 pub mod calibrate;
 pub mod collect;
 mod digest;
 mod error;
 pub mod generate;
+pub mod pictures;
 pub mod source;
 mod walk;
 pub mod what_if;
