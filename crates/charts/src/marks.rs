@@ -84,29 +84,47 @@ impl Plot<'_> {
                 };
                 shapes.extend(points.map(|points| Shape::Lines { points, stroke: *stroke }));
             }
-            Mark::Text { at, text, anchor, tone } => {
-                if let Some((x, y)) = self.point(*at) {
-                    let (x, room) = match anchor {
-                        Anchor::Start => (x + BESIDE, self.right - x - BESIDE),
-                        Anchor::Middle => (x, 2.0 * (x - self.left).min(self.right - x)),
-                        Anchor::End => (x - BESIDE, x - BESIDE - self.left),
-                    };
-                    let y = if y + BELOW > self.bottom { y - BESIDE } else { y + BELOW };
-                    // Text is not worth less than some characters.
-                    if room > 3.0 * TEXT {
-                        let text = fitted(text, TEXT, false, room);
-                        shapes.push(Shape::Text {
-                            at: (x, y.max(self.top + TEXT)),
-                            text,
-                            anchor: *anchor,
-                            size: TEXT,
-                            bold: false,
-                            tone: *tone,
-                        });
-                    }
-                }
-            }
+            Mark::Text { at, text, anchor, tone } => self.text(*at, text, *anchor, *tone, shapes),
         }
+    }
+
+    /// Writes text beside a point, on paper of its own, to the other side of it where there is more room.
+    fn text(&self, at: (f64, f64), text: &str, anchor: Anchor, tone: Tone, shapes: &mut Vec<Shape>) {
+        let Some((x, y)) = self.point(at) else { return };
+        let rooms = [x - BESIDE - self.left, self.right - x - BESIDE];
+        let (anchor, room) = match (anchor, rooms) {
+            (Anchor::Middle, [left, right]) => (anchor, 2.0 * (left.min(right) + BESIDE)),
+            (Anchor::Start, [left, right]) if right < width(text, TEXT, false) && left > right => {
+                (Anchor::End, left)
+            }
+            (Anchor::End, [left, right]) if left < width(text, TEXT, false) && right > left => {
+                (Anchor::Start, right)
+            }
+            (Anchor::Start, [_, right]) => (anchor, right),
+            (Anchor::End, [left, _]) => (anchor, left),
+        };
+        // Less than some characters say nothing.
+        if room < 3.0 * TEXT {
+            return;
+        }
+        let text = fitted(text, TEXT, false, room);
+        let wide = width(&text, TEXT, false);
+        let (x, left) = match anchor {
+            Anchor::Start => (x + BESIDE, x + BESIDE),
+            Anchor::Middle => (x, x - wide / 2.0),
+            Anchor::End => (x - BESIDE, x - BESIDE - wide),
+        };
+        let y = if y + BELOW > self.bottom { y - BESIDE } else { y + BELOW };
+        let y = y.max(self.top + TEXT);
+        let paper = Paint::Full(Tone::Paper);
+        shapes.push(Shape::Rect {
+            x: left,
+            y: y - TEXT + 1.0,
+            width: wide,
+            height: TEXT + 2.0,
+            paint: paper,
+        });
+        shapes.push(Shape::Text { at: (x, y), text, anchor, size: TEXT, bold: false, tone });
     }
 
     fn lines(&self, points: Vec<(f64, f64)>, stroke: Stroke, shapes: &mut Vec<Shape>) {

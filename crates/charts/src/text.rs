@@ -18,7 +18,7 @@ const OTHER: u16 = 660;
 const WIDE: u16 = 1000;
 
 /// The share by which bold text is wider.
-const BOLD: f64 = 1.1;
+const BOLD: f64 = 1.16;
 
 /// The advance width of a character in thousandths of its size.
 pub(crate) fn advance(c: char) -> u16 {

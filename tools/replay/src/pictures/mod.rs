@@ -64,7 +64,7 @@ pub fn what_if_page(replayed: &Replayed) -> Page {
         ],
         figures: what_if(replayed),
         notes,
-        footer: footer(&result.inputs.tollgate, &source.position, &replayed.hash),
+        footer: footer(&result.inputs.tollgate, &replayed.hash),
     }
 }
 
@@ -84,10 +84,11 @@ pub fn calibration_page(calibrated: &Calibrated) -> Page {
         ],
         figures: calibration(calibrated),
         notes: vec![("Notes".to_owned(), calibrated.result.calibration.notes.clone())],
-        footer: footer(&inputs.tollgate, &calibrated.source.position, &calibrated.hash),
+        footer: footer(&inputs.tollgate, &calibrated.hash),
     }
 }
 
-fn footer(version: &str, position: &str, hash: &str) -> String {
-    format!("Tollgate {version} · history up to {position} · hash {hash}")
+/// Nothing of where events were stored: the same result has the same page.
+fn footer(version: &str, hash: &str) -> String {
+    format!("Tollgate {version} · hash {hash}")
 }

@@ -100,6 +100,15 @@ fn names(sharing: &[&CandidateResult]) -> String {
     sharing.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(", ")
 }
 
+fn title(sharing: &[&CandidateResult]) -> String {
+    let first = sharing.first().map(|it| it.name.as_str()).unwrap_or_default();
+    let more = match sharing.len() {
+        0 | 1 => String::new(),
+        all => format!(" and {} more", all - 1),
+    };
+    format!("Saved and interrupted by threshold: {first}{more}")
+}
+
 /// The points up to the first thresholds that block nothing.
 fn of_interest(points: &[ThresholdPoint]) -> &[ThresholdPoint] {
     let blocking = points.iter().rposition(|point| point.blocked > 0).map_or(0, |nth| nth + 1);
@@ -138,7 +147,7 @@ fn of_candidates(nth: usize, sharing: &[&CandidateResult]) -> Figure {
     let key = |sign: Stroke, label: &str| Key { sign: Sign::Line(sign), label: label.to_owned() };
     Figure {
         name: format!("thresholds-{}", nth + 1),
-        title: format!("Saved and interrupted by threshold: {}", names(sharing)),
+        title: title(sharing),
         desc: sharing.first().map(|it| described(it)).unwrap_or_default(),
         panels: vec![Panel {
             heading: String::new(),

@@ -7,6 +7,7 @@ mod calibrated;
 mod doubled;
 mod money;
 mod outcomes;
+mod pictures;
 mod resumed;
 mod same;
 mod sessions;
