@@ -2,6 +2,7 @@
 
 use crate::calendar;
 use crate::number::{Unit, shown, tick};
+use crate::text::cleaned;
 use crate::ticks::{self, Ticks};
 
 /// No value is farther from zero: a picture cannot tell more apart, and no difference of two overflows.
@@ -50,6 +51,7 @@ impl Axis {
     /// Names, the first at 0, the next at 1.
     #[must_use]
     pub fn names(names: Vec<String>) -> Self {
+        let names = names.iter().map(|name| cleaned(name)).collect();
         Self::new("", Scale::Names(names), Unit::Count)
     }
 

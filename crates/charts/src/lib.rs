@@ -34,3 +34,4 @@ pub use axis::Axis;
 pub use figure::{At, DataTable, Dot, Figure, Key, Mark, Panel, Sign};
 pub use number::{Unit, shown};
 pub use scene::{Anchor, Dash, Paint, Scene, Shape, Stroke, Tone};
+pub use text::width;

@@ -4,7 +4,7 @@ use crate::axis::Placed;
 use crate::figure::{At, Dot, Mark};
 use crate::sample::sampled;
 use crate::scene::{Anchor, Paint, Shape, Stroke, Tone};
-use crate::text::{fitted, width};
+use crate::text::{cleaned, fitted, width};
 
 /// The size of text beside marks.
 pub(crate) const TEXT: f64 = 12.0;
@@ -66,6 +66,7 @@ impl Plot<'_> {
             }
             Mark::Band { points, tone } => self.band(points, *tone, shapes),
             Mark::Bar { x, y, tone, label, alone } => {
+                let label = &cleaned(label);
                 let written = self.bar(*x, *y, *tone, label, shapes);
                 if *alone && !written {
                     self.behind(*x, *y, label, shapes);
@@ -160,7 +161,7 @@ impl Plot<'_> {
         if fits {
             shapes.push(Shape::Text {
                 at: (left + wide / 2.0, top + high / 2.0 + 4.0),
-                text: crate::text::cleaned(label),
+                text: label.to_owned(),
                 anchor: Anchor::Middle,
                 size: TEXT,
                 bold: false,
@@ -181,7 +182,7 @@ impl Plot<'_> {
         if !label.is_empty() && end + width(label, TEXT, false) <= self.right {
             shapes.push(Shape::Text {
                 at: (end, f64::midpoint(top, bottom) + 4.0),
-                text: crate::text::cleaned(label),
+                text: label.to_owned(),
                 anchor: Anchor::Start,
                 size: TEXT,
                 bold: false,

@@ -30,8 +30,9 @@ pub(crate) fn advance(c: char) -> u16 {
     }
 }
 
-/// How wide a text is at a size.
-pub(crate) fn width(text: &str, size: f64, bold: bool) -> f64 {
+/// How wide a text is at a size: at most, in the fonts that people have.
+#[must_use]
+pub fn width(text: &str, size: f64, bold: bool) -> f64 {
     let thousandths: f64 = text.chars().map(|c| f64::from(advance(c))).sum();
     thousandths * size / 1_000.0 * if bold { BOLD } else { 1.0 }
 }

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use tollgate_charts::html::{Page, html};
 use tollgate_charts::svg::{Styles, svg};
-use tollgate_charts::{Axis, Figure, Mark, Panel, Scene, Shape, Stroke, Tone, Unit};
+use tollgate_charts::{Anchor, Axis, Figure, Mark, Panel, Scene, Shape, Stroke, Tone, Unit, width};
 
 use crate::any::{figure, name};
 use crate::xml;
@@ -18,7 +18,15 @@ fn reaches(scene: &Scene) -> Vec<(f64, f64)> {
             Shape::Disc { at, radius, .. } => {
                 points.extend([(at.0 - radius, at.1 - radius), (at.0 + radius, at.1 + radius)]);
             }
-            Shape::Text { at, .. } => points.push(*at),
+            Shape::Text { at: (x, y), text, anchor, size, bold, .. } => {
+                let wide = width(text, *size, *bold);
+                let left = match anchor {
+                    Anchor::Start => *x,
+                    Anchor::Middle => x - wide / 2.0,
+                    Anchor::End => x - wide,
+                };
+                points.extend([(left, y - size), (left + wide, y + size / 4.0)]);
+            }
         }
     }
     points
