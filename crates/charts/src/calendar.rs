@@ -32,7 +32,7 @@ const STEPS: [i64; 19] = [
 ];
 
 /// Steps of months.
-const MONTHS: [i64; 10] = [1, 3, 6, 12, 24, 60, 120, 600, 1_200, 6_000];
+const MONTHS: [i64; 11] = [1, 3, 6, 12, 24, 60, 120, 600, 1_200, 6_000, 24_000];
 
 /// The first Monday, from which weeks are counted.
 const MONDAY: i64 = 4 * DAY;
@@ -80,7 +80,7 @@ fn months(low: i64, high: i64, most: i64) -> Vec<(f64, String)> {
         i64::from(day.year()) * 12 + i64::from(day.month0())
     };
     let (first, last) = (month(low), month(high) + 1);
-    let step = MONTHS.into_iter().find(|step| (last - first) / step < most).unwrap_or(12_000);
+    let step = MONTHS.into_iter().find(|step| (last - first) / step < most).unwrap_or(120_000);
     let (from, to) = (first.div_euclid(step), -(-last).div_euclid(step));
     let tick = |nth: i64| {
         let month = (nth * step).clamp(12, 9_999 * 12 + 11);
