@@ -11,7 +11,7 @@ use tollgate_domain::units::UnitSums;
 use tollgate_domain::usage::{Cost, UnitTally};
 
 use super::crossing::{Crossing, Live};
-use super::thresholds::Passed;
+use super::thresholds::{Passed, add_usage};
 
 /// A task whose outcome is settled: a fraction of a kilobyte.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -61,9 +61,7 @@ impl Settled {
                 for crossing in self.under.iter_mut().filter_map(|under| under.first.as_mut()) {
                     crossing.after.take(said, at, Some(crossing.at));
                 }
-                for passed in self.under.iter_mut().flat_map(|under| &mut under.passed) {
-                    passed.add(Used::tokens_since(said, at, passed.at()));
-                }
+                add_usage(self.under.iter_mut().flat_map(|under| &mut under.passed), said, at);
             }
             EventBody::Task(TaskEvent::TaskMarked(marked)) => self.mark = Some(marked.mark),
             EventBody::Task(_)
@@ -121,13 +119,6 @@ impl Used {
             | UsageEvent::SignalRecorded(_)
             | UsageEvent::PhaseExplained(_) => {}
         }
-    }
-
-    /// The tokens of what an event says, if that usage is from `since` on.
-    pub(super) fn tokens_since(said: &UsageEvent, at: Timestamp, since: Timestamp) -> i128 {
-        let mut used = Self::default();
-        used.take(said, at, Some(since));
-        used.tokens
     }
 
     fn add(&mut self, tokens: i128, cost: &Cost) {

@@ -19,7 +19,7 @@ use super::candidate::Rules;
 use super::compared::Compared;
 use super::crossing::{Crossing, Live, measured};
 use super::settled::{Settled, SettledUnder, Used};
-use super::thresholds::Passing;
+use super::thresholds::{Passing, add_usage};
 
 /// Whether a task was opened, and what is done if not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -125,9 +125,7 @@ impl OpenTask {
             for crossing in self.under.iter_mut().filter_map(|under| under.first.as_mut()) {
                 crossing.after.take(usage, at, Some(crossing.at));
             }
-            for passed in self.under.iter_mut().flat_map(|under| under.passing.steps_mut()) {
-                passed.add(Used::tokens_since(usage, at, passed.at()));
-            }
+            add_usage(self.under.iter_mut().flat_map(|under| under.passing.steps_mut()), usage, at);
         }
         matches!(event.body, EventBody::Task(TaskEvent::TaskClosed(_)))
     }
