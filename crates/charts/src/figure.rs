@@ -99,7 +99,7 @@ pub enum Mark {
         /// Written at its end.
         label: String,
     },
-    /// Text below a point, and beside it unless it is anchored in its middle.
+    /// Text beside a point: below it on the right, above it on the left; where more room is.
     Text {
         /// The point.
         at: (f64, f64),

@@ -84,9 +84,28 @@ fn write_table(table: &DataTable, of: &str, out: &mut String) {
         out.push_str("<tr>");
         for (column, cell) in row.iter().enumerate() {
             let (open, close) = if column == 0 { ("th scope=\"row\"", "th") } else { ("td", "td") };
-            let _ = write!(out, "<{open}{}>{}</{close}>", class(column), escaped(cell));
+            let text = if column < table.text_columns { cell.clone() } else { kept_together(cell) };
+            let _ = write!(out, "<{open}{}>{}</{close}>", class(column), escaped(&text));
         }
         out.push_str("</tr>\n");
     }
     out.push_str("</tbody>\n</table>\n</div>\n");
+}
+
+/// A number that is not parted from its unit: lines break before what is in brackets only.
+fn kept_together(cell: &str) -> String {
+    cell.replace(' ', "\u{a0}").replace("\u{a0}(", " (")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_stay_with_their_units() {
+        assert_eq!(
+            kept_together("2 of 7: 28 % (8 to 64)"),
+            "2\u{a0}of\u{a0}7:\u{a0}28\u{a0}% (8\u{a0}to\u{a0}64)"
+        );
+    }
 }

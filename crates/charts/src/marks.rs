@@ -115,7 +115,8 @@ impl Plot<'_> {
             Anchor::Middle => (x, x - wide / 2.0),
             Anchor::End => (x - BESIDE, x - BESIDE - wide),
         };
-        let y = if y + BELOW > self.bottom { y - BESIDE } else { y + BELOW };
+        // On the left of a point that rises with the others, only above it is room.
+        let y = if y + BELOW > self.bottom || anchor == Anchor::End { y - BESIDE } else { y + BELOW };
         let y = y.max(self.top + TEXT);
         let paper = Paint::Full(Tone::Paper);
         shapes.push(Shape::Rect {
