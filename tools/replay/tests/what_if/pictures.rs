@@ -141,6 +141,41 @@ fn few_tasks_and_none_have_pictures_too() {
     assert!(page.contains("PLAN") && !page.contains("NaN") && !page.contains("Judged by later tasks"));
 }
 
+#[test]
+fn odd_calibrations_have_pictures_too() {
+    let mut calibrated = calibrated(2);
+    let found = &mut calibrated.result.calibration;
+    let (values, mut judged) = ([0, 1, u64::MAX], found.judged.clone().unwrap());
+    for (nth, group) in found.groups.iter_mut().enumerate() {
+        for percentile in &mut group.tokens.percentiles {
+            (percentile.value, percentile.low, percentile.high) = (values[nth % 3], None, Some(u64::MAX));
+        }
+        group.latency_ms.percentiles.clear();
+    }
+    for judgement in [&mut judged.proposed, &mut judged.current] {
+        (judgement.breaches.count, judgement.breaches.of, judgement.runaways_stopped.of) =
+            (u64::MAX, u64::MAX, 0);
+    }
+    judged.coverage.clear();
+    found.judged = Some(judged);
+    let first = found.phases[0].clone();
+    found.phases.extend((0..60).map(|nth| {
+        let mut phase = first.clone();
+        (phase.phase, phase.tokens.value) = (format!("PHASE_{nth}").parse().unwrap(), u64::MAX);
+        phase
+    }));
+    let figures = calibration(&calibrated);
+    assert_eq!(figures.len(), 3, "without coverage there is no picture of it");
+    assert_eq!(figures[0].table.rows.len(), 69, "the table has all phases");
+    let pictures = pictures(&figures);
+    assert!(pictures.iter().all(|picture| !picture.contains("NaN") && !picture.contains(">inf")));
+    assert!(
+        pictures[0].contains(">PHASE_30<") && !pictures[0].contains(">PHASE_31<"),
+        "forty of them are drawn"
+    );
+    assert!(figures[2].desc.contains("none to judge by") && figures[2].desc.contains("100.00 %"));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
     #[test]
