@@ -17,6 +17,7 @@ mod life;
 mod mistakes;
 mod nats;
 mod operate;
+mod pictures;
 mod prices;
 mod replaced;
 mod replay;

@@ -74,7 +74,9 @@ pub fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     file.write_all(bytes)?;
     file.sync_all()?;
     std::fs::rename(&unfinished, path)?;
-    path.parent().map_or(Ok(()), sync_dir)
+    // The parent of a bare name is empty: the working directory.
+    let dir = path.parent().map(|dir| if dir.as_os_str().is_empty() { Path::new(".") } else { dir });
+    dir.map_or(Ok(()), sync_dir)
 }
 
 #[cfg(test)]

@@ -3,13 +3,14 @@
 //!
 //! [`source`] reads history, [`session_phases`] gives phases to sessions that have none; [`what_if`] runs history
 //! through other limits, [`calibrate`] proposes limits from samples, [`collect`] makes those of a history,
-//! [`generate`] makes histories whose truth is known.
+//! [`pictures`] draws results, [`generate`] makes histories whose truth is known.
 
 pub mod calibrate;
 pub mod collect;
 mod digest;
 mod error;
 pub mod generate;
+pub mod pictures;
 pub mod session_phases;
 pub mod source;
 mod walk;

@@ -10,6 +10,10 @@ const RULE: &str = "arrow";
 /// The crates in order. Each may depend on those above it, except for what its row names.
 const ROWS: &[Row] = &[
     Row { package: "tollgate-domain", never: &[ASYNC, HTTP, SERVING, STORES, RANDOM, LOGGING] },
+    Row {
+        package: "tollgate-charts",
+        never: &[ASYNC, HTTP, SERVING, STORES, RANDOM, LOGGING, MEANING, STORAGE],
+    },
     Row { package: "tollgate-clock", never: &[HTTP, SERVING, STORES, RANDOM, LOGGING] },
     Row { package: "tollgate-files", never: &[ASYNC, HTTP, SERVING, STORES, RANDOM, LOGGING] },
     Row {
@@ -38,6 +42,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("rustls-native-certs", &["tollgate-outbound"]),
     ("tokio-rustls", &["tollgate-outbound"]),
     ("html5gum", &["tollgate-price-sources"]),
+    ("tiny-skia", &["tollgate-charts"]),
     ("async-nats", &["tollgate-log-jetstream", "tollgate-projector", "tollgate-server"]),
 ];
 
@@ -234,6 +239,8 @@ mod tests {
             tollgate-domain: sled                 | only tollgate-view-store may
             tollgate-domain: tollgate-wire        | stands below it
             tollgate-domain: rand+b               | must not know rand
+            tollgate-charts: tollgate-projection  | must not know tollgate-projection
+            tollgate-projection: tiny-skia        | only tollgate-charts may
             tollgate-wire: tollgate-log           | must not know tollgate-log
             tollgate-log: tollgate-wire           | must not know tollgate-wire
             tollgate-log: async-nats              | only tollgate-log-jetstream, tollgate-projector, tollgate-server

@@ -45,7 +45,7 @@ pub(crate) use price_decisions::{
     PriceApproveArgs, PriceHistoryArgs, PriceRejectArgs, PriceSetArgs, PriceUpdateArgs, RepriceArgs,
 };
 pub(crate) use prices::{PriceListArgs, PriceShowArgs, PricesCommand};
-pub(crate) use replay::{CalibrateArgs, HistoryArgs, ReplayCommand, WhatIfArgs};
+pub(crate) use replay::{CalibrateArgs, HistoryArgs, PicturesArgs, ReplayCommand, WhatIfArgs};
 pub(crate) use report::{CostArgs, ExportArgs, FocusArgs, LimitsArgs, ReportArgs, ReportCommand};
 pub(crate) use task::{
     AdjustArgs, CloseArgs, Counts, EventArgs, ExplainArgs, GateArgs, ImportanceArgs, Lengths, ListArgs,

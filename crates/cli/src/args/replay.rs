@@ -66,6 +66,22 @@ pub(crate) struct CalibrateArgs {
     /// (default: fit)
     #[arg(long, value_name = "RULE", value_parser = ["fit", "keep"])]
     pub(crate) weights: Option<String>,
+    #[command(flatten)]
+    pub(crate) pictures: PicturesArgs,
+}
+
+/// Where pictures of the result go.
+#[derive(Debug, Args)]
+pub(crate) struct PicturesArgs {
+    /// Write the result as pictures with their numbers: one file of HTML that needs nothing else
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<PathBuf>,
+    /// Directory for the same pictures, an SVG file each
+    #[arg(long, value_name = "DIR")]
+    pub(crate) pictures: Option<PathBuf>,
+    /// Write them as PNG files too, for documents that take no SVG
+    #[arg(long, requires = "pictures")]
+    pub(crate) png: bool,
 }
 
 /// Reads a percentage as thousandths.
@@ -104,4 +120,6 @@ pub(crate) struct WhatIfArgs {
     pub(crate) unopened: Option<String>,
     #[command(flatten)]
     pub(crate) cost: CostArgs,
+    #[command(flatten)]
+    pub(crate) pictures: PicturesArgs,
 }

@@ -12,11 +12,13 @@ use tollgate_projection::overview::{Counted, Share};
 use tollgate_projection::report::unit_totals;
 use tollgate_projection::savings::{Between, Effect, Stated, interval, return_on_investment};
 
+use super::candidate::Candidate;
 use super::compared::Compared;
 use super::crossing::Crossing;
 use super::findings::{Tally, findings};
 use super::result::{Amounts, BlockPoint, CandidateResult, DecisionPair, Headroom, ShareView};
 use super::settled::{Settled, SettledUnder, Used};
+use super::thresholds::{Curve, Fate};
 
 /// What the return on investment of a replay assumes.
 const RETURN_ASSUMPTIONS: [&str; 3] = [
@@ -56,6 +58,7 @@ pub(super) struct Figures {
     legitimate: Share,
     headroom: Headroom,
     used_percent: Counted,
+    curve: Curve,
 }
 
 impl Sum {
@@ -107,6 +110,12 @@ impl Figures {
             (Some(Verdict::Allow), None) => count(&mut self.within, true),
             (None, None) => count(&mut self.unasked, true),
         }
+        let fate = match task.mark {
+            Some(Mark::Runaway) => Fate::Runaway,
+            Some(Mark::Legitimate) | None if task.is_good() => Fate::Good,
+            Some(Mark::Legitimate) | None => Fate::Unknown,
+        };
+        self.curve.add(&under.passed, fate);
         let blocked = crossing.is_some();
         let within = |share: &mut Share, belongs: bool| {
             count(&mut share.of, belongs);
@@ -149,7 +158,12 @@ impl Figures {
     }
 
     /// What is said of the candidate.
-    pub(super) fn result(self, name: &str, compared: &Compared, stated: Stated) -> CandidateResult {
+    pub(super) fn result(
+        self,
+        candidate: &Candidate,
+        compared: &Compared,
+        stated: Stated,
+    ) -> CandidateResult {
         let return_on_investment = return_on_investment(&self.effect(), stated);
         let known = Share { part: self.good.part, of: self.good.part.saturating_add(self.runaways.part) };
         let room = Share { part: self.headroom.unused_tokens, of: self.headroom.limit_tokens };
@@ -167,7 +181,7 @@ impl Figures {
             times: *times,
         });
         CandidateResult {
-            name: name.to_owned(),
+            name: candidate.name.clone(),
             judged: self.judged,
             unasked: self.unasked,
             within: self.within,
@@ -189,6 +203,7 @@ impl Figures {
                 median_used_percent: self.used_percent.percentile(50),
                 ..self.headroom
             },
+            thresholds: self.curve.result(&candidate.config.stop_loss.thresholds),
             decisions: pairs.collect(),
             return_on_investment,
             findings: findings(&self.tally()),

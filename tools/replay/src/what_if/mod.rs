@@ -20,6 +20,7 @@ mod run;
 mod settled;
 mod summary;
 mod task;
+pub mod thresholds;
 mod windows;
 
 pub use candidate::Candidate;

@@ -4,17 +4,20 @@
 //! log, no time of the run. What it was read from stands beside it, in [`Source`]. Money is a decimal text in US
 //! dollars, times are RFC 3339, percentages have at most two decimals.
 
+mod inputs;
+
 use std::collections::BTreeMap;
 
 use serde::Serialize;
 use tollgate_domain::hex::hex;
 use tollgate_wire::api::ReturnView;
 
-use super::task::Unopened;
-use crate::session_phases::PhaseCoverage;
+use super::thresholds::ThresholdCurve;
+
+pub use inputs::{CandidateInput, InputsView, PartitionInput, Source};
 
 /// The version of the result's form.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A result, and where its history was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -28,17 +31,6 @@ pub struct Replayed {
     pub resumed: bool,
     /// What would have happened.
     pub result: WhatIf,
-}
-
-/// Where the history of a result was read.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Source {
-    /// Which ledger, backup, stream or files.
-    pub origin: String,
-    /// Up to which position, with the identity of the log.
-    pub position: String,
-    /// Events that were in it more than once, and counted once.
-    pub repeated_events: u64,
 }
 
 /// What would have happened under each candidate.
@@ -61,54 +53,6 @@ pub struct WhatIf {
     pub policies: Vec<PolicyResult>,
     /// What the figures assume, and what they leave out.
     pub assumptions: Vec<String>,
-}
-
-/// What a result was computed from.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct InputsView {
-    /// The version of Tollgate that computed it.
-    pub tollgate: String,
-    /// Events, each once.
-    pub events: u64,
-    /// A digest of all of them, in hex.
-    pub digest: String,
-    /// The parts of the history.
-    pub partitions: Vec<PartitionInput>,
-    /// The candidates.
-    pub candidates: Vec<CandidateInput>,
-    /// BLAKE3 of the policies and their tenant, if there are any.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub policies_hash: Option<String>,
-    /// What was done with tasks that were not opened.
-    pub unopened: Unopened,
-    /// What phases came from, if they were given to sessions by rules.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub session_phases: Option<PhaseCoverage>,
-    /// What it cost, as stated for the return on investment.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub stated_cost_usd: Option<String>,
-    /// What an interruption costs, as stated.
-    pub stated_interruption_usd: String,
-}
-
-/// One partition of the history.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PartitionInput {
-    /// Its number.
-    pub partition: usize,
-    /// Its events, each once.
-    pub events: u64,
-    /// Their digest, in hex.
-    pub digest: String,
-}
-
-/// A candidate as it was given.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct CandidateInput {
-    /// Its name.
-    pub name: String,
-    /// SHA-256 of its canonical content.
-    pub config_hash: String,
 }
 
 /// What a history holds.
@@ -209,6 +153,8 @@ pub struct CandidateResult {
     pub wrong_blocks: ShareView,
     /// What was left of the limits.
     pub headroom: Headroom,
+    /// What each threshold of tokens would have done.
+    pub thresholds: ThresholdCurve,
     /// The live gate's decisions beside those of the candidate at the same moments.
     pub decisions: Vec<DecisionPair>,
     /// What it would have returned for what it costs.

@@ -11,6 +11,7 @@ use tollgate_domain::units::UnitSums;
 use tollgate_domain::usage::Unpriced;
 
 use super::crossing::{Crossing, Live};
+use super::thresholds::{Passed, add_usage};
 
 /// A task whose outcome is settled: a fraction of a kilobyte.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,6 +35,8 @@ pub(super) struct SettledUnder {
     pub(super) unknown_phase: bool,
     pub(super) worst: Option<Verdict>,
     pub(super) first: Option<Box<Crossing>>,
+    /// Where it was above thresholds for the first time.
+    pub(super) passed: Box<[Passed]>,
 }
 
 /// Tokens and money, corrections included.
@@ -58,6 +61,7 @@ impl Settled {
                 for crossing in self.under.iter_mut().filter_map(|under| under.first.as_mut()) {
                     crossing.after.take(said, at, Some(crossing.at));
                 }
+                add_usage(self.under.iter_mut().flat_map(|under| &mut under.passed), said, at);
             }
             EventBody::Task(TaskEvent::TaskMarked(marked)) => self.mark = Some(marked.mark),
             EventBody::Task(_)

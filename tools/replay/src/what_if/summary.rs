@@ -27,11 +27,13 @@ use super::task::Unopened;
 use super::windows::policy_results;
 
 /// What every result assumes.
-const ASSUMPTIONS: [&str; 7] = [
+const ASSUMPTIONS: [&str; 8] = [
     "a decision is made at each one that the live gate recorded, at each start of a phase and at each completion, from what was known then",
     "blocks count as if they were enforced on every task; how many of them the candidate's own rollout would enforce is stated beside",
     "after its first block a task is taken to stop: what it used after that is saved if it did not end well, and interrupted work if it did, \
      was marked legitimate, or was let through by a person",
+    "thresholds: a task is taken to stop at the first decision at which it has used more than so many times its token limit; other rules, and what \
+     is lower before the checkpoint, are left out",
     "usage counts as after a block by the time that it happened, not by the time it was reported",
     "the history is what happened under the live gate: a task that it stopped has no work after that to save",
     "overrides that people granted hold under every candidate",
@@ -86,8 +88,8 @@ pub(super) fn summary(
     };
     let assumed = ASSUMPTIONS.into_iter().chain([unopened]).chain(question.policies.map(|_| POLICIES));
     let named = question.candidates.iter().zip(all.candidates).zip(&all.compared);
-    let candidates = named
-        .map(|((candidate, figures), compared)| figures.result(&candidate.name, compared, question.stated));
+    let candidates =
+        named.map(|((candidate, figures), compared)| figures.result(candidate, compared, question.stated));
     let mut differing = all.differing;
     differing.sort_by(|one, other| (&one.tenant, &one.task).cmp(&(&other.tenant, &other.task)));
     WhatIf {

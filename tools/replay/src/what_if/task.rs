@@ -19,6 +19,7 @@ use super::candidate::Rules;
 use super::compared::Compared;
 use super::crossing::{Crossing, Live, measured};
 use super::settled::{Settled, SettledUnder, Used};
+use super::thresholds::{Passing, add_usage};
 
 /// Whether a task was opened, and what is done if not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,6 +59,7 @@ pub(super) struct Under {
     pub(super) worst: Option<Verdict>,
     /// The decision that would have blocked it first, otherwise the one that warned first.
     pub(super) first: Option<Box<Crossing>>,
+    passing: Passing,
 }
 
 impl OpenTask {
@@ -128,6 +130,7 @@ impl OpenTask {
             for crossing in self.under.iter_mut().filter_map(|under| under.first.as_mut()) {
                 crossing.after.take(usage, at, Some(crossing.at));
             }
+            add_usage(self.under.iter_mut().flat_map(|under| under.passing.steps_mut()), usage, at);
         }
         matches!(event.body, EventBody::Task(TaskEvent::TaskClosed(_)))
     }
@@ -174,6 +177,7 @@ impl OpenTask {
                     if let Some(crossing) = under.first.as_mut().filter(|first| first.advance == *advance) {
                         crossing.set_aside = true;
                     }
+                    under.passing.set_aside(advance);
                 }
             }
         }
@@ -188,6 +192,7 @@ impl OpenTask {
             unknown_phase: under.unknown_phase,
             worst: under.worst,
             first: under.first,
+            passed: under.passing.settle(),
         });
         Settled {
             is_opened: opened.is_some(),
@@ -217,6 +222,9 @@ impl Under {
     ) -> GateDecided {
         let decided = decide(figures, asked.advance, rules.enforced);
         let verdict = decided.verdict;
+        if let Some(tokens) = decided.tokens {
+            self.passing.ask(asked.advance, asked.at, tokens);
+        }
         let is_worse = self.first.as_ref().is_none_or(|first| first.verdict < verdict);
         self.worst = self.worst.max(Some(verdict));
         if verdict == Verdict::Allow || !is_worse {

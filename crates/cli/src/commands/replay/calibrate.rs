@@ -7,8 +7,10 @@ use tokio::runtime::Handle;
 use tollgate_replay::ReplayError;
 use tollgate_replay::calibrate::{Confidence, Options, WeightRule};
 use tollgate_replay::collect::{Asked, Calibrated, CollectError, calibrate_history};
+use tollgate_replay::pictures::calibration_page;
 
 use super::history::{current, make, open, own_directory, replace};
+use super::pictures::Pictures;
 use super::progress::{Watched, watched};
 use crate::args::{CalibrateArgs, Form, Global};
 use crate::exit::{Failure, INTERRUPTED};
@@ -22,7 +24,8 @@ pub(super) async fn run(global: &Global, args: &CalibrateArgs) -> Result<ExitCod
     let from = &args.history.from;
     let current = current(global, from)?;
     let options = options(args)?;
-    let out_dir = args.out.as_deref().map(|dir| own_directory(dir, from)).transpose()?;
+    let out_dir = args.out.as_deref().map(|dir| own_directory("--out", dir, from)).transpose()?;
+    let pictures = Pictures::checked(&args.pictures, from)?;
     let opened = open(global, &args.history, std::slice::from_ref(&current)).await?;
     let asked = Asked {
         current: &current,
@@ -44,6 +47,7 @@ pub(super) async fn run(global: &Global, args: &CalibrateArgs) -> Result<ExitCod
     if let Some(dir) = out_dir {
         write(dir, &calibrated)?;
     }
+    pictures.write(|| calibration_page(&calibrated))?;
     match global.form {
         Form::Json => json(&calibrated),
         Form::Table | Form::Csv | Form::Md | Form::Html => {
@@ -76,6 +80,6 @@ fn write(dir: &Path, calibrated: &Calibrated) -> Result<(), Failure> {
         serde_json::to_string_pretty(calibrated).map_err(|error| Failure::failed(error.to_string()))?;
     make(dir)?;
     replace(&dir.join(PROPOSAL), &calibrated.result.calibration.config)?;
-    replace(&dir.join("calibrate.md"), &calibrated_md(calibrated))?;
+    replace(&dir.join("calibrate.md"), calibrated_md(calibrated))?;
     replace(&dir.join("calibrate.json"), &(text + "\n"))
 }

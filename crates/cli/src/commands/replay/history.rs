@@ -150,31 +150,39 @@ pub(super) fn tenant(global: &Global) -> Result<TenantId, Failure> {
 }
 
 /// The run's own directory, checked and not made: never one that holds the history.
-pub(super) fn own_directory<'a>(dir: &'a Path, from: &str) -> Result<&'a Path, Failure> {
+pub(super) fn own_directory<'a>(flag: &str, dir: &'a Path, from: &str) -> Result<&'a Path, Failure> {
     if dir.is_file() {
-        return Err(Failure::refused(format!("--out {}: is a file; name a directory", dir.display())));
+        return Err(Failure::refused(format!("{flag} {}: is a file; name a directory", dir.display())));
     }
     if dir.components().any(|part| part == Component::ParentDir) && !dir.exists() {
         return Err(Failure::refused(format!(
-            "--out {}: does not exist, and where `..` leads is not known; name it without",
+            "{flag} {}: does not exist, and where `..` leads is not known; name it without",
             dir.display()
         )));
     }
-    let source = std::fs::canonicalize(from).ok();
-    // Looked at before anything is made: the closest directory that exists.
-    let existing = dir.ancestors().find_map(|above| {
-        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
-        std::fs::canonicalize(above).ok()
-    });
-    if let (Some(source), Some(existing)) = (source, existing)
+    outside(flag, dir, from)?;
+    Ok(dir)
+}
+
+/// Refuses a path inside the history.
+pub(super) fn outside(flag: &str, path: &Path, from: &str) -> Result<(), Failure> {
+    if let (Ok(source), Some(existing)) = (std::fs::canonicalize(from), existing(path))
         && existing.starts_with(&source)
     {
         return Err(Failure::refused(format!(
-            "--out {}: it is inside {from}, where the history is; choose a directory of its own",
-            dir.display()
+            "{flag} {}: it is inside {from}, where the history is; choose a place of its own",
+            path.display()
         )));
     }
-    Ok(dir)
+    Ok(())
+}
+
+/// Looked at before anything is made: the path itself, or the closest directory above it that exists.
+pub(super) fn existing(path: &Path) -> Option<PathBuf> {
+    path.ancestors().find_map(|above| {
+        let above = if above.as_os_str().is_empty() { Path::new(".") } else { above };
+        std::fs::canonicalize(above).ok()
+    })
 }
 
 /// Makes the run's own directory.
@@ -183,7 +191,7 @@ pub(super) fn make(dir: &Path) -> Result<(), Failure> {
 }
 
 /// Writes a file of it, as a whole or not at all.
-pub(super) fn replace(path: &Path, text: &str) -> Result<(), Failure> {
-    tollgate_files::replace(path, text.as_bytes())
+pub(super) fn replace(path: &Path, bytes: impl AsRef<[u8]>) -> Result<(), Failure> {
+    tollgate_files::replace(path, bytes.as_ref())
         .map_err(|error| Failure::failed(format!("writing {}: {error}", path.display())))
 }

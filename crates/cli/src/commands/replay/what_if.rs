@@ -7,9 +7,11 @@ use tokio::runtime::Handle;
 use tollgate_domain::money::{MoneyError, Usd};
 use tollgate_projection::savings::Stated;
 use tollgate_replay::ReplayError;
+use tollgate_replay::pictures::what_if_page;
 use tollgate_replay::what_if::{Policies, Question, Replayed, Unopened, read_policies, what_if};
 
 use super::history::{candidate, make, open, own_directory, replace, tenant};
+use super::pictures::Pictures;
 use super::progress::{Watched, watched};
 use crate::args::{CostArgs, Form, Global, WhatIfArgs};
 use crate::exit::{Failure, INTERRUPTED};
@@ -23,7 +25,9 @@ pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, 
     let candidates = args.configs.iter().map(|path| candidate(path)).collect::<Result<Vec<_>, _>>()?;
     let policies = args.policies.as_deref().map(|path| policies(global, path)).transpose()?;
     let stated = stated(&args.cost)?;
-    let out_dir = args.out.as_deref().map(|dir| own_directory(dir, &args.history.from)).transpose()?;
+    let out_dir =
+        args.out.as_deref().map(|dir| own_directory("--out", dir, &args.history.from)).transpose()?;
+    let pictures = Pictures::checked(&args.pictures, &args.history.from)?;
     let opened = open(global, &args.history, &candidates).await?;
     out_dir.map_or(Ok(()), make)?;
     let unopened = match args.unopened.as_deref() {
@@ -60,6 +64,7 @@ pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, 
     if let Some(dir) = out_dir {
         write(dir, &replayed)?;
     }
+    pictures.write(|| what_if_page(&replayed))?;
     if replayed.resumed {
         note(&format!(
             "this went on from an interrupted run of the same directory: it is about the history up to {}, where that one began",

@@ -1,0 +1,11 @@
+//! Figures as scenes and as files: everything is inside, everything is well formed, nothing comes from elsewhere, and
+//! the bytes stay the same.
+
+#![expect(clippy::float_arithmetic, reason = "coordinates are no money")]
+
+mod any;
+mod golden;
+mod inside;
+#[cfg(feature = "png")]
+mod png;
+mod xml;

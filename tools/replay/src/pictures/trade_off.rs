@@ -1,0 +1,191 @@
+//! What thresholds save against what they interrupt: one curve for each candidate, and each of them over thresholds.
+
+use tollgate_charts::{Anchor, At, Axis, Dash, Dot, Figure, Key, Mark, Panel, Sign, Stroke, Tone, Unit};
+
+use super::share::{counted, line, of_signed, rule, signed, table, value};
+use crate::what_if::result::{CandidateResult, WhatIf};
+use crate::what_if::thresholds::ThresholdPoint;
+
+/// Lines that can be told apart.
+const MOST_LINES: usize = 12;
+
+const SAVED: Stroke = Stroke::solid(Tone::Teal, 2.5);
+const INTERRUPTED: Stroke = Stroke { tone: Tone::Red, width: 2.5, dash: Dash::Dashed };
+const KNEE: Stroke = Stroke::solid(Tone::Ink, 1.0);
+const OWN: Stroke = Stroke { tone: Tone::Soft, width: 1.5, dash: Dash::Dotted };
+
+/// Saved over interrupted tokens, a point for each threshold, the knee marked. `None`: there is no candidate.
+pub(super) fn trade_off(result: &WhatIf) -> Option<Figure> {
+    let shown = || result.candidates.iter().take(MOST_LINES);
+    let _ = shown().next()?;
+    let (mut marks, mut above, mut keys) = (Vec::new(), Vec::new(), Vec::new());
+    for (nth, sharing) in curves(result).iter().enumerate() {
+        let (Some(first), stroke) = (sharing.first(), line(nth)) else { continue };
+        let points: Vec<(f64, f64)> = first.thresholds.points.iter().map(place).collect();
+        let small = |at: &(f64, f64)| Mark::Point { at: *at, tone: stroke.tone, dot: Dot::Small };
+        marks.extend(points.iter().map(small));
+        marks.push(Mark::Line { points, stroke });
+        keys.push(Key { sign: Sign::Line(stroke), label: names(sharing) });
+        if let Some(knee) = knee(first) {
+            let (at, text) = (place(knee), format!("knee {} ×", knee.threshold));
+            above.push(Mark::Point { at, tone: stroke.tone, dot: Dot::Ring });
+            above.push(Mark::Text { at, text, anchor: Anchor::Start, tone: Tone::Ink });
+        }
+    }
+    for (nth, candidate) in shown().enumerate() {
+        let tone = line(nth).tone;
+        let at = (of_signed(candidate.interrupted.tokens), of_signed(candidate.saved.tokens));
+        above.push(Mark::Point { at, tone, dot: Dot::Diamond });
+        let label = format!("all rules of {}", candidate.name);
+        keys.push(Key { sign: Sign::Dot(tone, Dot::Diamond), label });
+    }
+    marks.extend(above);
+    keys.push(Key { sign: Sign::Dot(Tone::Ink, Dot::Ring), label: "knee".to_owned() });
+    let rows = result.candidates.iter().map(|it| {
+        let of_knee = |text: fn(&ThresholdPoint) -> String| knee(it).map_or_else(|| "–".to_owned(), text);
+        vec![
+            it.name.clone(),
+            of_knee(|knee| format!("{} ×", knee.threshold)),
+            of_knee(|knee| signed(knee.saved_tokens)),
+            of_knee(|knee| signed(knee.interrupted_tokens)),
+            format!("{} ×", it.thresholds.own),
+            signed(it.saved.tokens),
+            signed(it.interrupted.tokens),
+        ]
+    });
+    let head = [
+        "candidate",
+        "knee",
+        "saved at the knee",
+        "interrupted at the knee",
+        "own threshold",
+        "saved by all rules",
+        "interrupted by all rules",
+    ];
+    Some(Figure {
+        name: "trade-off".to_owned(),
+        title: "Saved against interrupted, a point for each threshold".to_owned(),
+        desc: shown().map(described).collect::<Vec<_>>().join("; "),
+        panels: vec![Panel {
+            heading: String::new(),
+            x: Axis::linear("interrupted tokens", Unit::Count).spanning([0.0]),
+            y: Axis::linear("saved tokens", Unit::Count).spanning([0.0]),
+            height: 300.0,
+            marks,
+            keys,
+        }],
+        table: table(1, &head, rows.collect()),
+    })
+}
+
+/// Saved and interrupted tokens over thresholds, a picture for each curve.
+pub(super) fn over_thresholds(result: &WhatIf) -> Vec<Figure> {
+    curves(result).iter().enumerate().map(|(nth, sharing)| of_candidates(nth, sharing)).collect()
+}
+
+/// The candidates by their curve: those that differ in thresholds only share one.
+fn curves(result: &WhatIf) -> Vec<Vec<&CandidateResult>> {
+    let mut curves: Vec<Vec<&CandidateResult>> = Vec::new();
+    for candidate in result.candidates.iter().take(MOST_LINES) {
+        let same = |it: &&CandidateResult| it.thresholds.points == candidate.thresholds.points;
+        match curves.iter_mut().find(|sharing| sharing.first().is_some_and(same)) {
+            Some(sharing) => sharing.push(candidate),
+            None => curves.push(vec![candidate]),
+        }
+    }
+    curves
+}
+
+fn names(sharing: &[&CandidateResult]) -> String {
+    sharing.iter().map(|it| it.name.as_str()).collect::<Vec<_>>().join(", ")
+}
+
+fn title(sharing: &[&CandidateResult]) -> String {
+    let first = sharing.first().map(|it| it.name.as_str()).unwrap_or_default();
+    let more = match sharing.len() {
+        0 | 1 => String::new(),
+        all => format!(" and {} more", all - 1),
+    };
+    format!("Saved and interrupted by threshold: {first}{more}")
+}
+
+/// The points up to the first thresholds that block nothing.
+fn of_interest(points: &[ThresholdPoint]) -> &[ThresholdPoint] {
+    let blocking = points.iter().rposition(|point| point.blocked > 0).map_or(0, |nth| nth + 1);
+    points.get(..blocking + 2).unwrap_or(points)
+}
+
+/// The curve that these candidates share, with the threshold of each.
+fn of_candidates(nth: usize, sharing: &[&CandidateResult]) -> Figure {
+    let points = of_interest(sharing.first().map_or(&[][..], |it| &it.thresholds.points));
+    let step = |tokens: fn(&ThresholdPoint) -> i64, stroke: Stroke| Mark::Step {
+        points: points.iter().map(|point| (value(&point.threshold), of_signed(tokens(point)))).collect(),
+        stroke,
+    };
+    let mut marks = vec![step(|it| it.interrupted_tokens, INTERRUPTED), step(|it| it.saved_tokens, SAVED)];
+    for candidate in sharing {
+        let own = &candidate.thresholds.own;
+        let whose = if sharing.len() > 1 { candidate.name.as_str() } else { "its own" };
+        marks.push(rule(At::X(value(own)), OWN, format!("{whose} {own} ×")));
+    }
+    let knee = sharing.first().and_then(|it| knee(it));
+    if let Some(knee) = knee {
+        marks.push(rule(At::X(value(&knee.threshold)), KNEE, format!("knee {} ×", knee.threshold)));
+    }
+    let rows = points.iter().map(|point| {
+        vec![
+            format!("{} ×", point.threshold),
+            counted(point.blocked),
+            counted(point.good),
+            counted(point.runaways),
+            signed(point.saved_tokens),
+            signed(point.interrupted_tokens),
+        ]
+    });
+    let head =
+        ["threshold", "blocked", "good of them", "runaways of them", "saved tokens", "interrupted tokens"];
+    let key = |sign: Stroke, label: &str| Key { sign: Sign::Line(sign), label: label.to_owned() };
+    Figure {
+        name: format!("thresholds-{}", nth + 1),
+        title: title(sharing),
+        desc: sharing.first().map(|it| described(it)).unwrap_or_default(),
+        panels: vec![Panel {
+            heading: String::new(),
+            x: Axis::log("threshold, as a multiple of a task's token limit", Unit::Times)
+                .spanning([0.5, 2.0]),
+            y: Axis::linear("tokens", Unit::Count).spanning([0.0]),
+            height: 260.0,
+            marks,
+            keys: vec![
+                key(SAVED, "saved at most"),
+                key(INTERRUPTED, "interrupted"),
+                key(KNEE, "knee"),
+                key(OWN, "threshold in the config"),
+            ],
+        }],
+        table: table(1, &head, rows.collect()),
+    }
+}
+
+fn place(point: &ThresholdPoint) -> (f64, f64) {
+    (of_signed(point.interrupted_tokens), of_signed(point.saved_tokens))
+}
+
+fn knee(candidate: &CandidateResult) -> Option<&ThresholdPoint> {
+    let knee = candidate.thresholds.knee.as_ref()?;
+    candidate.thresholds.points.iter().find(|point| point.threshold == *knee)
+}
+
+fn described(candidate: &CandidateResult) -> String {
+    match knee(candidate) {
+        Some(knee) => format!(
+            "{}: the knee is at {} times the limit, with {} tokens saved and {} interrupted; its own threshold is {}",
+            candidate.name,
+            knee.threshold,
+            signed(knee.saved_tokens),
+            signed(knee.interrupted_tokens),
+            candidate.thresholds.own
+        ),
+        None => format!("{}: no threshold saves anything", candidate.name),
+    }
+}
