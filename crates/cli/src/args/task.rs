@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 
+use super::signal::SignalArgs;
 use super::usage::{UsageListArgs, UsageSummaryArgs};
 
 /// Where and under which id an event is appended.
@@ -220,6 +221,8 @@ pub(crate) enum PhaseCommand {
     End(PhaseArgs),
     /// Explain a phase's usage; shown in the task's report
     Explain(ExplainArgs),
+    /// Record a sign of progress or trouble in a phase
+    Signal(SignalArgs),
 }
 
 #[derive(Debug, Args)]

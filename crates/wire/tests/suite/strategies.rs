@@ -108,8 +108,9 @@ fn sendable_body() -> BoxedStrategy<EventBody> {
         .prop_map(|(scope, approver, reason)| EventBody::from(OverrideGranted { scope, approver, reason }));
     let wait = (execution(), "[a-zé_]{1,30}", 0..=MAX_WAIT_MS)
         .prop_map(|(execution, kind, wait_ms)| EventBody::from(WaitRecorded { execution, kind, wait_ms }));
-    let signal = (execution(), "[a-zé_]{1,30}", any::<i64>())
-        .prop_map(|(execution, name, value)| EventBody::from(SignalRecorded { execution, name, value }));
+    let signal = (execution(), "[a-zé_]{1,30}", any::<i64>(), option::of("[0-9a-f]{1,64}")).prop_map(
+        |(execution, name, value, key)| EventBody::from(SignalRecorded { execution, name, value, key }),
+    );
     let usage = usage().prop_map(EventBody::from);
     let adjusted = adjusted().prop_map(EventBody::from);
     let importance =
