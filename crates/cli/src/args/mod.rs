@@ -12,7 +12,6 @@ mod price_decisions;
 mod prices;
 mod replay;
 mod report;
-mod signal;
 mod task;
 mod usage;
 
@@ -48,11 +47,10 @@ pub(crate) use price_decisions::{
 pub(crate) use prices::{PriceListArgs, PriceShowArgs, PricesCommand};
 pub(crate) use replay::{CalibrateArgs, HistoryArgs, ReplayCommand, WhatIfArgs};
 pub(crate) use report::{CostArgs, ExportArgs, FocusArgs, LimitsArgs, ReportArgs, ReportCommand};
-pub(crate) use signal::SignalArgs;
 pub(crate) use task::{
     AdjustArgs, CloseArgs, Counts, EventArgs, ExplainArgs, GateArgs, ImportanceArgs, Lengths, ListArgs,
-    MarkArgs, OpenArgs, OverrideArgs, PhaseArgs, PhaseCommand, RecordArgs, RecoverArgs, StoryArgs,
-    TaskCommand, TaskName, UsageCommand,
+    MarkArgs, OpenArgs, OverrideArgs, PhaseArgs, PhaseCommand, RecordArgs, RecoverArgs, SignalArgs,
+    StoryArgs, TaskCommand, TaskName, UsageCommand,
 };
 pub(crate) use usage::{UsageListArgs, UsageSummaryArgs, WhichUsage};
 

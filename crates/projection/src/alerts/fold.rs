@@ -26,7 +26,7 @@ use crate::status::fold_task;
 
 impl Projection for Alerts {
     const NAME: &'static str = "alerts";
-    const VERSION: u32 = 16;
+    const VERSION: u32 = 17;
     type Row = AlertsRow;
     type Live = ();
 

@@ -1,12 +1,12 @@
 //! Arbitrary events of every kind that satisfy the rules, including what is added to them.
 
+mod gate;
 mod limits;
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
-use tollgate_domain::breach::Utilization;
 use tollgate_domain::config::Rollout;
 use tollgate_domain::decimal::Decimal;
 use tollgate_domain::event::{
@@ -15,11 +15,10 @@ use tollgate_domain::event::{
     SignalRecorded, TaskClosed, TaskEvent, TaskMarked, TaskOpened, TaskOutcome, TransitionsMeasured,
     UsageEvent, WaitRecorded,
 };
-use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Requirement, Verdict};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::metadata::{Enforcement, LimitOverride, TaskMetadata};
 use tollgate_domain::money::Usd;
-use tollgate_domain::phase::{Advance, ExecutionId, Phase};
+use tollgate_domain::phase::{Advance, Phase};
 use tollgate_domain::position::Sequence;
 use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_domain::time::Timestamp;
@@ -28,6 +27,7 @@ use tollgate_domain::units::{Unit, UnitCounts, UnitSums};
 use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, UsageAdjusted, UsageRecorded};
 use tollgate_wire::MAX_WAIT_MS;
 
+use self::gate::gate;
 use self::limits::limits;
 use crate::{money, noted};
 
@@ -192,7 +192,7 @@ fn execution() -> impl Strategy<Value = Option<NamedExecution>> {
     option::of((phase(), attempt()).prop_map(|(phase, attempt)| NamedExecution { phase, attempt }))
 }
 
-fn decimal() -> impl Strategy<Value = Decimal> {
+pub(crate) fn decimal() -> impl Strategy<Value = Decimal> {
     (0..1_000_000_000_000_000_000_u64, 0..=27_u8).prop_map(|(mantissa, scale)| Decimal::new(mantissa, scale))
 }
 
@@ -348,43 +348,4 @@ fn adjusted() -> impl Strategy<Value = UsageAdjusted> {
             resolved: resolved.map(Box::new),
         },
     )
-}
-
-fn gate() -> impl Strategy<Value = GateDecided> {
-    const CODES: [ReasonCode; 4] =
-        [ReasonCode::NearlyDone, ReasonCode::NoLimits, ReasonCode::Stale, ReasonCode::Degraded];
-    const REQUIREMENTS: [Requirement; 3] =
-        [Requirement::Review, Requirement::PostMortem, Requirement::Investigation];
-    let verdict = || select(vec![Verdict::Allow, Verdict::Warn, Verdict::Block]);
-    let utilization =
-        || option::of((any::<u128>(), any::<u128>()).prop_map(|(used, limit)| Utilization { used, limit }));
-    let reason = (select(CODES.to_vec()), verdict(), any_text())
-        .prop_map(|(code, verdict, message)| Reason { code, verdict, message });
-    let active = (phase(), any::<u32>()).prop_map(|(phase, attempt)| ExecutionId { phase, attempt });
-    let left = (option::of(any::<u64>()), option::of(any::<u64>()));
-    let answer =
-        (advance(), verdict(), verdict(), vec(reason, 0..3), vec(select(REQUIREMENTS.to_vec()), 0..3));
-    let numbers = (utilization(), utilization(), option::of(active), left);
-    let rollout = option::of(select(vec![Rollout::Observe, Rollout::EnforceLowMedium, Rollout::Enforce]));
-    (answer, numbers, any_text(), any_text(), (any::<bool>(), rollout, vec(any_text(), 0..3), any::<bool>()))
-        .prop_map(|(answer, numbers, config_hash, as_of, (stale, rollout, policies, policies_unknown))| {
-            GateDecided {
-                advance: answer.0,
-                verdict: answer.1,
-                ruled: answer.2,
-                reasons: answer.3,
-                requirements: answer.4,
-                tokens: numbers.0,
-                latency: numbers.1,
-                active: numbers.2,
-                remaining_tokens: numbers.3.0,
-                remaining_latency_ms: numbers.3.1,
-                config_hash,
-                as_of,
-                stale,
-                rollout,
-                policies,
-                policies_unknown,
-            }
-        })
 }

@@ -66,13 +66,28 @@ pub(super) fn measured(
         ReasonCode::PhaseBudgetExceeded => {
             let leaving = figures.leaving.as_ref()?;
             let limit = limits.phase(&leaving.phase)?;
-            let tokens = Utilization::new(leaving.tokens_used, limit.tokens);
+            let token_limit = figures.token_limit(limits, &leaving.phase)?;
+            let tokens = Utilization::new(leaving.tokens_used, token_limit);
             if tokens.above(limits.thresholds.per_phase) {
                 return Some((severe.code, false, tokens));
             }
             Some((severe.code, true, Utilization::new(leaving.latency_ms, limit.latency_ms)))
         }
-        ReasonCode::TokenBudgetWarning
+        ReasonCode::Spinning => {
+            let progress = decided.progress.as_deref()?;
+            Some((
+                severe.code,
+                false,
+                Utilization::new(progress.since_progress_tokens, progress.limit_tokens),
+            ))
+        }
+        ReasonCode::ForecastExceeded => {
+            let end = decided.progress.as_deref()?.forecast_task_tokens?;
+            Some((severe.code, false, Utilization::new(end, decided.tokens?.limit)))
+        }
+        ReasonCode::Extended
+        | ReasonCode::CarriedForward
+        | ReasonCode::TokenBudgetWarning
         | ReasonCode::TokenBudgetExceeded
         | ReasonCode::NearlyDone
         | ReasonCode::NoLimits
