@@ -11,6 +11,7 @@ use tollgate_replay::what_if::result::{
     Amounts, CandidateResult, DifferingTask, FirstCrossing, PolicyResult, ShareView, TaskOutcomeView,
 };
 
+use super::replay_progress::progress;
 use super::savings::returned;
 use super::{counted, grouped, grouped_u64, table};
 
@@ -26,6 +27,7 @@ pub(crate) fn what_if(replayed: &Replayed) -> String {
     let mut text = history(replayed);
     text += &side_by_side(result);
     text += &blocks(result);
+    text += &progress(result);
     for candidate in &result.candidates {
         // Writing to a String cannot fail, here and below.
         let _ = writeln!(text, "\n{}", candidate.name);

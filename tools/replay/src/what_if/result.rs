@@ -10,10 +10,11 @@ use serde::Serialize;
 use tollgate_domain::hex::hex;
 use tollgate_wire::api::ReturnView;
 
+use super::progress::ProgressResult;
 use super::task::Unopened;
 
 /// The version of the result's form.
-pub const FORMAT: u32 = 1;
+pub const FORMAT: u32 = 2;
 
 /// A result, and where its history was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -207,6 +208,9 @@ pub struct CandidateResult {
     pub headroom: Headroom,
     /// The live gate's decisions beside those of the candidate at the same moments.
     pub decisions: Vec<DecisionPair>,
+    /// What following progress changed; absent: its budgets do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<ProgressResult>,
     /// What it would have returned for what it costs.
     pub return_on_investment: ReturnView,
     /// What that advises, a sentence each.

@@ -11,6 +11,7 @@ use tollgate_domain::units::UnitSums;
 use tollgate_domain::usage::{Cost, UnitTally};
 
 use super::crossing::{Crossing, Live};
+use super::following::SettledProgress;
 
 /// A task whose outcome is settled: a fraction of a kilobyte.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -34,6 +35,8 @@ pub(super) struct SettledUnder {
     pub(super) unknown_phase: bool,
     pub(super) worst: Option<Verdict>,
     pub(super) first: Option<Box<Crossing>>,
+    /// What following progress changed; `None`: the candidate's budgets do not.
+    pub(super) progress: Option<Box<SettledProgress>>,
 }
 
 /// Tokens and money, corrections included.

@@ -7,6 +7,7 @@ mod calibrated;
 mod doubled;
 mod money;
 mod outcomes;
+mod progress;
 mod resumed;
 mod same;
 mod sessions;
