@@ -251,7 +251,8 @@ impl PhaseProgress {
     /// What it achieves now: at once where it spins, otherwise as of the latest check, or so far.
     #[must_use]
     pub fn pace(&self, measure: Measure<'_>) -> Pace {
-        let latest = self.checks.last().map(|check| check.pace).filter(|pace| *pace != Pace::Spinning);
+        let latest = self.checks.last().map(|check| check.pace);
+        let latest = latest.filter(|pace| matches!(pace, Pace::Productive | Pace::Slow));
         match self.pace_of(self.used(), self.best_points, measure) {
             pace @ (Pace::Spinning | Pace::Unknown) => pace,
             pace @ (Pace::Productive | Pace::Slow) => latest.unwrap_or(pace),

@@ -104,6 +104,7 @@ fn a_phase_is_checked_at_each_quarter_of_its_own_limit() {
         start PLAN, +250 PLAN                                   | checked=25 checks=25:unknown
         start PLAN, done PLAN 3, +900 PLAN                      | checked=75 next=100 checks=75:slow
         start PLAN, done PLAN 1, +250 PLAN, +250 PLAN, done PLAN 1, +250 PLAN | checks=25:productive,50:slow,75:productive
+        start PLAN, +250 PLAN, done PLAN 1                      | pace=productive checks=25:unknown
         start PLAN, +500 PLAN, -300 PLAN, +300 PLAN             | checked=50 checks=50:unknown
         start PLAN, +200 BUILD, +50 -                           | checked=0 tokens=0
         start TEST, done TEST 9, +600 TEST                      | pace=unknown checks=50:unknown
