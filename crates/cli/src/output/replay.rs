@@ -241,7 +241,7 @@ fn outcome(outcome: &TaskOutcomeView) -> String {
 
 fn figures(first: &FirstCrossing) -> String {
     let percent = first.percent.as_ref().map(|percent| format!(" ({percent} %)")).unwrap_or_default();
-    let unit = if first.unit == "ms" { " ms" } else { "" };
+    let unit = if first.unit == "tokens" { String::new() } else { format!(" {}", first.unit) };
     format!("{} / {}{unit}{percent}", grouped_u64(first.used), grouped_u64(first.limit))
 }
 

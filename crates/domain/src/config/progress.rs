@@ -34,6 +34,9 @@ const MAX_POINTS: u64 = 1_000_000;
 /// Most repeats, and most phases.
 const MAX_COUNT: u64 = 1_000_000;
 
+/// Most signals of all phases: a task's opening, which holds them, has to fit into an event.
+const MAX_SIGNALS: usize = 64;
+
 /// Longest name of a signal in bytes, as in events.
 const MAX_SIGNAL_BYTES: usize = 64;
 
@@ -122,6 +125,11 @@ fn read_signals(fields: &mut Fields, field: &str, node: &Node, phases: &[Phase])
         if read.insert(phase, points).is_some() {
             fields.problem(&path, name, "the phase is listed twice");
         }
+    }
+    let count: usize = read.values().map(BTreeMap::len).sum();
+    if count > MAX_SIGNALS {
+        let rule = format!("must name at most {MAX_SIGNALS} signals in all: each task keeps them");
+        fields.problem(field, &format!("{count} signals"), rule);
     }
     let ordered = phases.iter().filter_map(|phase| {
         let points = read.remove(phase).filter(|points| !points.is_empty())?;

@@ -321,7 +321,7 @@ pub struct FirstCrossing {
     pub used: u64,
     /// Of this limit.
     pub limit: u64,
-    /// Whether both are `tokens` or `ms`.
+    /// Whether both are `tokens`, `ms` or `times` in a row.
     pub unit: &'static str,
     /// In percent; absent: the limit is nothing.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -212,7 +212,7 @@ fn crossing(crossing: &Crossing) -> FirstCrossing {
         rule: crossing.code.as_str(),
         used: small(used),
         limit: small(limit),
-        unit: if crossing.is_latency { "ms" } else { "tokens" },
+        unit: crossing.unit.as_str(),
         percent: crossing.measured.shown_percent(),
         after: amounts(&crossing.after),
     }

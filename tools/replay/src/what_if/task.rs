@@ -279,7 +279,7 @@ impl Outcome {
         if verdict == Verdict::Allow || !is_worse {
             return decided;
         }
-        if let Some((code, is_latency, measured)) = measured(&decided, figures, limits) {
+        if let Some((code, unit, measured)) = measured(&decided, figures, limits) {
             let blocks = || decide(figures, asked.advance, rules.own).verdict == Verdict::Block;
             self.first = Some(Box::new(Crossing {
                 verdict,
@@ -287,7 +287,7 @@ impl Outcome {
                 advance: asked.advance.clone(),
                 code,
                 measured,
-                is_latency,
+                unit,
                 enforced: verdict == Verdict::Block && blocks(),
                 set_aside: false,
                 after: Used::default(),

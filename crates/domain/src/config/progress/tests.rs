@@ -79,7 +79,11 @@ rollout: never
     let error = BudgetConfig::from_yaml(yaml).unwrap_err();
     let problems: Vec<String> = error.problems.iter().map(ToString::to_string).collect();
     insta::assert_snapshot!(problems.join("\n"));
+    let many: Vec<String> = (0..65).map(|nth| format!("s{nth}: 1")).collect();
+    let many = format!("progress: {{ signals: {{ PLAN: {{ {} }} }} }}", many.join(", "));
+    assert!(BudgetConfig::from_yaml(&many.replace(", s64: 1", "")).is_ok());
     for (yaml, says) in [
+        (many.as_str(), "progress.signals: `65 signals`: must name at most 64 signals in all"),
         ("progress: 5", "progress: `5`: must be a mapping, is a number"),
         ("progress: { ceiling: 1 }", "progress.ceiling: `1`: must be above 1 where `extension`"),
         (
