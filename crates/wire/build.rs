@@ -3,8 +3,10 @@
 use std::path::Path;
 
 /// Every file of the contract.
-const FILES: [&str; 11] =
-    ["alert", "append", "budget", "event", "gate", "inbox", "ledger", "limits", "price", "task", "usage"];
+const FILES: [&str; 12] = [
+    "alert", "append", "budget", "event", "gate", "inbox", "ledger", "limits", "price", "progress", "task",
+    "usage",
+];
 
 /// Rarely used and large: boxed, so that the many small events take little memory.
 const BOXED: [&str; 36] = [

@@ -13,7 +13,7 @@ use tollgate_tests::{Place, Server, session};
 use tollgate_wire::{Defaults, Submitted};
 
 /// Documents whose console blocks are typed here, each in a separate test.
-const TYPED: [&str; 13] = [
+const TYPED: [&str; 14] = [
     "README.md",
     "docs/guides/alerts.md",
     "docs/guides/allocations.md",
@@ -22,6 +22,7 @@ const TYPED: [&str; 13] = [
     "docs/guides/governance.md",
     "docs/guides/money-reports.md",
     "docs/guides/nats.md",
+    "docs/guides/progress.md",
     "docs/guides/replay.md",
     "docs/guides/reports.md",
     "docs/guides/serve.md",
@@ -192,7 +193,7 @@ fn the_guide_to_reports() {
 
 #[test]
 fn the_guides_to_replay_and_calibration() {
-    for guide in ["docs/guides/replay.md", "docs/guides/calibrate.md"] {
+    for guide in ["docs/guides/replay.md", "docs/guides/calibrate.md", "docs/guides/progress.md"] {
         let mut reader = Reader::new();
         for block in typed(guide) {
             reader.follow(&block);

@@ -73,7 +73,7 @@ pub use spool::{SetAside, SpoolError, SpoolOptions};
 pub use tollgate_clock::{Backoff, Clock, SystemClock};
 pub use tracker::{
     Batching, CloseError, DecidedBy, Delivery, DeliveryError, Ended, FlushError, GateAnswer, GateError,
-    OnUnreachable, Pending, QueueBound, Recorded, Rejected, RejectedKind, Stamp, StartError, Stats,
+    OnUnreachable, Pending, QueueBound, Recorded, Rejected, RejectedKind, Signal, Stamp, StartError, Stats,
     TrackError, Tracker, TrackerBuilder, Trouble, Usage, Wait,
 };
 pub use transport::{BoxFuture, Transport, TransportError};

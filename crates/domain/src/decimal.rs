@@ -70,6 +70,14 @@ impl Decimal {
         u64::try_from(product.div_ceil(divisor)).unwrap_or(u64::MAX)
     }
 
+    /// This number times a count, rounded down; the largest count if the product overflows.
+    #[must_use]
+    pub fn times_rounded_down(self, count: u64) -> u64 {
+        let product = u128::from(self.mantissa).saturating_mul(u128::from(count));
+        let divisor = 10_u128.checked_pow(u32::from(self.scale)).unwrap_or(u128::MAX);
+        u64::try_from(product.checked_div(divisor).unwrap_or(u128::MAX)).unwrap_or(u64::MAX)
+    }
+
     /// Compares the fraction `numerator / denominator` with this number, exactly.
     ///
     /// Returns `None` for a zero denominator: a zero limit never divides.

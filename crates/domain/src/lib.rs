@@ -3,8 +3,8 @@
 //! Reading order: [`ids`] and [`position`] name things; [`phase`], [`tier`], [`metadata`] and [`config`] say
 //! what a task is ([`yaml`] reads files); [`limits`] follow from them; [`tokens`], [`usage`], [`money`] and
 //! [`price`] say what was used and what it cost; [`event`] is what the log holds; [`task`] decides commands;
-//! [`breach`] and [`gate`] judge; [`budget`] says what may be spent across tasks. [`session_phases`] gives phases to
-//! sessions that have none.
+//! [`breach`] and [`gate`] judge, [`progress`] says what was achieved for it; [`budget`] what may be spent across
+//! tasks. [`session_phases`] gives phases to sessions that have none.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
@@ -25,6 +25,7 @@ pub mod phase;
 pub mod position;
 pub mod price;
 pub mod printable;
+pub mod progress;
 pub mod session_phases;
 pub mod task;
 pub mod tier;

@@ -8,6 +8,7 @@ use crate::config::{BudgetConfig, BudgetedLatency, PhaseBase, Thresholds, Unknow
 use crate::decimal::Decimal;
 use crate::metadata::{Enforcement, LimitOverride, TaskMetadata};
 use crate::phase::Phase;
+use crate::progress::rules::ProgressRules;
 use crate::tier::{Complexity, Importance, ImportanceSource};
 
 /// The limits of a task with everything they were computed from. Computed once, when the task opens, and
@@ -38,6 +39,8 @@ pub struct TaskLimits {
     pub config_hash: String,
     /// What its owner should know: an override below the computed limit, a fallback.
     pub warnings: Vec<String>,
+    /// How its budget follows progress; `None`: it does not.
+    pub progress: Option<Box<ProgressRules>>,
 }
 
 /// The limit of one phase of a task.
@@ -101,6 +104,7 @@ pub fn task_limits(config: &BudgetConfig, metadata: &TaskMetadata) -> Result<Tas
         budgeted_latency: config.budgeted_latency,
         config_hash: config.hash(),
         warnings: Vec::new(),
+        progress: config.progress.clone().map(Box::new),
     };
     for base in &config.phases {
         let given = metadata.budget_overrides.get(&base.phase).copied().unwrap_or_default();

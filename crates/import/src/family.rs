@@ -59,7 +59,12 @@ impl Family {
             id: Self::signal_id(&self.root, nth)?,
             occurred_at: None,
             trace_parent: Some(trace_of(&self.session)?),
-            body: EventBody::from(SignalRecorded { execution: None, name: SIGNAL.to_owned(), value: 1 }),
+            body: EventBody::from(SignalRecorded {
+                execution: None,
+                name: SIGNAL.to_owned(),
+                value: 1,
+                key: None,
+            }),
         })
     }
 }

@@ -78,7 +78,7 @@ impl Stored {
 ///   `importance TIER`, `mark WORD`
 /// * `use WHERE [in=…] [cached=…] [write=…] [out=…] [think=…] [est] [usd=…] [model=…] [provider=…] [UNIT=…]`
 /// * `adjust WHERE` with the same words, signed; `adjust ? …` for usage that was not found
-/// * `wait WHERE MS`, `signal WHERE NAME VALUE`, `explain WHERE TEXT`
+/// * `wait WHERE MS`, `signal WHERE NAME VALUE [KEY]`, `explain WHERE TEXT`
 ///
 /// * steps about alerts: see [`noted`]
 ///
@@ -210,10 +210,11 @@ impl Story {
                 kind: "queue".to_owned(),
                 wait_ms: ms.parse().unwrap(),
             }),
-            ["signal", place, name, value] => EventBody::from(SignalRecorded {
+            ["signal", place, name, value, ref key @ ..] => EventBody::from(SignalRecorded {
                 execution: named(place),
                 name: name.to_owned(),
                 value: value.parse().unwrap(),
+                key: key.first().map(|key| (*key).to_owned()),
             }),
             _ => panic!("unknown step: {words:?}"),
         }

@@ -54,6 +54,8 @@ mod price_decisions;
 mod price_updates;
 #[path = "api/prices.rs"]
 mod prices;
+#[path = "api/progress.rs"]
+mod progress;
 #[path = "api/quarantine.rs"]
 mod quarantine;
 #[path = "api/races.rs"]

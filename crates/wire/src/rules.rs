@@ -8,7 +8,7 @@ use tollgate_domain::usage::NamedExecution;
 
 use crate::error::FieldError;
 
-/// Longest name of a signal or of a kind of wait, in bytes: it is a column of reports.
+/// Longest name of a signal, its key, or a kind of wait, in bytes: it is a column of reports.
 pub const MAX_NAME_BYTES: usize = 64;
 
 /// Longest wait in one event, in milliseconds: 366 days. More is a producer's error.
@@ -66,6 +66,12 @@ pub(crate) fn name(field: &str, text: &str) -> Result<(), FieldError> {
         return Err(FieldError::new(field, text, format!("must have at most {MAX_NAME_BYTES} bytes")));
     }
     Ok(())
+}
+
+/// An optional short word.
+pub(crate) fn optional_name(field: &str, value: Option<&String>) -> Result<(), FieldError> {
+    optional_text(field, value)?;
+    value.map_or(Ok(()), |value| name(field, value))
 }
 
 /// A required text.

@@ -49,8 +49,8 @@ pub(crate) use replay::{CalibrateArgs, HistoryArgs, PicturesArgs, ReplayCommand,
 pub(crate) use report::{CostArgs, ExportArgs, FocusArgs, LimitsArgs, ReportArgs, ReportCommand};
 pub(crate) use task::{
     AdjustArgs, CloseArgs, Counts, EventArgs, ExplainArgs, GateArgs, ImportanceArgs, Lengths, ListArgs,
-    MarkArgs, OpenArgs, OverrideArgs, PhaseArgs, PhaseCommand, RecordArgs, RecoverArgs, StoryArgs,
-    TaskCommand, TaskName, UsageCommand,
+    MarkArgs, OpenArgs, OverrideArgs, PhaseArgs, PhaseCommand, RecordArgs, RecoverArgs, SignalArgs,
+    StoryArgs, TaskCommand, TaskName, UsageCommand,
 };
 pub(crate) use usage::{UsageListArgs, UsageSummaryArgs, WhichUsage};
 

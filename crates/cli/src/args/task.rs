@@ -220,6 +220,8 @@ pub(crate) enum PhaseCommand {
     End(PhaseArgs),
     /// Explain a phase's usage; shown in the task's report
     Explain(ExplainArgs),
+    /// Record a sign of progress or trouble in a phase
+    Signal(SignalArgs),
 }
 
 #[derive(Debug, Args)]
@@ -247,6 +249,27 @@ pub(crate) struct ExplainArgs {
     /// The explanation
     #[arg(long, value_name = "TEXT")]
     pub(crate) text: String,
+    #[command(flatten)]
+    pub(crate) event: EventArgs,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct SignalArgs {
+    /// The task
+    pub(crate) task: String,
+    /// The phase
+    pub(crate) phase: String,
+    /// What was counted: `files_changed`, `tests_passing`, `tool_call` or another word
+    pub(crate) name: String,
+    /// By how much it grew; negative: it fell
+    #[arg(default_value_t = 1, allow_negative_numbers = true)]
+    pub(crate) value: i64,
+    /// What it is about, as an opaque word such as a hash: the same one again is a repetition
+    #[arg(long, value_name = "WORD")]
+    pub(crate) key: Option<String>,
+    /// The attempt (default: the latest)
+    #[arg(long)]
+    pub(crate) attempt: Option<u32>,
     #[command(flatten)]
     pub(crate) event: EventArgs,
 }

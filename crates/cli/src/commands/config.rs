@@ -43,6 +43,12 @@ pub(crate) fn check(global: &Global, args: &CheckArgs) -> Result<ExitCode, Failu
         let profile = config.stop_loss.thresholds.profile;
         let state = if config.stop_loss.enabled { "on" } else { "off: nothing blocks" };
         line(&format!("  gate     {state}, profile {profile}"));
+        if let Some(progress) = &config.progress {
+            let judged = progress.phases.len();
+            let of = config.phases.len();
+            let action = progress.spinning_action;
+            line(&format!("  progress {judged} of {of} phases are judged, spinning: {action}"));
+        }
         prices.iter().for_each(price_book::Checked::show);
     }
     Ok(ExitCode::SUCCESS)

@@ -12,7 +12,7 @@ use uuid::Uuid;
 use super::{ask, usage};
 use crate::args::{
     AdjustArgs, Counts, EventArgs, ExplainArgs, Format, Global, Lengths, PhaseArgs, PhaseCommand, RecordArgs,
-    UsageCommand,
+    SignalArgs, UsageCommand,
 };
 use crate::connect::Access;
 use crate::exit::Failure;
@@ -33,6 +33,7 @@ pub(crate) async fn phase(global: &Global, command: PhaseCommand) -> Result<Exit
             let answer = send(global, Some(&task), &path, envelope(global, &event)).await?;
             tell(global, &answer, &format!("{task}: {} ended", phase.to_uppercase()));
         }
+        PhaseCommand::Signal(args) => signal(global, args).await?,
         PhaseCommand::Explain(ExplainArgs { task, phase, attempt, author, text, event }) => {
             let path = format!("phases/{}/explanation", tollgate_server::http::path_segment(&phase));
             let mut body = envelope(global, &event);
@@ -55,17 +56,38 @@ pub(crate) async fn usage(global: &Global, command: UsageCommand) -> Result<Exit
         UsageCommand::List(args) => return usage::list(global, args).await,
         UsageCommand::Summary(args) => return usage::summary(global, args).await,
     };
+    let answer = append(global, access, &event).await?;
+    tell(global, &answer, &format!("{task}: {done}"));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Records a sign of progress or trouble. Like usage, it may be the first thing a ledger hears about a task.
+async fn signal(global: &Global, args: SignalArgs) -> Result<(), Failure> {
+    let SignalArgs { task, phase, name, value, key, attempt, event: stamp } = args;
+    let mut signal = Map::new();
+    put(&mut signal, "phase", Some(phase.clone()));
+    put(&mut signal, "attempt", attempt);
+    put(&mut signal, "name", Some(name.clone()));
+    put(&mut signal, "value", Some(value));
+    put(&mut signal, "key", key);
+    let event = event(global, &stamp, &task, "signal_recorded", signal);
+    let answer = append(global, Access::MayCreate, &event).await?;
+    let value = output::grouped(value);
+    tell(global, &answer, &format!("{task}: {} {name} {value} recorded", phase.to_uppercase()));
+    Ok(())
+}
+
+/// Appends one event of the contract.
+async fn append(global: &Global, access: Access, event: &Value) -> Result<AppendResponse, Failure> {
+    let event =
+        RawValue::from_string(event.to_string()).map_err(|error| Failure::failed(error.to_string()))?;
     let request = AppendRequest {
         tenant: global.tenant.clone(),
         producer: Some(global.producer.clone()),
-        events: vec![
-            RawValue::from_string(event.to_string()).map_err(|error| Failure::failed(error.to_string()))?,
-        ],
+        events: vec![event],
         gates: Vec::new(),
     };
-    let answer = ask(global, access, async |it| it.client.append(&request).await).await?;
-    tell(global, &answer, &format!("{task}: {done}"));
-    Ok(ExitCode::SUCCESS)
+    ask(global, access, async |it| it.client.append(&request).await).await
 }
 
 fn record(global: &Global, args: RecordArgs) -> Result<(String, String, Value), Failure> {

@@ -101,7 +101,8 @@ fn without_status(policy: &PolicyView, rule: &PolicyRule) -> String {
     match (policy.version, rule.window.as_str()) {
         (None, _) => "does not rule".to_owned(),
         (Some(_), "per_task") => "each task by itself".to_owned(),
-        (Some(_), _) => "each session by itself".to_owned(),
+        (Some(_), "per_session") => "each session by itself".to_owned(),
+        (Some(_), _) => "counts nothing now: its window or its budget is not open".to_owned(),
     }
 }
 

@@ -13,6 +13,7 @@ mod price_decisions;
 mod prices;
 mod quarantine;
 mod replay;
+mod replay_progress;
 mod report;
 mod savings;
 mod session_phases;

@@ -11,6 +11,7 @@ use tollgate_replay::what_if::result::{
     Amounts, CandidateResult, DifferingTask, FirstCrossing, PolicyResult, ShareView, TaskOutcomeView,
 };
 
+use super::replay_progress::progress;
 use super::savings::returned;
 use super::session_phases::session_phases;
 use super::{counted, grouped, grouped_u64, table};
@@ -30,6 +31,7 @@ pub(crate) fn what_if(replayed: &Replayed) -> String {
     }
     text += &side_by_side(result);
     text += &blocks(result);
+    text += &progress(result);
     for candidate in &result.candidates {
         // Writing to a String cannot fail, here and below.
         let _ = writeln!(text, "\n{}", candidate.name);
@@ -243,7 +245,7 @@ fn outcome(outcome: &TaskOutcomeView) -> String {
 
 fn figures(first: &FirstCrossing) -> String {
     let percent = first.percent.as_ref().map(|percent| format!(" ({percent} %)")).unwrap_or_default();
-    let unit = if first.unit == "ms" { " ms" } else { "" };
+    let unit = if first.unit == "tokens" { String::new() } else { format!(" {}", first.unit) };
     format!("{} / {}{unit}{percent}", grouped_u64(first.used), grouped_u64(first.limit))
 }
 

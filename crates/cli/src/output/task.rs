@@ -7,7 +7,8 @@ use tollgate_domain::units::in_words;
 use tollgate_domain::gate::{Verdict, remediation_of};
 use tollgate_domain::ids::TaskId;
 use tollgate_wire::api::{
-    ExecutionState, GateResponse, LimitsResponse, TaskList, TaskSelection, TaskStatus, TaskSummary,
+    ExecutionState, GateResponse, LimitsResponse, ProgressView, TaskList, TaskSelection, TaskStatus,
+    TaskSummary,
 };
 
 use super::{counted, duration, grouped, grouped_u64, percent, table, time};
@@ -231,6 +232,9 @@ pub(crate) fn gate(answer: &GateResponse) -> String {
     if let (Some(active), Some(tokens)) = (&answer.active, answer.remaining_tokens) {
         let _ = writeln!(text, "  {active} has {} tokens left", grouped_u64(tokens));
     }
+    if let Some(progress) = &answer.progress {
+        write_progress(progress, &mut text);
+    }
     if answer.rollout == "observe" {
         let _ = writeln!(text, "  rollout observe: nothing is blocked");
     } else if !answer.rollout.is_empty() {
@@ -245,4 +249,18 @@ pub(crate) fn gate(answer: &GateResponse) -> String {
         );
     }
     text
+}
+
+fn write_progress(progress: &ProgressView, text: &mut String) {
+    let ProgressView { phase, pace, points, tokens, .. } = progress;
+    let achieved = format!("{} points for {} tokens", grouped_u64(*points), grouped_u64(*tokens));
+    let _ = writeln!(text, "  {phase} is {pace}: {achieved}");
+    let next =
+        progress.next_check_tokens.map(|tokens| format!("ask again after {} tokens", grouped_u64(tokens)));
+    let ends =
+        progress.forecast_task_tokens.map(|tokens| format!("the task ends at about {}", grouped_u64(tokens)));
+    let said: Vec<String> = next.into_iter().chain(ends).collect();
+    if !said.is_empty() {
+        let _ = writeln!(text, "  {}", said.join("; "));
+    }
 }

@@ -22,8 +22,8 @@ use serde_json::value::RawValue;
 use tokio::sync::oneshot;
 use tollgate_clock::{Backoff, Clock};
 use tollgate_domain::event::{
-    Event, EventBody, PhaseEnded, PhaseStarted, TaskClosed, TaskEvent, TaskOpened, TaskOutcome, UsageEvent,
-    WaitRecorded,
+    Event, EventBody, PhaseEnded, PhaseStarted, SignalRecorded, TaskClosed, TaskEvent, TaskOpened,
+    TaskOutcome, UsageEvent, WaitRecorded,
 };
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::metadata::TaskMetadata;
@@ -38,7 +38,7 @@ pub use outcome::{
 };
 pub use pending::Pending;
 pub use queue::{Batching, QueueBound};
-pub use report::{Stamp, Usage, Wait};
+pub use report::{Signal, Stamp, Usage, Wait};
 
 use crate::client::Client;
 use crate::random::Random;
@@ -146,6 +146,18 @@ impl Tracker {
         let execution = report::execution(wait.phase.as_deref(), wait.attempt)?;
         let body = WaitRecorded { execution, kind: wait.kind, wait_ms: wait.wait_ms };
         let event = self.event(task, EventBody::Usage(UsageEvent::WaitRecorded(body)), wait.stamp)?;
+        Ok(self.queue(event, None)?.0)
+    }
+
+    /// Reports a sign of progress or trouble.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::report_usage`].
+    pub fn report_signal(&self, task: &str, signal: Signal) -> Result<EventId, TrackError> {
+        let execution = report::execution(signal.phase.as_deref(), signal.attempt)?;
+        let body = SignalRecorded { execution, name: signal.name, value: signal.value, key: signal.key };
+        let event = self.event(task, EventBody::Usage(UsageEvent::SignalRecorded(body)), signal.stamp)?;
         Ok(self.queue(event, None)?.0)
     }
 

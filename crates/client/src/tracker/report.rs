@@ -102,6 +102,23 @@ pub struct Wait {
     pub stamp: Stamp,
 }
 
+/// A sign of progress or trouble in a phase.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Signal {
+    /// The phase that showed it; the whole task if absent.
+    pub phase: Option<String>,
+    /// Which attempt of the phase; the latest one if absent.
+    pub attempt: Option<u32>,
+    /// What was counted: `files_changed`, `tests_passing`, `tool_call` or another word.
+    pub name: String,
+    /// By how much it grew.
+    pub value: i64,
+    /// What it is about, as an opaque word: the same one again is a repetition.
+    pub key: Option<String>,
+    /// Its id and time.
+    pub stamp: Stamp,
+}
+
 pub(super) fn execution(
     phase: Option<&str>,
     attempt: Option<u32>,

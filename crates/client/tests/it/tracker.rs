@@ -9,8 +9,8 @@ use crate::support::ledger::{Ledger, Mood};
 use crate::support::{answer, serve};
 use serde_json::json;
 use tollgate_client::{
-    Batching, Clock, Delivery, DeliveryError, Ended, FlushError, QueueBound, RejectedKind, Stamp, StartError,
-    TrackError, Tracker, TrackerBuilder, Trouble, Usage, Wait,
+    Batching, Clock, Delivery, DeliveryError, Ended, FlushError, QueueBound, RejectedKind, Signal, Stamp,
+    StartError, TrackError, Tracker, TrackerBuilder, Trouble, Usage, Wait,
 };
 use tollgate_domain::event::{EventBody, SignalRecorded};
 use tollgate_domain::time::Timestamp;
@@ -84,6 +84,19 @@ async fn an_event_has_names_time_and_an_id_of_its_own() {
     let expected = json!({"tenant": "acme", "task": "T", "producer": "p", "id": first.as_str(),
         "occurred_at": "1970-01-01T00:00:00Z", "wait_recorded": {"kind": "queue", "wait_ms": 5}});
     assert_eq!(event, expected);
+
+    let signal = Signal {
+        phase: Some("spec".to_owned()),
+        name: "tool_call".to_owned(),
+        value: 1,
+        key: Some("9f86d081".to_owned()),
+        ..Signal::default()
+    };
+    tracker.report_signal("T", signal).unwrap();
+    tracker.flush().await.unwrap();
+    let event = ledger.state().log[2].clone();
+    let expected = json!({"phase": "SPEC", "name": "tool_call", "value": 1, "key": "9f86d081"});
+    assert_eq!(event["signal_recorded"], expected);
 }
 
 #[tokio::test(start_paused = true)]
@@ -140,7 +153,8 @@ async fn the_guilty_are_named_and_the_innocent_of_their_task_are_delivered() {
         .unwrap();
     report(&tracker, "a");
     tracker.flush().await.unwrap();
-    let signal = || EventBody::from(SignalRecorded { execution: None, name: "n".to_owned(), value: 1 });
+    let signal =
+        || EventBody::from(SignalRecorded { execution: None, name: "n".to_owned(), value: 1, key: None });
     let stamp = |id: &str| Stamp { id: Some(id.to_owned()), ..Stamp::default() };
     report(&tracker, "b bad c worse d");
     let command = tracker.submit("T", signal(), stamp("bad2")).unwrap();

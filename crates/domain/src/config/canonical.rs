@@ -62,6 +62,9 @@ pub(super) fn text(config: &BudgetConfig) -> String {
     for (key, value) in config.reports.lines() {
         line(key, &value);
     }
+    for (key, value) in super::progress::lines(config.progress.as_ref()) {
+        line(&key, &value);
+    }
     out
 }
 

@@ -3,6 +3,7 @@
 mod canonical;
 mod fields;
 mod prices;
+mod progress;
 mod read;
 mod reports;
 mod watch;
@@ -14,6 +15,7 @@ use crate::decimal::Decimal;
 use crate::nearest;
 use crate::phase::Phase;
 use crate::price::Aliases;
+use crate::progress::rules::ProgressRules;
 use crate::tier::{Complexity, Importance};
 use crate::words::words;
 use crate::yaml::InvalidConfig;
@@ -49,6 +51,8 @@ pub struct BudgetConfig {
     pub prices: Aliases,
     /// Off: nothing that a producer sends is recorded, the gate allows everything, and every answer says so.
     pub tracking: bool,
+    /// Budgets that follow progress; `None`: limits are those computed at a task's opening.
+    pub progress: Option<ProgressRules>,
 }
 
 /// A phase before the tiers of a task scale it.

@@ -5,7 +5,7 @@ use super::{
     BreachAction, BudgetConfig, BudgetedLatency, BypassPolicy, PhaseBase, Profile, Rollout, StalePolicy,
     StopLoss, Thresholds,
 };
-use super::{prices, reports, watch};
+use super::{prices, progress, reports, watch};
 use crate::decimal::Decimal;
 use crate::nearest;
 use crate::phase::{DEFAULT_PHASES, Phase};
@@ -14,7 +14,7 @@ use crate::yaml::InvalidConfig;
 use crate::yaml::fields::{Fields, Section};
 use crate::yaml::tree::{self, Node};
 
-const TOP_KEYS: [&str; 13] = [
+const TOP_KEYS: [&str; 14] = [
     "phases",
     "base_budgets",
     "complexity_multipliers",
@@ -28,6 +28,7 @@ const TOP_KEYS: [&str; 13] = [
     "prices",
     "tracking",
     "reports",
+    "progress",
 ];
 
 /// The keys that define the phases; each one requires the others.
@@ -58,6 +59,9 @@ pub(super) fn from_yaml(text: &str) -> Result<BudgetConfig, InvalidConfig> {
     let says_phases = PHASE_KEYS.iter().any(|key| top.get(key).is_some());
     let phases = if says_phases { read_phases(&mut fields, &top) } else { BudgetConfig::built_in().phases };
     let names: Vec<Phase> = phases.iter().map(|base| base.phase.clone()).collect();
+    let progress = progress::read(&mut fields, &top, &names);
+    // Budgets that follow progress do not charge for waiting, unless the file says so.
+    let default_latency = if progress.is_some() { BudgetedLatency::Active } else { BudgetedLatency::Full };
     let config = BudgetConfig {
         complexity: read_tiers(
             &mut fields,
@@ -81,12 +85,13 @@ pub(super) fn from_yaml(text: &str) -> Result<BudgetConfig, InvalidConfig> {
         budgeted_latency: optional(&top, "budgeted_latency", |field, node| {
             fields.word(&field, node, BudgetedLatency::NAMES, BudgetedLatency::from_word)
         })
-        .unwrap_or(BudgetedLatency::Full),
+        .unwrap_or(default_latency),
         pressure_levels: read_levels(&mut fields, &top),
         alerts: watch::read(&mut fields, &top),
         reports: reports::read(&mut fields, &top),
         prices: prices::read(&mut fields, &top),
         tracking: optional(&top, "tracking", |field, node| fields.boolean(&field, node)).unwrap_or(true),
+        progress,
         phases,
     };
     if fields.problems.is_empty() { Ok(config) } else { Err(InvalidConfig { problems: fields.problems }) }

@@ -117,7 +117,7 @@ fn every_problem_is_reported_at_once() {
     let problems = problems(&text);
     let expected = [
         "rolout: `observe`: unknown key, must be one of phases, base_budgets, complexity_multipliers, \
-         importance_multipliers, phase_weights, stop_loss, rollout, budgeted_latency, pressure_levels, alerts, prices, tracking, reports; \
+         importance_multipliers, phase_weights, stop_loss, rollout, budgeted_latency, pressure_levels, alerts, prices, tracking, reports, progress; \
          did you mean `rollout`?",
         "base_budgets.THINK.money: `1`: unknown key, must be one of tokens, latency_ms",
         "base_budgets.THINK.tokens: `4000.5`: must be a whole number above 0 and at most 10000000000",

@@ -49,6 +49,10 @@ struct Parts {
     sections: Vec<(String, Vec<(String, String)>)>,
     /// Local names, by their kind.
     aliases: Vec<(String, Vec<(String, String)>)>,
+    /// What counts as progress, by phase; the section's other keys are in `sections`.
+    signals: Vec<(String, Vec<(String, String)>)>,
+    /// Points that phases are expected to end with.
+    expected_points: Vec<(String, String)>,
     /// Keys without a section.
     top: Vec<(String, String)>,
 }
@@ -81,6 +85,7 @@ impl Parts {
                     None => self.aliases.push((kind.to_owned(), vec![pair])),
                 }
             }
+            "progress" => self.take_of_progress(rest, value)?,
             // An empty value is written by omitting the key: there is no such phase.
             "stop_loss" if rest == "checkpoint_phase" && value.is_empty() => {}
             _ => self.put(section, rest, written(rest, value)),
@@ -101,6 +106,22 @@ impl Parts {
             _ => return None,
         };
         value.clone_into(field);
+        Some(())
+    }
+
+    fn take_of_progress(&mut self, rest: &str, value: &str) -> Option<()> {
+        if let Some(of_phase) = rest.strip_prefix("signals.") {
+            let (phase, signal) = of_phase.split_once('.')?;
+            let pair = (quoted(signal), value.to_owned());
+            match self.signals.iter_mut().find(|(other, _)| other == phase) {
+                Some((_, pairs)) => pairs.push(pair),
+                None => self.signals.push((phase.to_owned(), vec![pair])),
+            }
+        } else if let Some(phase) = rest.strip_prefix("expected_points.") {
+            self.expected_points.push((phase.to_owned(), value.to_owned()));
+        } else {
+            self.put("progress", rest, written(rest, value));
+        }
         Some(())
     }
 
@@ -131,6 +152,9 @@ impl Parts {
             for (key, value) in pairs {
                 line(format!("  {key}: {value}"));
             }
+            if section == "progress" {
+                self.write_progress(&mut line);
+            }
         }
         if !self.aliases.is_empty() {
             line("prices:".to_owned());
@@ -146,12 +170,28 @@ impl Parts {
         }
         out
     }
+
+    /// The nested keys of the section `progress`. A config whose phases have no signals says so.
+    fn write_progress(&self, line: &mut impl FnMut(String)) {
+        let flow = |pairs: &[(String, String)]| {
+            let pairs: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}: {value}")).collect();
+            if pairs.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", pairs.join(", ")) }
+        };
+        let signals: Vec<(String, String)> =
+            self.signals.iter().map(|(phase, points)| (word(phase), flow(points))).collect();
+        line(format!("  signals: {}", flow(&signals)));
+        if !self.expected_points.is_empty() {
+            let expected: Vec<(String, String)> =
+                self.expected_points.iter().map(|(phase, points)| (word(phase), points.clone())).collect();
+            line(format!("  expected_points: {}", flow(&expected)));
+        }
+    }
 }
 
 /// A value in YAML syntax: lists are written in brackets.
 fn written(key: &str, value: &str) -> String {
     match key {
-        "nearly_done_phases" => {
+        "nearly_done_phases" | "carry_phases" => {
             let names: Vec<String> = value.split(',').filter(|name| !name.is_empty()).map(word).collect();
             format!("[{}]", names.join(", "))
         }
@@ -197,6 +237,10 @@ mod tests {
             "alerts: { silence_after_ms: 0, stuck_factor: 0 }\n",
             "alerts: { min_tasks: 0, breaker_floor_us: 7 }\n",
             OWN_PHASES,
+            "progress: {}",
+            "progress: { signals: {} }\nbudgeted_latency: full\n",
+            "progress: { signals: { verify: { tests_passing: 7, a.b:c-d: 1000000 }, SPEC: { \"yes\": 2 } }, expected_points: { VERIFY: 9 }, carry_phases: [], spinning_repeats: 0 }\n",
+            "progress: { extension: 0, ceiling: 1, spinning_action: block, extension_raises_total: true, carry_phases: [verify, PR], check_percent: 7 }\n",
         ] {
             let config = BudgetConfig::from_yaml(yaml).unwrap();
             let back = BudgetConfig::from_canonical(&config.canonical()).unwrap();

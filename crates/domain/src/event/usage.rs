@@ -25,6 +25,9 @@ pub struct SignalRecorded {
     pub name: String,
     /// By how much it grew.
     pub value: i64,
+    /// What it is about: a tool call or a file, as an opaque word such as a hash. The same key again is a repetition.
+    /// `None`: nothing that can be repeated.
+    pub key: Option<String>,
 }
 
 /// Someone explained what a phase used: its report shows it. A fact: an explanation may be given at any time,

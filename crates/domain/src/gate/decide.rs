@@ -1,6 +1,7 @@
 //! The rules of the stop-loss, in order.
 
 use super::message::numbers;
+use super::progress::progress_rule;
 use super::{GateDecided, Reason, ReasonCode, Requirement, Switches, TaskFigures, Verdict};
 use crate::breach::Utilization;
 use crate::config::{BreachAction, Profile, Rollout};
@@ -30,6 +31,7 @@ pub fn decide(standing: &TaskFigures<'_>, advance: &Advance, switches: Switches)
         rollout: Some(switches.rollout),
         policies: Vec::new(),
         policies_unknown: false,
+        progress: None,
     };
     let Some(limits) = standing.limits else {
         let message = format!("Task {} has no limits: it was not opened with `task open`", standing.task);
@@ -37,7 +39,7 @@ pub fn decide(standing: &TaskFigures<'_>, advance: &Advance, switches: Switches)
         decided.reasons.extend((!switches.enabled).then(stop_loss_disabled));
         return decided;
     };
-    let tokens = Utilization::new(standing.tokens_used, limits.total_tokens());
+    let tokens = Utilization::new(standing.tokens_used, standing.total_token_limit(limits));
     let latency = Utilization::new(standing.latency_ms, limits.total_latency_ms());
     decided.tokens = Some(tokens);
     decided.latency = Some(latency);
@@ -45,6 +47,7 @@ pub fn decide(standing: &TaskFigures<'_>, advance: &Advance, switches: Switches)
     token_rule(&mut decided, standing, limits, tokens);
     latency_rule(&mut decided, standing, limits, switches, latency);
     phase_rule(&mut decided, standing, limits, switches);
+    progress_rule(&mut decided, standing, limits, tokens);
     nearly_done_rule(&mut decided, limits, tokens);
     decided.ruled = decided.reasons.iter().map(|reason| reason.verdict).max().unwrap_or(Verdict::Allow);
     decided.verdict = decided.ruled;
@@ -132,7 +135,8 @@ fn phase_rule(
 ) {
     let Some(leaving) = &standing.leaving else { return };
     let Some(limit) = limits.phase(&leaving.phase) else { return };
-    let tokens = Utilization::new(leaving.tokens_used, limit.tokens);
+    let token_limit = standing.token_limit(limits, &leaving.phase).unwrap_or(limit.tokens);
+    let tokens = Utilization::new(leaving.tokens_used, token_limit);
     let latency = Utilization::new(leaving.latency_ms, limit.latency_ms);
     let verdict = verdict_of(switches.per_phase_action);
     for (utilization, what, unit) in [(tokens, "token", ""), (latency, "latency", " ms")] {
@@ -243,5 +247,6 @@ fn remaining(standing: &TaskFigures<'_>, limits: &TaskLimits) -> (Option<u64>, O
     let Some((used, limit)) = active else { return (None, None) };
     let left =
         |limit: u64, used: u128| u64::try_from(Utilization::new(used, limit).remaining()).unwrap_or_default();
-    (Some(left(limit.tokens, used.tokens_used)), Some(left(limit.latency_ms, used.latency_ms)))
+    let token_limit = standing.token_limit(limits, &limit.phase).unwrap_or(limit.tokens);
+    (Some(left(token_limit, used.tokens_used)), Some(left(limit.latency_ms, used.latency_ms)))
 }

@@ -2,6 +2,7 @@
 
 mod decide;
 mod message;
+mod progress;
 mod remediation;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use crate::config::{BreachAction, BudgetConfig, Rollout};
 use crate::limits::TaskLimits;
 use crate::metadata::Enforcement;
 use crate::phase::{Advance, ExecutionId, Phase};
+use crate::progress::{ProgressFigures, TaskProgress};
 use crate::words::words;
 
 /// A task's figures at the time the gate is asked.
@@ -36,6 +38,25 @@ pub struct TaskFigures<'a> {
     pub active: Option<&'a ExecutionId>,
     /// Advances for which a person set the block aside.
     pub passes: &'a [Advance],
+    /// What its phases achieved; `None`: its budget does not follow progress.
+    pub progress: Option<&'a TaskProgress>,
+}
+
+impl TaskFigures<'_> {
+    /// The limit of a phase in tokens that holds, with what progress added to it; `None`: it has none.
+    #[must_use]
+    pub fn token_limit(&self, limits: &TaskLimits, phase: &Phase) -> Option<u64> {
+        match self.progress {
+            Some(progress) => progress.limit_of(phase, limits),
+            None => limits.phase(phase).map(|limit| limit.tokens),
+        }
+    }
+
+    /// The task's limit in tokens that holds.
+    #[must_use]
+    pub fn total_token_limit(&self, limits: &TaskLimits) -> u64 {
+        self.progress.map_or_else(|| limits.total_tokens(), |progress| progress.total_limit(limits))
+    }
 }
 
 /// What a phase used over all its attempts.
@@ -123,6 +144,8 @@ pub struct GateDecided {
     pub policies: Vec<String>,
     /// Whether that was not known in time.
     pub policies_unknown: bool,
+    /// What its phase achieved; `None`: its budget does not follow progress, or no phase started.
+    pub progress: Option<Box<ProgressFigures>>,
 }
 
 impl GateDecided {
@@ -211,7 +234,15 @@ codes!(
         /// Part of the task's events could not be read.
         Degraded = "degraded",
         /// By a policy of money or tokens, nothing more may be spent in the phase asked for.
-        PolicyExhausted = "policy_exhausted"
+        PolicyExhausted = "policy_exhausted",
+        /// A phase does the same again and again, or makes no progress for too many tokens.
+        Spinning = "spinning",
+        /// A productive phase got more than its limit.
+        Extended = "extended",
+        /// A phase has what earlier phases left unused.
+        CarriedForward = "carried_forward",
+        /// The task is expected to end far above its limit.
+        ForecastExceeded = "forecast_exceeded"
     }
 );
 

@@ -66,6 +66,7 @@ fn case(settings: &str, used: &str, advance: &str) -> GateDecided {
         }),
         active: Some(&active),
         passes: &passes,
+        progress: None,
     };
     decide(&standing, &advance.parse().unwrap(), Switches::from(&config))
 }
@@ -179,6 +180,7 @@ fn a_task_without_limits_is_allowed_and_says_why() {
         leaving: None,
         active: None,
         passes: &[],
+        progress: None,
     };
     let decided = decide(&standing, &Advance::Completion, Switches::from(&BudgetConfig::built_in()));
     assert_eq!((decided.verdict, decided.tokens), (Verdict::Allow, None));
@@ -200,6 +202,7 @@ fn thresholds_are_the_tasks_own() {
         leaving: None,
         active: None,
         passes: &[],
+        progress: None,
     };
     let mut config = BudgetConfig::built_in();
     config.rollout = Rollout::Enforce;

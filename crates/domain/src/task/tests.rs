@@ -56,6 +56,7 @@ fn judged(ruled: &str, how: &[&str]) -> GateDecided {
         leaving: None,
         active: None,
         passes: &[],
+        progress: None,
     };
     let switches = Switches::from(&BudgetConfig::built_in());
     let mut decided = gate::decide(&standing, &Advance::Completion, switches);

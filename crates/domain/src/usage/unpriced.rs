@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Cost, UsageAdjusted, UsageRecorded, UsageRepriced, UsedChange};
+use crate::time::Timestamp;
 use crate::units::UnitSums;
 
 /// What has no price: its cost is unknown, not zero. Also a change of that.
@@ -89,17 +90,22 @@ impl UsageRecorded {
 
 impl UsageAdjusted {
     /// What it adds to what has no price. Where its appender did not look at that, that is all that it counts, if it
-    /// has no price.
+    /// has no price. If its usage was not found, nothing says that what it takes away had none.
     #[must_use]
     pub fn unpriced(&self) -> Unpriced {
-        let cost = match &self.resolved {
-            None => &Cost::Unpriced,
+        match &self.resolved {
+            None => Unpriced::default().corrected(&self.counted()),
             Some(resolved) => match &resolved.unpriced {
-                Some(part) => return part.change(),
-                None => &resolved.cost,
+                Some(part) => part.change(),
+                None => Unpriced::of(self.counted(), &resolved.cost),
             },
-        };
-        Unpriced::of(self.counted(), cost)
+        }
+    }
+
+    /// When the usage happened, if that is known: what has no price is said of that time, whenever it is said.
+    #[must_use]
+    pub fn used_at(&self) -> Option<Timestamp> {
+        self.resolved.as_ref()?.occurred_at
     }
 }
 

@@ -14,6 +14,7 @@ use tollgate_domain::time::Timestamp;
 
 use super::findings::{impossible_time, likely_cause, recommendations, unexplained};
 use super::named::Named;
+use super::progress::write_progress;
 use super::unit_totals;
 use super::words::{beside_cost, counted, seconds, with_thousands};
 use crate::status::{Decision, Execution, Latency, TaskRow, figures};
@@ -65,6 +66,7 @@ fn write_story(named: Named<'_>, now: Option<Timestamp>, out: &mut String) -> st
     if named.degraded {
         writeln!(out, "  degraded: some of its events could not be read")?;
     }
+    write_progress(row, out)?;
     writeln!(out, "\nWhat to do next:")?;
     for (nth, step) in recommendations(row, &figures, now).into_iter().enumerate() {
         writeln!(out, "  {}. {step}", nth.saturating_add(1))?;
@@ -114,7 +116,21 @@ fn rule(code: ReasonCode, limits: &TaskLimits, advance: &Advance) -> Option<Stri
         ReasonCode::PhaseBudgetExceeded => {
             format!("a phase may use {} of its own limit", percent(thresholds.per_phase))
         }
-        ReasonCode::NearlyDone
+        ReasonCode::Spinning => {
+            let rules = limits.progress.as_deref()?;
+            let spend = format!("{} of its limit", percent(rules.spinning_share));
+            let repeats = format!("the same {} times in a row", rules.spinning_repeats);
+            let which: Vec<String> =
+                [(spend, rules.spinning_share.is_zero()), (repeats, rules.spinning_repeats == 0)]
+                    .into_iter()
+                    .filter_map(|(rule, is_off)| (!is_off).then_some(rule))
+                    .collect();
+            format!("without progress a phase may not use more than {}", which.join(", nor do "))
+        }
+        ReasonCode::Extended
+        | ReasonCode::CarriedForward
+        | ReasonCode::ForecastExceeded
+        | ReasonCode::NearlyDone
         | ReasonCode::NoLimits
         | ReasonCode::TrackingOnly
         | ReasonCode::StopLossDisabled

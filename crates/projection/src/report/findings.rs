@@ -2,7 +2,7 @@
 
 use tollgate_domain::breach::{BreachStatus, Utilization};
 use tollgate_domain::decimal::Decimal;
-use tollgate_domain::gate::{Requirement, Verdict};
+use tollgate_domain::gate::{ReasonCode, Requirement, Verdict};
 use tollgate_domain::metadata::Enforcement;
 use tollgate_domain::phase::{ExecutionId, Phase};
 use tollgate_domain::task::TaskStage;
@@ -14,6 +14,7 @@ use tollgate_wire::api::BudgetStatus;
 use super::budget_status::task_budget_status;
 use super::named::Named;
 use super::phase_use::{FAR_ABOVE, FAR_BELOW, phases, utilizations};
+use super::progress;
 use super::similar::{self, Similar};
 use super::words::{
     counted, counted_signed, latency_of_limit, seconds, tokens_are, tokens_of_limit, with_thousands,
@@ -80,6 +81,7 @@ pub(super) fn anomalies(row: &TaskRow, similar: &Similar, now: Option<Timestamp>
     }
     found.sort_by_key(|(size, _)| std::cmp::Reverse(*size));
     let mut sentences: Vec<String> = found.into_iter().map(|(_, sentence)| sentence).collect();
+    sentences.extend(progress::anomalies(row));
     sentences.extend(impossible_times(row));
     sentences
 }
@@ -168,7 +170,11 @@ pub(super) fn recommendations(row: &TaskRow, figures: &Figures, now: Option<Time
 /// of the graduated profile.
 fn asked_of_people(decision: &Decision) -> impl Iterator<Item = String> {
     let advance = decision.advance.clone();
+    let is_spinning = decision.reasons.iter().any(|(code, ..)| *code == ReasonCode::Spinning);
     decision.requirements.iter().filter_map(move |asked| match asked {
+        Requirement::Review if is_spinning => {
+            Some("look at what it does again and again: it spends and makes no progress".to_owned())
+        }
         Requirement::Review => Some(format!("review it: the gate let it go to {advance} above its budget")),
         Requirement::PostMortem => {
             Some(format!("write a post-mortem: the gate let it go to {advance} far above its budget"))

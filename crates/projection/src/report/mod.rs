@@ -12,6 +12,7 @@ mod ledger_csv;
 mod markdown;
 mod named;
 mod phase_use;
+mod progress;
 mod redact;
 mod similar;
 mod task_report;

@@ -101,12 +101,18 @@ fn redact_people(row: &mut TaskRow, pseudonyms: &Pseudonyms) {
         stopped: _,
         bypasses: _,
         mark,
+        progress,
         skews,
         first_at: _,
         last_at: _,
     } = row;
     // Names in usage and of its reporters; no report shows them.
     corrections.clear();
+    for phase in progress.iter_mut().flat_map(|progress| &mut progress.phases) {
+        if let Some(repeated) = &mut phase.repeated {
+            (repeated.signal, repeated.key) = (left_out(), left_out());
+        }
+    }
     *skews =
         std::mem::take(skews).into_iter().map(|(name, ms)| (pseudonyms.of("producer", &name), ms)).collect();
     if let Some(Opened {
@@ -241,9 +247,9 @@ mod tests {
     use crate::testing::story;
 
     /// Every place where someone can write something. The names after it are searched for.
-    const CANARIES: &str = "in canary-task, of canary-tenant, by canary-producer, \
+    const CANARIES: &str = "config progress: {}, in canary-task, of canary-tenant, by canary-producer, \
         open title=canary-title why=canary-why tag=core importance=critical complexity=Tiny, \
-        gate PLAN, start PLAN, use PLAN out=90000 usd=0, +1s, end PLAN, explain PLAN canary-explanation, \
+        gate PLAN, start PLAN, use PLAN out=90000 usd=0, signal PLAN canary-signal 9 canary-key, gate PLAN, +1s, end PLAN, explain PLAN canary-explanation, \
         use CANARY-PHASE out=7, gate VERIFY, pass VERIFY, raise THINK 16000, importance low, gate VERIFY, close completed";
 
     #[test]

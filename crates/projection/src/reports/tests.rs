@@ -174,7 +174,7 @@ fn an_adjustment_lands_on_its_own_day_and_the_model_of_the_usage() {
         {used}, +24h, adjust SPEC/1 out=-40 usd=-0.4 model=m1 provider=p1 | models=m1:60 model_costs=m1:0.6 providers=p1:60 phases=SPEC:60 calls=1
         {used}, by ci, adjust SPEC/1 out=-40 usd=-0.4 model=m1            | producers=agent:100,ci:-40
         {used}, adjust SPEC/1 out=-40 model=m1                            | cost=1 unpriced=-40 models=m1:60
-        {used}, adjust ? out=-40                                          | models=m1:100,unknown:-40 phases=SPEC:100,unphased:-40 unpriced=-40 complexity=Medium:60
+        {used}, adjust ? out=-40                                          | models=m1:100,unknown:-40 phases=SPEC:100,unphased:-40 unpriced=0 complexity=Medium:60
         ",
     ));
 }
@@ -294,12 +294,16 @@ fn of_events(events: &[Stored]) -> Totals {
         let words: Vec<(&str, i64)> =
             units.iter().map(|(unit, count)| (unit.as_str(), i64::try_from(count).unwrap())).collect();
         add_units(&mut all.units, words.iter().copied());
+        // What is taken from usage that nobody knows leaves what has no price.
+        let is_unknown =
+            matches!(&event.body, EventBody::Usage(UsageEvent::UsageAdjusted(it)) if it.resolved.is_none());
+        let counts = |count: i64| if is_unknown { count.max(0) } else { count };
         if *cost == Cost::Unpriced {
-            add_units(&mut all.unpriced_units, words.into_iter());
+            add_units(&mut all.unpriced_units, words.into_iter().map(|(unit, count)| (unit, counts(count))));
         }
         match cost {
             Cost::Priced { usd, .. } => total_cost = total_cost.checked_add(*usd).unwrap(),
-            Cost::Unpriced => all.unpriced_tokens += tokens.total,
+            Cost::Unpriced => all.unpriced_tokens += counts(tokens.total),
         }
     }
     all.cost_usd = total_cost.to_string();

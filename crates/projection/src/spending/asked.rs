@@ -168,13 +168,13 @@ impl Asked {
             }
             for &place in values.get(&*key).into_iter().flatten() {
                 let Some(Some(kept)) = self.kept.get_mut(place) else { continue };
-                if kept.from > usage.quarter || kept.to <= usage.quarter {
-                    continue;
-                }
-                match &mut kept.state {
-                    State::Filled(sum) => sum.add(&usage.sums.spent),
-                    State::Filling(fillers) => {
-                        fillers.iter_mut().for_each(|(_, since)| since.add(&usage.sums.spent));
+                let within = |at: i64| kept.from <= at && at < kept.to;
+                for (_, sums) in usage.parts().filter(|(at, _)| within(*at)) {
+                    match &mut kept.state {
+                        State::Filled(sum) => sum.add(&sums.spent),
+                        State::Filling(fillers) => {
+                            fillers.iter_mut().for_each(|(_, since)| since.add(&sums.spent));
+                        }
                     }
                 }
             }

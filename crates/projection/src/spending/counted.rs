@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tollgate_domain::budget::{Dimensions, Spent};
 use tollgate_domain::event::{EventBody, RecordedEvent, UsageEvent};
+use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::units::UnitSums;
-use tollgate_domain::usage::{NamedExecution, UsageAdjusted, UsageRecorded, UsageRepriced};
+use tollgate_domain::usage::{NamedExecution, Unpriced, UsageAdjusted, UsageRecorded, UsageRepriced};
 use tollgate_domain::zone::quarter;
 
 /// Sums of usage, corrections included.
@@ -32,6 +33,29 @@ pub struct Counted<'a> {
     pub allocation: Option<&'a str>,
     /// What it adds.
     pub sums: UsageSums,
+    /// What it adds to what has no price, and in which quarter, if that is another one: what has no price is told of the
+    /// time of the usage, so that a price for earlier usage hides nothing of later usage.
+    pub earlier: Option<(i64, UsageSums)>,
+}
+
+impl<'a> Counted<'a> {
+    /// With what it adds to what has no price, which is told of the time of the usage.
+    fn with_unpriced(mut self, used_at: Option<Timestamp>, unpriced: Unpriced) -> Self {
+        let (at, model) = (used_at.map_or(self.quarter, quarter), self.dimensions.model);
+        if at == self.quarter {
+            self.sums.spent = self.sums.spent.with_unpriced(model, unpriced);
+        } else if !unpriced.is_nothing() {
+            let spent = Spent::default().with_unpriced(model, unpriced);
+            self.earlier = Some((at, UsageSums { spent, ..UsageSums::default() }));
+        }
+        self
+    }
+
+    /// The parts of it, each with its quarter.
+    pub(super) fn parts(&self) -> impl Iterator<Item = (i64, &UsageSums)> {
+        let earlier = self.earlier.as_ref().map(|(at, sums)| (*at, sums));
+        std::iter::once((self.quarter, &self.sums)).chain(earlier)
+    }
 }
 
 /// The labels of usage that was not found.
@@ -80,7 +104,6 @@ fn phase(execution: Option<&NamedExecution>) -> Option<&str> {
 
 fn recorded<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> Counted<'a> {
     let tokens = TokenSums::from(usage.tokens);
-    let model = usage.model.as_deref();
     let spent = Spent {
         events: 1,
         tokens: tokens.total(),
@@ -88,7 +111,6 @@ fn recorded<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> Counted<
         units: UnitSums::from(&usage.units),
         ..Spent::default()
     };
-    let spent = spent.with_unpriced(model, usage.unpriced());
     Counted {
         tenant: event.tenant,
         quarter: quarter(event.occurred_at),
@@ -102,14 +124,15 @@ fn recorded<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> Counted<
         },
         allocation: usage.allocation.as_deref(),
         sums: UsageSums { spent, tokens },
+        earlier: None,
     }
+    .with_unpriced(None, usage.unpriced())
 }
 
 /// Another price counts when it is recorded, so that a closed window keeps its figures; it adds no tokens.
 fn repriced<'a>(event: &RecordedEvent<'a>, priced: &'a UsageRepriced) -> Counted<'a> {
     let model = priced.model.as_deref();
-    let spent = Spent { usd: priced.difference(), ..Spent::default() }
-        .with_unpriced(model, priced.newly_priced().negated());
+    let spent = Spent { usd: priced.difference(), ..Spent::default() };
     Counted {
         tenant: event.tenant,
         quarter: quarter(event.occurred_at),
@@ -123,7 +146,9 @@ fn repriced<'a>(event: &RecordedEvent<'a>, priced: &'a UsageRepriced) -> Counted
         },
         allocation: priced.allocation.as_deref(),
         sums: UsageSums { spent, tokens: TokenSums::default() },
+        earlier: None,
     }
+    .with_unpriced(Some(priced.used_at), priced.newly_priced().negated())
 }
 
 fn corrected<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> Counted<'a> {
@@ -149,6 +174,8 @@ fn corrected<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> Coun
             labels: found.map_or(&NO_LABELS, |found| &found.labels),
         },
         allocation: found.and_then(|found| found.allocation.as_deref()),
-        sums: UsageSums { spent: spent.with_unpriced(model, adjusted.unpriced()), tokens },
+        sums: UsageSums { spent, tokens },
+        earlier: None,
     }
+    .with_unpriced(adjusted.used_at(), adjusted.unpriced())
 }

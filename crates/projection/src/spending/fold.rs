@@ -4,7 +4,7 @@ use tollgate_domain::event::{EventBody, RecordedEvent};
 use tollgate_domain::position::Sequence;
 
 use super::table::{SESSION, Table, write_time, write_values};
-use super::{Asked, Spending, SpendingRow, UsageSums, counted};
+use super::{Asked, Counted, Spending, SpendingRow, UsageSums, counted};
 use crate::budgets;
 use crate::fold::{Projection, Rows};
 
@@ -13,7 +13,7 @@ pub(super) const DAY_S: i64 = 86_400;
 
 impl Projection for Spending {
     const NAME: &'static str = "spending";
-    const VERSION: u32 = 5;
+    const VERSION: u32 = 6;
     type Row = SpendingRow;
     type Live = Asked;
 
@@ -22,30 +22,14 @@ impl Projection for Spending {
             return budgets::apply(rows, event, decided);
         }
         let Some(usage) = counted(event) else { return Ok(()) };
-        let (at, values) = (usage.quarter, &usage.dimensions);
-        let day = at.saturating_sub(at.rem_euclid(DAY_S));
-        let (mut shared, mut key) = (Vec::new(), Vec::new());
-        write_values(values, false, &mut shared);
-        Table::Days.write_of(usage.tenant, &mut key);
-        add(rows, &mut key, (day, 0), &shared, &usage.sums)?;
-        Table::Quarters.write_of(usage.tenant, &mut key);
-        add(rows, &mut key, (at, 0), &shared, &usage.sums)?;
-        let of_day = (day, at.saturating_sub(day));
-        let session = values.labels.get(SESSION);
-        if session.is_some() {
-            shared.clear();
-            write_values(values, true, &mut shared);
-        }
-        Table::Tasks.write_named(usage.tenant, values.task, &mut key);
-        add(rows, &mut key, of_day, &shared, &usage.sums)?;
-        if let Some(session) = session {
-            Table::Sessions.write_named(usage.tenant, session, &mut key);
-            add(rows, &mut key, of_day, &shared, &usage.sums)?;
+        for (at, sums) in usage.parts() {
+            count(rows, &usage, at, sums)?;
         }
         match usage.allocation {
             Some(allocation) => {
                 let key = Table::Allocations.named(usage.tenant, allocation);
-                rows.change(&key, SpendingRow::default)?.add(&usage.sums);
+                let row = rows.change(&key, SpendingRow::default)?;
+                usage.parts().for_each(|(_, sums)| row.add(sums));
                 budgets::note_moved(rows, event, allocation)
             }
             None => Ok(()),
@@ -68,6 +52,38 @@ impl Projection for Spending {
         {
             asked.follow(event.partition, event.sequence, &usage);
         }
+    }
+}
+
+/// Counts sums of a quarter where questions look for them.
+fn count<R: Rows<SpendingRow>>(
+    rows: &mut R,
+    usage: &Counted<'_>,
+    at: i64,
+    sums: &UsageSums,
+) -> Result<(), R::Error> {
+    let values = &usage.dimensions;
+    let day = at.saturating_sub(at.rem_euclid(DAY_S));
+    let (mut shared, mut key) = (Vec::new(), Vec::new());
+    write_values(values, false, &mut shared);
+    Table::Days.write_of(usage.tenant, &mut key);
+    add(rows, &mut key, (day, 0), &shared, sums)?;
+    Table::Quarters.write_of(usage.tenant, &mut key);
+    add(rows, &mut key, (at, 0), &shared, sums)?;
+    let of_day = (day, at.saturating_sub(day));
+    let session = values.labels.get(SESSION);
+    if session.is_some() {
+        shared.clear();
+        write_values(values, true, &mut shared);
+    }
+    Table::Tasks.write_named(usage.tenant, values.task, &mut key);
+    add(rows, &mut key, of_day, &shared, sums)?;
+    match session {
+        Some(session) => {
+            Table::Sessions.write_named(usage.tenant, session, &mut key);
+            add(rows, &mut key, of_day, &shared, sums)
+        }
+        None => Ok(()),
     }
 }
 

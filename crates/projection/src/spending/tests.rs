@@ -67,7 +67,7 @@ impl Said {
                 author: None,
                 resolved: Some(Box::new(AdjustedUsage {
                     service_tier: None,
-                    occurred_at: None,
+                    occurred_at: (self.tokens % 2 == 0).then(|| at(self.seconds / 2)),
                     execution,
                     provider: None,
                     model: given(model),
@@ -123,10 +123,13 @@ fn naive(events: &[Stored], ask: &SpentAsk) -> Spent {
     for event in events {
         let recorded = event.recorded();
         let usage = counted(&recorded).unwrap();
-        let quarter = Timestamp::from_micros(usage.quarter * 1_000_000).unwrap();
-        let in_window = ask.from.is_none_or(|from| from <= quarter) && ask.to.is_none_or(|to| quarter < to);
-        if in_window && ask.scope.contains(&usage.dimensions) {
-            sum.add(&usage.sums.spent);
+        for (quarter, sums) in usage.parts() {
+            let quarter = Timestamp::from_micros(quarter * 1_000_000).unwrap();
+            let in_window =
+                ask.from.is_none_or(|from| from <= quarter) && ask.to.is_none_or(|to| quarter < to);
+            if in_window && ask.scope.contains(&usage.dimensions) {
+                sum.add(&sums.spent);
+            }
         }
     }
     sum

@@ -121,6 +121,7 @@ mod tests {
             dimensions: Dimensions { task, phase, component, provider, model, labels: &labels },
             allocation: None,
             sums: UsageSums::default(),
+            earlier: None,
         };
         touched.count(PartitionId::all().nth(partition).unwrap(), Sequence(sequence), &usage);
     }

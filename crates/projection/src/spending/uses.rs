@@ -113,6 +113,7 @@ mod tests {
             dimensions,
             allocation: (!allocation.is_empty()).then_some(allocation),
             sums: UsageSums { spent, ..UsageSums::default() },
+            earlier: None,
         };
         uses.count(PartitionId::all().nth(partition).unwrap(), Sequence(sequence), &usage);
     }

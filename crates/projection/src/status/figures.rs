@@ -132,7 +132,11 @@ fn leaving_by(row: &TaskRow, budgeted: BudgetedLatency, now: Option<Timestamp>) 
 /// The figures of a task for the gate.
 #[must_use]
 pub fn task_figures<'a>(task: &'a str, row: &'a TaskRow, now: Option<Timestamp>) -> TaskFigures<'a> {
-    TaskFigures { limits: row.state.limits.as_deref(), ..unlimited_figures(task, row, row.budgeted(), now) }
+    TaskFigures {
+        limits: row.state.limits.as_deref(),
+        progress: row.progress.as_deref(),
+        ..unlimited_figures(task, row, row.budgeted(), now)
+    }
 }
 
 /// The figures of a task for the gate, to be compared with other limits than its own: those that budget this kind of
@@ -160,5 +164,6 @@ pub fn unlimited_figures<'a>(
         leaving: leaving_by(row, budgeted, now),
         active: row.state.active.as_ref(),
         passes: &row.state.passes,
+        progress: None,
     }
 }

@@ -14,6 +14,7 @@ use tollgate_domain::units::UnitSums;
 use tollgate_domain::usage::{NamedExecution, Unpriced, UsageAdjusted, UsageRecorded, UsageRepriced};
 
 use super::Status;
+use super::progress::follow_progress;
 use super::row::{
     Activity, Bypass, Closed, Decision, Execution, Explanation, ImportanceChange, KEPT_DECISIONS, MarkedAs,
     Opened, Override, TaskRow,
@@ -56,6 +57,11 @@ impl Projection for Status {
 /// yet begins with [`TaskRow::begun_by`].
 pub fn fold(row: &mut TaskRow, event: &RecordedEvent<'_>) {
     move_on(row, event);
+    fold_body(row, event);
+    follow_progress(row, event.body);
+}
+
+fn fold_body(row: &mut TaskRow, event: &RecordedEvent<'_>) {
     match event.body {
         EventBody::Usage(said) => fold_usage(row, said, event),
         EventBody::Task(became) => fold_task(row, became, event),

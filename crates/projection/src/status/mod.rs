@@ -2,10 +2,12 @@
 
 mod figures;
 mod fold;
+mod progress;
 mod row;
 
 pub use figures::{Figures, Latency, figures, leaving, task_figures, unlimited_figures};
 pub use fold::fold as fold_task;
+pub use progress::progress_of;
 pub use row::{
     Activity, Bypass, Closed, Decision, Execution, Explanation, ImportanceChange, KEPT_DECISIONS, MarkedAs,
     Opened, Override, TaskRow,

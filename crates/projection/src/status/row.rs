@@ -9,6 +9,7 @@ use tollgate_domain::gate::{ReasonCode, Requirement, Verdict};
 use tollgate_domain::money::Usd;
 use tollgate_domain::phase::{Advance, ExecutionId};
 use tollgate_domain::position::Sequence;
+use tollgate_domain::progress::TaskProgress;
 use tollgate_domain::task::{TaskStage, TaskState};
 use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
@@ -56,6 +57,8 @@ pub struct TaskRow {
     pub bypasses: Vec<Bypass>,
     /// Whether the rules were right about it, according to a person. The latest mark counts.
     pub mark: Option<MarkedAs>,
+    /// What its phases achieved for their tokens; `None`: its budget does not follow progress.
+    pub progress: Option<Box<TaskProgress>>,
     /// How far producers' clocks are from the ledger's, in milliseconds: for each producer whose latest event
     /// was dated far ahead (positive), or far behind while the task was open.
     pub skews: BTreeMap<String, i64>,

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::gate::{PhaseFigures, TaskFigures};
 use tollgate_domain::phase::Advance;
 use tollgate_domain::position::Sequence;
+use tollgate_domain::progress::TaskProgress;
 use tollgate_domain::task::TaskState;
 use tollgate_domain::time::Timestamp;
 use tollgate_log::contract::EventName;
@@ -57,6 +58,9 @@ pub struct DecidedTask {
     pub latency_ms: u128,
     /// The phase about to be left: the active one, otherwise the one that ended last.
     pub leaving: Option<PhaseFigures>,
+    /// What its phases achieved for their tokens, if its budget follows progress.
+    #[serde(default)]
+    pub progress: Option<Box<TaskProgress>>,
     /// The state of its phases, for error messages.
     pub phases: Phases,
     /// The advance that the gate currently blocks, if any.
@@ -98,6 +102,7 @@ impl DecidedTask {
             tokens_used,
             latency_ms,
             leaving,
+            progress: row.progress.clone(),
             phases: Phases::of(row),
             blocked: row.blocked().map(|decision| decision.advance.clone()),
         }
@@ -115,6 +120,7 @@ impl DecidedTask {
             leaving: self.leaving.clone(),
             active: self.state.active.as_ref(),
             passes: &self.state.passes,
+            progress: self.progress.as_deref(),
         }
     }
 }

@@ -1,9 +1,13 @@
 //! What has no price, where prices changed between a call, its corrections and its repricing: never less than nothing,
 //! so that it hides nothing else, and the same in every view.
 
-use serde_json::{Value, json};
+use std::sync::Arc;
 
-use crate::support::Service;
+use serde_json::{Value, json};
+use tollgate_clock::ManualClock;
+use tollgate_log::memory::MemoryLog;
+
+use crate::support::{Service, at};
 
 /// What is done to a call of three images.
 enum Step {
@@ -112,4 +116,42 @@ async fn what_has_no_price_is_what_was_never_charged() {
         let again = take(&service, 99, &Reprice).await;
         assert_eq!(again["adjustments"], 0, "{name}: {again}");
     }
+}
+
+#[tokio::test]
+async fn a_price_for_usage_of_last_month_hides_nothing_of_this_one() {
+    let clock = Arc::new(ManualClock::at(at("2026-11-20T10:00:00Z")));
+    let log = Arc::new(MemoryLog::new(Arc::clone(&clock) as Arc<_>));
+    let service = Service::by_clock(log, tempfile::tempdir().unwrap(), None, clock).await;
+    let call = |id: &str, at: &str| {
+        json!({"id": id, "task": "T-1", "occurred_at": at, "usage_recorded": {"provider": "studio",
+            "model": "painter", "units": {"output_images": 3}}})
+    };
+    let calls = json!([call("u-1", "2026-10-10T00:00:00Z"), call("u-2", "2026-11-10T00:00:00Z")]);
+    assert_eq!(service.append(calls).await.0, 201);
+    let _ = take(&service, 0, &Price("0.5")).await;
+    let request = json!({"model": "painter", "from": "2026-10-01T00:00:00Z", "to": "2026-11-01T00:00:00Z", "by": "ann"});
+    let (status, answer) = service.post("/v1/prices/reprice", request).await;
+    assert!(status.is_success() && answer["adjustments"] == 1, "{answer}");
+    // The cost counts when it was found; that the usage of November has no price is still true.
+    for (month, unpriced, usd) in
+        [("since=2026-11-01", json!(3), "1.5"), ("until=2026-11-01", Value::Null, "0")]
+    {
+        let (_, summary) = service.get(&format!("/v1/usage/summary?{month}&at_least=tail")).await;
+        let totals = &summary["totals"];
+        let found = (&totals["unpriced_units"]["output_images"], totals["cost_usd"].as_str().unwrap());
+        assert_eq!(found, (&unpriced, usd), "{month}: {summary}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_taken_from_a_call_that_nobody_knows_leaves_what_has_no_price() {
+    let service = Service::new().await;
+    let call = json!({"id": "u-1", "task": "T-1", "usage_recorded": {"provider": "studio", "model": "painter",
+        "units": {"output_images": 3}}});
+    assert_eq!(service.append(json!([call])).await.0, 201);
+    let adjust = json!({"id": "a-1", "task": "T-1", "usage_adjusted": {
+        "adjusts": "nobody", "units": {"output_images": -3}, "reason": "miscounted"}});
+    assert_eq!(service.append(json!([adjust])).await.0, 201);
+    assert_eq!(shown(&service, "unknown").await, (0, 3, "0".to_owned()));
 }

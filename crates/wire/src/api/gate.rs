@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::gate::Verdict;
 use utoipa::ToSchema;
 
+use super::progress::ProgressView;
 use super::word::{self, list};
 
 /// May this task go on?
@@ -106,6 +107,9 @@ pub struct GateResponse {
     /// Whether that was not known in time: within 50 ms, or what was left of `wait_ms`.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub policies_unknown: bool,
+    /// What the phase that started last achieves for its tokens, if the task's budget follows progress.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub progress: Option<ProgressView>,
     /// A position that covers the recorded decision; absent if it could not be recorded.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub position: Option<String>,

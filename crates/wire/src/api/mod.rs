@@ -20,6 +20,7 @@ mod policy_rule;
 mod price_decisions;
 mod prices;
 mod problem;
+mod progress;
 mod quarantine;
 mod report;
 mod savings;
@@ -64,6 +65,7 @@ pub use price_decisions::{
 };
 pub use prices::{PriceList, PriceQuote, PriceQuoteLine, PriceQuoteUnit, PriceRow};
 pub use problem::Problem;
+pub use progress::{ProgressView, RepeatedView};
 pub use quarantine::{QuarantineEndRequest, QuarantineEnded, QuarantineList, QuarantinedMessage};
 pub use report::{
     Calculation, ClassComparison, Comparison, DecisionView, ExecutionReport, ExplanationView, OverrideView,

@@ -251,6 +251,7 @@ pub(super) mod list {
         Unit: tollgate_domain::units::Unit,
         QuarantineState: super::QuarantineState,
         Ruling: tollgate_domain::event::Ruling,
+        Pace: tollgate_domain::progress::phase::Pace,
         ReturnVerdict: super::ReturnVerdict,
         Rollout: tollgate_domain::config::Rollout,
         Severity: tollgate_domain::alert::Severity,

@@ -7,7 +7,7 @@ use tollgate_domain::event::GateDecided;
 use tollgate_domain::gate::{Reason, ReasonCode, Requirement, Verdict};
 use tollgate_domain::phase::ExecutionId;
 
-use super::{Beside, Kind};
+use super::{Beside, Kind, progress};
 use crate::decoded::TextLength;
 use crate::error::FieldError;
 use crate::out::{Out, whole};
@@ -50,6 +50,12 @@ impl Kind for GateDecided {
             rollout: rollout(&stored.rollout)?,
             policies: stored.policies,
             policies_unknown: stored.policies_unknown,
+            progress: stored
+                .progress
+                .map(|figures| {
+                    progress::figures(figures).map(Box::new).map_err(|error| error.within("progress"))
+                })
+                .transpose()?,
         })
     }
 
@@ -80,6 +86,7 @@ impl Kind for GateDecided {
             rollout: self.rollout.map(|rollout| rollout.as_str().to_owned()).unwrap_or_default(),
             policies: self.policies.clone(),
             policies_unknown: self.policies_unknown,
+            progress: self.progress.as_deref().map(progress::figures_to_proto),
         }
     }
 
@@ -116,6 +123,7 @@ impl Kind for GateDecided {
         if content.policies_unknown {
             out.value("policies_unknown", true.into());
         }
+        out.optional("progress", content.progress.as_ref().map(progress::written_figures));
     }
 }
 

@@ -6,6 +6,7 @@ use tollgate_domain::limits::{PhaseLimit, TaskLimits};
 use tollgate_domain::metadata::LimitOverride;
 use tollgate_domain::tier::{Complexity, Importance, ImportanceSource};
 
+use super::progress;
 use super::task::{override_to_proto, written_override};
 use crate::error::FieldError;
 use crate::out::{Out, whole};
@@ -39,6 +40,10 @@ pub(super) fn to_domain(stored: proto::TaskLimits) -> Result<TaskLimits, FieldEr
         )?,
         config_hash: stored.config_hash,
         warnings: stored.warnings,
+        progress: stored
+            .progress
+            .map(|rules| progress::rules(rules).map(Box::new).map_err(|error| error.within("progress")))
+            .transpose()?,
     })
 }
 
@@ -62,6 +67,7 @@ pub(super) fn to_proto(limits: &TaskLimits) -> proto::TaskLimits {
         budgeted_latency: limits.budgeted_latency.as_str().to_owned(),
         config_hash: limits.config_hash.clone(),
         warnings: limits.warnings.clone(),
+        progress: limits.progress.as_deref().map(progress::rules_to_proto),
     }
 }
 
@@ -154,6 +160,7 @@ pub(super) fn written(limits: &proto::TaskLimits) -> Value {
     out.text("budgeted_latency", &limits.budgeted_latency);
     out.text("config_hash", &limits.config_hash);
     out.texts("warnings", &limits.warnings);
+    out.optional("progress", limits.progress.as_ref().map(progress::written_rules));
     out.object()
 }
 

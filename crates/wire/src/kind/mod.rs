@@ -15,6 +15,7 @@ mod ledger;
 mod limits;
 mod names;
 mod price;
+mod progress;
 mod report;
 mod task;
 mod units;

@@ -1,7 +1,7 @@
 //! The overview of the contract lists every file, every kind with its number, and every field that a producer
 //! sends with one.
 
-const FILES: [(&str, &str); 13] = [
+const FILES: [(&str, &str); 14] = [
     ("alert.proto", include_str!("../../../../proto/tollgate/v1/alert.proto")),
     ("append.proto", include_str!("../../../../proto/tollgate/v1/append.proto")),
     ("bill.proto", include_str!("../../../../proto/tollgate/v1/bill.proto")),
@@ -12,6 +12,7 @@ const FILES: [(&str, &str); 13] = [
     ("ledger.proto", include_str!("../../../../proto/tollgate/v1/ledger.proto")),
     ("limits.proto", include_str!("../../../../proto/tollgate/v1/limits.proto")),
     ("price.proto", include_str!("../../../../proto/tollgate/v1/price.proto")),
+    ("progress.proto", include_str!("../../../../proto/tollgate/v1/progress.proto")),
     ("report.proto", include_str!("../../../../proto/tollgate/v1/report.proto")),
     ("task.proto", include_str!("../../../../proto/tollgate/v1/task.proto")),
     ("usage.proto", include_str!("../../../../proto/tollgate/v1/usage.proto")),

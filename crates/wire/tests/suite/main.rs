@@ -5,6 +5,7 @@ mod golden;
 mod money;
 mod noted;
 mod priced;
+mod progress;
 mod properties;
 mod rules;
 mod samples;

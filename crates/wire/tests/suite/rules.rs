@@ -240,6 +240,7 @@ fn texts_lists_and_names_have_a_longest() {
     for (field, body) in [
         ("wait_recorded.kind", r#""wait_recorded": {"kind": "TEXT", "wait_ms": 1}"#),
         ("signal_recorded.name", r#""signal_recorded": {"name": "TEXT", "value": 1}"#),
+        ("signal_recorded.key", r#""signal_recorded": {"name": "n", "value": 1, "key": "TEXT"}"#),
     ] {
         assert!(read(&event(&body.replace("TEXT", &"n".repeat(64)))).is_ok());
         let name = "n".repeat(65);

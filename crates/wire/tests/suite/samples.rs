@@ -19,6 +19,8 @@ use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::units::{Unit, UnitSums};
 use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, Unpriced, UnpricedPart};
 
+use crate::progress;
+
 pub(crate) fn phase(name: &str) -> Phase {
     name.parse().expect("a phase name")
 }
@@ -35,7 +37,9 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
     match &mut body {
         EventBody::Task(TaskEvent::TaskOpened(opened)) => {
             let plain = opened.metadata.budget_overrides.is_empty();
-            opened.limits = Some(if plain { plain_limits() } else { full_limits() });
+            let mut limits = if plain { plain_limits() } else { full_limits() };
+            limits.progress = name.contains("progress").then(|| Box::new(progress::rules()));
+            opened.limits = Some(limits);
         }
         EventBody::Task(TaskEvent::PhaseStarted(started)) => started.attempt = Some(2),
         EventBody::Task(TaskEvent::PhaseEnded(ended)) => ended.attempt = ended.attempt.or(Some(300)),
@@ -135,6 +139,10 @@ pub(crate) fn own_events() -> Vec<(&'static str, Event)> {
             own_event("T-2", EventBody::Gate(GateEvent::GateDecided(Box::new(exhausted())))),
         ),
         (
+            "gate_decided_progress",
+            own_event("T-8", EventBody::Gate(GateEvent::GateDecided(Box::new(progress::spinning())))),
+        ),
+        (
             "gate_decided_no_limits",
             own_event("T-9", EventBody::Gate(GateEvent::GateDecided(Box::new(no_limits())))),
         ),
@@ -199,6 +207,7 @@ fn plain_limits() -> TaskLimits {
         budgeted_latency: BudgetedLatency::Full,
         config_hash: "00".repeat(32),
         warnings: Vec::new(),
+        progress: None,
     }
 }
 
@@ -251,6 +260,7 @@ fn block() -> GateDecided {
         rollout: None,
         policies: Vec::new(),
         policies_unknown: false,
+        progress: None,
     }
 }
 
@@ -265,7 +275,7 @@ fn exhausted() -> GateDecided {
     decided
 }
 
-fn no_limits() -> GateDecided {
+pub(crate) fn no_limits() -> GateDecided {
     GateDecided {
         advance: Advance::Completion,
         verdict: Verdict::Allow,
@@ -283,5 +293,6 @@ fn no_limits() -> GateDecided {
         rollout: None,
         policies: Vec::new(),
         policies_unknown: false,
+        progress: None,
     }
 }

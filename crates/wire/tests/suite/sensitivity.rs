@@ -67,6 +67,7 @@ const FIELDS: &[&str] = &[
     "signal_recorded.attempt",
     "signal_recorded.name",
     "value",
+    "signal_recorded.key",
     "from",
     "to",
     "importance_changed.author",

@@ -1,12 +1,12 @@
 //! Arbitrary events of every kind that satisfy the rules, including what is added to them.
 
+mod gate;
 mod limits;
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::select;
-use tollgate_domain::breach::Utilization;
 use tollgate_domain::config::Rollout;
 use tollgate_domain::decimal::Decimal;
 use tollgate_domain::event::{
@@ -15,11 +15,10 @@ use tollgate_domain::event::{
     SignalRecorded, TaskClosed, TaskEvent, TaskMarked, TaskOpened, TaskOutcome, TransitionsMeasured,
     UsageEvent, WaitRecorded,
 };
-use tollgate_domain::gate::{GateDecided, Reason, ReasonCode, Requirement, Verdict};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::metadata::{Enforcement, LimitOverride, TaskMetadata};
 use tollgate_domain::money::Usd;
-use tollgate_domain::phase::{Advance, ExecutionId, Phase};
+use tollgate_domain::phase::{Advance, Phase};
 use tollgate_domain::position::Sequence;
 use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_domain::time::Timestamp;
@@ -30,6 +29,7 @@ use tollgate_domain::usage::{
 };
 use tollgate_wire::MAX_WAIT_MS;
 
+use self::gate::gate;
 use self::limits::limits;
 use crate::{money, noted};
 
@@ -110,8 +110,9 @@ fn sendable_body() -> BoxedStrategy<EventBody> {
         .prop_map(|(scope, approver, reason)| EventBody::from(OverrideGranted { scope, approver, reason }));
     let wait = (execution(), "[a-zé_]{1,30}", 0..=MAX_WAIT_MS)
         .prop_map(|(execution, kind, wait_ms)| EventBody::from(WaitRecorded { execution, kind, wait_ms }));
-    let signal = (execution(), "[a-zé_]{1,30}", any::<i64>())
-        .prop_map(|(execution, name, value)| EventBody::from(SignalRecorded { execution, name, value }));
+    let signal = (execution(), "[a-zé_]{1,30}", any::<i64>(), option::of("[0-9a-f]{1,64}")).prop_map(
+        |(execution, name, value, key)| EventBody::from(SignalRecorded { execution, name, value, key }),
+    );
     let usage = usage().prop_map(EventBody::from);
     let adjusted = adjusted().prop_map(EventBody::from);
     let importance =
@@ -126,8 +127,25 @@ fn sendable_body() -> BoxedStrategy<EventBody> {
         let execution = NamedExecution { phase, attempt };
         EventBody::from(PhaseExplained { execution, author, explanation })
     });
-    let facts = prop_oneof![usage, adjusted, wait, signal, explained, noted::acknowledged()];
-    prop_oneof![opened, closed, started, ended, granted, importance, marked, facts].boxed()
+    let facts = prop_oneof![
+        usage.boxed(),
+        adjusted.boxed(),
+        wait.boxed(),
+        signal.boxed(),
+        explained.boxed(),
+        noted::acknowledged()
+    ];
+    prop_oneof![
+        opened.boxed(),
+        closed.boxed(),
+        started.boxed(),
+        ended.boxed(),
+        granted.boxed(),
+        importance.boxed(),
+        marked.boxed(),
+        facts.boxed()
+    ]
+    .boxed()
 }
 
 fn own_body() -> BoxedStrategy<EventBody> {
@@ -157,7 +175,16 @@ fn own_body() -> BoxedStrategy<EventBody> {
     });
     let gate = gate().prop_map(|decided| EventBody::Gate(GateEvent::GateDecided(Box::new(decided))));
     let own = prop_oneof![noted::own_body(), money::body(), crate::priced::own_body()];
-    prop_oneof![gate, loaded, rejected, book, measured, lost, own].boxed()
+    prop_oneof![
+        gate.boxed(),
+        loaded.boxed(),
+        rejected.boxed(),
+        book.boxed(),
+        measured.boxed(),
+        lost.boxed(),
+        own.boxed()
+    ]
+    .boxed()
 }
 
 fn id() -> impl Strategy<Value = String> {
@@ -193,7 +220,7 @@ fn execution() -> impl Strategy<Value = Option<NamedExecution>> {
     option::of((phase(), attempt()).prop_map(|(phase, attempt)| NamedExecution { phase, attempt }))
 }
 
-fn decimal() -> impl Strategy<Value = Decimal> {
+pub(crate) fn decimal() -> impl Strategy<Value = Decimal> {
     (0..1_000_000_000_000_000_000_u64, 0..=27_u8).prop_map(|(mantissa, scale)| Decimal::new(mantissa, scale))
 }
 
@@ -308,9 +335,9 @@ pub(crate) fn unit_sums() -> BoxedStrategy<UnitSums> {
     prop_oneof![3 => Just(UnitSums::default()), 1 => some].boxed()
 }
 
-pub(crate) fn unpriced() -> impl Strategy<Value = Unpriced> {
+pub(crate) fn unpriced() -> BoxedStrategy<Unpriced> {
     let most = i128::from(MAX_TOKENS_PER_EVENT);
-    (-most..=most, unit_sums()).prop_map(|(tokens, units)| Unpriced { tokens, units })
+    (-most..=most, unit_sums()).prop_map(|(tokens, units)| Unpriced { tokens, units }).boxed()
 }
 
 fn adjusted() -> impl Strategy<Value = UsageAdjusted> {
@@ -358,43 +385,4 @@ fn adjusted() -> impl Strategy<Value = UsageAdjusted> {
             resolved: resolved.map(Box::new),
         },
     )
-}
-
-fn gate() -> impl Strategy<Value = GateDecided> {
-    const CODES: [ReasonCode; 4] =
-        [ReasonCode::NearlyDone, ReasonCode::NoLimits, ReasonCode::Stale, ReasonCode::Degraded];
-    const REQUIREMENTS: [Requirement; 3] =
-        [Requirement::Review, Requirement::PostMortem, Requirement::Investigation];
-    let verdict = || select(vec![Verdict::Allow, Verdict::Warn, Verdict::Block]);
-    let utilization =
-        || option::of((any::<u128>(), any::<u128>()).prop_map(|(used, limit)| Utilization { used, limit }));
-    let reason = (select(CODES.to_vec()), verdict(), any_text())
-        .prop_map(|(code, verdict, message)| Reason { code, verdict, message });
-    let active = (phase(), any::<u32>()).prop_map(|(phase, attempt)| ExecutionId { phase, attempt });
-    let left = (option::of(any::<u64>()), option::of(any::<u64>()));
-    let answer =
-        (advance(), verdict(), verdict(), vec(reason, 0..3), vec(select(REQUIREMENTS.to_vec()), 0..3));
-    let numbers = (utilization(), utilization(), option::of(active), left);
-    let rollout = option::of(select(vec![Rollout::Observe, Rollout::EnforceLowMedium, Rollout::Enforce]));
-    (answer, numbers, any_text(), any_text(), (any::<bool>(), rollout, vec(any_text(), 0..3), any::<bool>()))
-        .prop_map(|(answer, numbers, config_hash, as_of, (stale, rollout, policies, policies_unknown))| {
-            GateDecided {
-                advance: answer.0,
-                verdict: answer.1,
-                ruled: answer.2,
-                reasons: answer.3,
-                requirements: answer.4,
-                tokens: numbers.0,
-                latency: numbers.1,
-                active: numbers.2,
-                remaining_tokens: numbers.3.0,
-                remaining_latency_ms: numbers.3.1,
-                config_hash,
-                as_of,
-                stale,
-                rollout,
-                policies,
-                policies_unknown,
-            }
-        })
 }

@@ -4,13 +4,14 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use tollgate_domain::event::{
-    Event, EventBody, Mark, PhaseEnded, PhaseStarted, TaskClosed, TaskEvent, TaskMarked, TaskOpened,
-    TaskOutcome, WaitRecorded,
+    Event, EventBody, Mark, PhaseEnded, PhaseStarted, SignalRecorded, TaskClosed, TaskEvent, TaskMarked,
+    TaskOpened, TaskOutcome, WaitRecorded,
 };
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::limits::{LimitError, TaskLimits, task_limits};
 use tollgate_domain::metadata::TaskMetadata;
 use tollgate_domain::phase::Phase;
+use tollgate_domain::progress::rules::ProgressRules;
 use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
@@ -24,6 +25,15 @@ const PRICE_VERSION: &str = "generated";
 
 /// Who appends them.
 const PRODUCER: &str = "generator";
+
+/// What calls that go in circles are about.
+const REPEATED: &str = "9f86d081884c7d65";
+
+/// Tokens for each unit of progress.
+const TOKENS_PER_UNIT: u64 = 500;
+
+/// The most calls that go in circles in one phase.
+const MOST_CIRCLES: u64 = 200;
 
 /// Who marks tasks.
 const REVIEWER: &str = "reviewer";
@@ -65,9 +75,19 @@ enum What {
     Started(Phase, u32),
     Called(Phase, u32, u64),
     Waited(Phase, u32, u64),
+    Signalled(Phase, u32, Sign),
     Ended(Phase, u32),
     Closed(TaskOutcome),
     Marked(Mark),
+}
+
+/// A sign that a call gives.
+#[derive(PartialEq, Eq, PartialOrd, Ord)]
+enum Sign {
+    /// So many units of progress.
+    Progress(i64),
+    /// The same call again.
+    Again,
 }
 
 impl Spec {
@@ -126,6 +146,7 @@ impl Events<'_> {
                 let execution = Some(named(phase, attempt));
                 EventBody::from(WaitRecorded { execution, kind: "human".to_owned(), wait_ms })
             }
+            What::Signalled(phase, attempt, sign) => signal(named(phase, attempt), &sign),
             What::Ended(phase, attempt) => EventBody::from(PhaseEnded { phase, attempt: Some(attempt) }),
             What::Closed(outcome) => EventBody::from(TaskClosed { outcome, reason: None, author: None }),
             What::Marked(mark) => EventBody::from(TaskMarked {
@@ -168,6 +189,22 @@ fn named(phase: Phase, attempt: u32) -> NamedExecution {
     NamedExecution { phase, attempt: Some(attempt) }
 }
 
+/// A sign of progress in the phase, or of none.
+fn signal(execution: NamedExecution, sign: &Sign) -> EventBody {
+    let (name, value, key) = match sign {
+        Sign::Progress(units) => (signal_of(&execution.phase), *units, None),
+        Sign::Again => ("tool_call".to_owned(), 1, Some(REPEATED.to_owned())),
+    };
+    EventBody::from(SignalRecorded { execution: Some(execution), name, value, key })
+}
+
+/// The signal that counts in a phase by default; `done` where none does.
+fn signal_of(phase: &Phase) -> String {
+    let rules = ProgressRules::of_phases(std::slice::from_ref(phase));
+    let names = rules.phases.iter().flat_map(|signals| signals.points.keys());
+    names.last().cloned().unwrap_or_else(|| "done".to_owned())
+}
+
 /// A model call: most of its input from a cache, a fifth of it output.
 fn call(execution: NamedExecution, tokens: u64) -> EventBody {
     let (output, cached_input) = (tokens / 5, tokens / 5 * 3);
@@ -188,6 +225,26 @@ fn call(execution: NamedExecution, tokens: u64) -> EventBody {
     })
 }
 
+/// The calls of an attempt, useful ones and those that go in circles, each with its tokens and the sign after it.
+fn calls(spec: &Spec, tokens: u64, wasted: u64) -> Vec<(u64, Option<Sign>)> {
+    let progress = |of_call: u64| {
+        let units = i64::try_from((of_call / TOKENS_PER_UNIT).max(1)).unwrap_or(i64::MAX);
+        spec.signals.then_some(Sign::Progress(units))
+    };
+    let useful = parts(tokens, spec.calls_per_phase.into());
+    let size = useful.first().copied().unwrap_or(1).max(1);
+    let circles = if wasted > 0 { parts(wasted, (wasted / size).clamp(1, MOST_CIRCLES)) } else { Vec::new() };
+    let useful = useful.into_iter().map(|of_call| (of_call, progress(of_call)));
+    useful.chain(circles.into_iter().map(|of_call| (of_call, Some(Sign::Again)))).collect()
+}
+
+/// Tokens in equal parts; the last one has what does not divide evenly.
+fn parts(tokens: u64, count: u64) -> Vec<u64> {
+    let count = count.clamp(1, tokens.max(1));
+    let part = tokens / count;
+    (1..=count).map(|nth| if nth == count { tokens - part * (count - 1) } else { part }).collect()
+}
+
 /// The steps of a task, from its plan.
 fn open(spec: &Spec, plan: &TaskPlan) -> Open {
     let mut steps = vec![Step { at: plan.begins, what: What::Opened }];
@@ -201,18 +258,21 @@ fn open(spec: &Spec, plan: &TaskPlan) -> Open {
             let part = |all: u64| {
                 if attempt == phase.attempts { all - all / attempts * (attempts - 1) } else { all / attempts }
             };
-            let (tokens, latency_ms) = (part(phase.tokens), part(phase.latency_ms));
+            // With signals, all that runs away does so in the last attempt, in calls of its own.
+            let wasted = if spec.signals { phase.wasted_tokens } else { 0 };
+            let (tokens, latency_ms) = (part(phase.tokens - wasted), part(phase.latency_ms));
             // The first one waits.
             let wait_ms = if attempt == 1 { phase.wait_ms } else { 0 };
             let mut step = |ms: u64, what| steps.push(Step { at: after(now, ms), what });
             step(0, What::Started(phase.phase.clone(), attempt));
-            let calls = u64::from(spec.calls_per_phase).clamp(1, tokens.max(1));
-            for nth in 0..calls {
-                let of_call = if nth + 1 == calls { tokens - tokens / calls * nth } else { tokens / calls };
-                step(
-                    latency_ms * (nth + 1) / (calls + 1),
-                    What::Called(phase.phase.clone(), attempt, of_call),
-                );
+            let calls = calls(spec, tokens, if attempt == phase.attempts { wasted } else { 0 });
+            let all = calls.len() as u64;
+            for (nth, (of_call, sign)) in (1..).zip(calls) {
+                let ms = latency_ms * nth / (all + 1);
+                step(ms, What::Called(phase.phase.clone(), attempt, of_call));
+                if let Some(sign) = sign {
+                    step(ms, What::Signalled(phase.phase.clone(), attempt, sign));
+                }
             }
             let whole_ms = latency_ms + wait_ms;
             if wait_ms > 0 {

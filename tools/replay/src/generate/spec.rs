@@ -61,6 +61,9 @@ pub struct Spec {
     pub second_attempts_permille: u32,
     /// Of 1,000 phases, how many wait for a person.
     pub waits_permille: u32,
+    /// Whether progress is reported: one unit of a phase's signal per 500 tokens of a call, at least one each. What
+    /// runs away goes in circles: calls of the same size, each about the same and without progress.
+    pub signals: bool,
 }
 
 /// What is true of a phase at complexity Medium and importance medium, if their multipliers are 1.
@@ -128,6 +131,7 @@ impl Spec {
             failed_permille: 20,
             second_attempts_permille: 40,
             waits_permille: 60,
+            signals: false,
         }
     }
 

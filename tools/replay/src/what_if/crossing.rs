@@ -5,6 +5,7 @@ use tollgate_domain::breach::Utilization;
 use tollgate_domain::gate::{GateDecided, ReasonCode, TaskFigures, Verdict};
 use tollgate_domain::limits::TaskLimits;
 use tollgate_domain::phase::Advance;
+use tollgate_domain::progress::phase::Repeated;
 use tollgate_domain::time::Timestamp;
 
 use super::settled::Used;
@@ -20,6 +21,18 @@ pub(super) struct Live {
     pub(super) blocked_at: Option<Timestamp>,
 }
 
+tollgate_domain::words!(
+    /// What figures of a rule are.
+    FigureUnit {
+        /// Tokens.
+        Tokens = "tokens",
+        /// Milliseconds.
+        Ms = "ms",
+        /// The same in a row.
+        Times = "times"
+    }
+);
+
 /// A decision that warned or blocked, and what the task did afterwards.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Crossing {
@@ -32,8 +45,8 @@ pub(super) struct Crossing {
     pub(super) code: ReasonCode,
     /// The rule's figures.
     pub(super) measured: Utilization,
-    /// Whether those are milliseconds.
-    pub(super) is_latency: bool,
+    /// What those are.
+    pub(super) unit: FigureUnit,
     /// Whether it would also have blocked under the rollout that the candidate states.
     pub(super) enforced: bool,
     /// Whether a person set it aside later.
@@ -57,22 +70,42 @@ pub(super) fn measured(
     decided: &GateDecided,
     figures: &TaskFigures<'_>,
     limits: &TaskLimits,
-) -> Option<(ReasonCode, bool, Utilization)> {
+) -> Option<(ReasonCode, FigureUnit, Utilization)> {
     // The first reason with the verdict: they are in the order of the rules.
     let worst = decided.reasons.iter().map(|reason| reason.verdict).max()?;
     let severe = decided.reasons.iter().find(|reason| reason.verdict == worst)?;
     match severe.code {
-        ReasonCode::LatencyBudgetExceeded => Some((severe.code, true, decided.latency?)),
+        ReasonCode::LatencyBudgetExceeded => Some((severe.code, FigureUnit::Ms, decided.latency?)),
         ReasonCode::PhaseBudgetExceeded => {
             let leaving = figures.leaving.as_ref()?;
             let limit = limits.phase(&leaving.phase)?;
-            let tokens = Utilization::new(leaving.tokens_used, limit.tokens);
+            let token_limit = figures.token_limit(limits, &leaving.phase)?;
+            let tokens = Utilization::new(leaving.tokens_used, token_limit);
             if tokens.above(limits.thresholds.per_phase) {
-                return Some((severe.code, false, tokens));
+                return Some((severe.code, FigureUnit::Tokens, tokens));
             }
-            Some((severe.code, true, Utilization::new(leaving.latency_ms, limit.latency_ms)))
+            Some((severe.code, FigureUnit::Ms, Utilization::new(leaving.latency_ms, limit.latency_ms)))
         }
-        ReasonCode::TokenBudgetWarning
+        ReasonCode::Spinning => {
+            let (progress, rules) = (decided.progress.as_deref()?, limits.progress.as_deref()?);
+            let most = rules.spinning_repeats;
+            let is_too_often = |repeated: &&Repeated| most > 0 && repeated.times >= most;
+            let (unit, measured) = match progress.repeated.as_ref().filter(is_too_often) {
+                Some(repeated) => (FigureUnit::Times, Utilization::new(repeated.times, most)),
+                None => {
+                    let spent = Utilization::new(progress.since_progress_tokens, progress.limit_tokens);
+                    (FigureUnit::Tokens, spent)
+                }
+            };
+            Some((severe.code, unit, measured))
+        }
+        ReasonCode::ForecastExceeded => {
+            let end = decided.progress.as_deref()?.forecast_task_tokens?;
+            Some((severe.code, FigureUnit::Tokens, Utilization::new(end, decided.tokens?.limit)))
+        }
+        ReasonCode::Extended
+        | ReasonCode::CarriedForward
+        | ReasonCode::TokenBudgetWarning
         | ReasonCode::TokenBudgetExceeded
         | ReasonCode::NearlyDone
         | ReasonCode::NoLimits
@@ -85,6 +118,6 @@ pub(super) fn measured(
         | ReasonCode::OverrideGranted
         | ReasonCode::Stale
         | ReasonCode::Degraded
-        | ReasonCode::PolicyExhausted => Some((severe.code, false, decided.tokens?)),
+        | ReasonCode::PolicyExhausted => Some((severe.code, FigureUnit::Tokens, decided.tokens?)),
     }
 }

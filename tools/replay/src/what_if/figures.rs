@@ -6,7 +6,7 @@ use tollgate_domain::breach::Utilization;
 use tollgate_domain::event::{Mark, TaskOutcome};
 use tollgate_domain::gate::{ReasonCode, Verdict};
 use tollgate_domain::money::Usd;
-use tollgate_domain::phase::Advance;
+use tollgate_domain::phase::{Advance, Phase};
 use tollgate_domain::task::TaskStage;
 use tollgate_projection::overview::{Counted, Share};
 use tollgate_projection::report::unit_totals;
@@ -16,6 +16,7 @@ use super::candidate::Candidate;
 use super::compared::Compared;
 use super::crossing::Crossing;
 use super::findings::{Tally, findings};
+use super::progress::ProgressSums;
 use super::result::{Amounts, BlockPoint, CandidateResult, DecisionPair, Headroom, ShareView};
 use super::settled::{Settled, SettledUnder, Used};
 use super::thresholds::{Curve, Fate};
@@ -59,6 +60,7 @@ pub(super) struct Figures {
     headroom: Headroom,
     used_percent: Counted,
     curve: Curve,
+    progress: ProgressSums,
 }
 
 impl Sum {
@@ -99,9 +101,10 @@ pub(super) fn share(share: Share) -> ShareView {
 
 impl Figures {
     /// Adds a task.
-    pub(super) fn add(&mut self, task: &Settled, under: &SettledUnder) {
+    pub(super) fn add(&mut self, key: &[u8], task: &Settled, under: &SettledUnder) {
         let Some(limit) = under.limit_tokens.filter(|_| !task.is_remediation) else { return };
         count(&mut self.judged, true);
+        self.progress.add(key, task, under);
         count(&mut self.unknown_phase, under.unknown_phase);
         let crossing = under.first.as_ref().filter(|_| under.worst == Some(Verdict::Block));
         match (under.worst, crossing) {
@@ -165,6 +168,8 @@ impl Figures {
         stated: Stated,
     ) -> CandidateResult {
         let return_on_investment = return_on_investment(&self.effect(), stated);
+        let findings = findings(&self.tally());
+        let phases: Vec<Phase> = candidate.config.phases.iter().map(|base| base.phase.clone()).collect();
         let known = Share { part: self.good.part, of: self.good.part.saturating_add(self.runaways.part) };
         let room = Share { part: self.headroom.unused_tokens, of: self.headroom.limit_tokens };
         let points = self.points.iter().map(|((advance, rule), percents)| BlockPoint {
@@ -205,8 +210,9 @@ impl Figures {
             },
             thresholds: self.curve.result(&candidate.config.stop_loss.thresholds),
             decisions: pairs.collect(),
+            progress: self.progress.result(&phases),
             return_on_investment,
-            findings: findings(&self.tally()),
+            findings,
         }
     }
 

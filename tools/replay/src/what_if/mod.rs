@@ -1,9 +1,10 @@
 //! What would have happened under other limits: history is run once through all candidates.
 //!
 //! Reading order: [`Question`] is what is asked, [`what_if()`] runs it; `task` takes one task through all candidates,
-//! by the fold of the status view and the rules of the gate as they are; `settled` is what is kept of it; `partition`
-//! is all tasks of a partition; `money` adds up usage for policies; `summary` and `windows` make the [`WhatIf`] of it
-//! all, whose bytes follow from history, candidates and version alone.
+//! by the fold of the status view and the rules of the gate as they are (`following` where budgets follow progress);
+//! `settled` is what is kept of it; `partition` is all tasks of a partition; `money` adds up usage for policies;
+//! `summary` and `windows` make the [`WhatIf`] of it all, whose bytes follow from history, candidates and version
+//! alone.
 
 mod candidate;
 mod checkpoint;
@@ -11,10 +12,12 @@ mod compared;
 mod crossing;
 mod figures;
 mod findings;
+mod following;
 mod inputs;
 mod money;
 mod partition;
 mod policy_file;
+pub mod progress;
 pub mod result;
 mod run;
 mod settled;

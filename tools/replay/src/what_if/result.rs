@@ -12,6 +12,7 @@ use serde::Serialize;
 use tollgate_domain::hex::hex;
 use tollgate_wire::api::ReturnView;
 
+use super::progress::ProgressResult;
 use super::thresholds::ThresholdCurve;
 
 pub use inputs::{CandidateInput, InputsView, PartitionInput, Source};
@@ -157,6 +158,9 @@ pub struct CandidateResult {
     pub thresholds: ThresholdCurve,
     /// The live gate's decisions beside those of the candidate at the same moments.
     pub decisions: Vec<DecisionPair>,
+    /// What following progress changed; absent: its budgets do not.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub progress: Option<ProgressResult>,
     /// What it would have returned for what it costs.
     pub return_on_investment: ReturnView,
     /// What that advises, a sentence each.
@@ -267,7 +271,7 @@ pub struct FirstCrossing {
     pub used: u64,
     /// Of this limit.
     pub limit: u64,
-    /// Whether both are `tokens` or `ms`.
+    /// Whether both are `tokens`, `ms` or `times` in a row.
     pub unit: &'static str,
     /// In percent; absent: the limit is nothing.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -11,6 +11,7 @@ use tollgate_domain::units::UnitSums;
 use tollgate_domain::usage::Unpriced;
 
 use super::crossing::{Crossing, Live};
+use super::following::SettledProgress;
 use super::thresholds::{Passed, add_usage};
 
 /// A task whose outcome is settled: a fraction of a kilobyte.
@@ -37,6 +38,8 @@ pub(super) struct SettledUnder {
     pub(super) first: Option<Box<Crossing>>,
     /// Where it was above thresholds for the first time.
     pub(super) passed: Box<[Passed]>,
+    /// What following progress changed; `None`: the candidate's budgets do not.
+    pub(super) progress: Option<Box<SettledProgress>>,
 }
 
 /// Tokens and money, corrections included.

@@ -49,6 +49,9 @@ const JUDGED_PHASED: &str = "tasks that were not opened have the limits of a Med
 
 const LEFT_OUT: &str = "tasks that were not opened have no limits and are not judged";
 
+const PROGRESS: &str = "where budgets follow progress a decision is also made inside a phase: at each check, and as soon as it spins; fixed limits are those of the \
+     same config without that, asked as all others are; forecasts are compared with completed tasks, as they were when they closed";
+
 const POLICIES: &str = "policies: no allocation reserves anything, usage counts in the quarter of an hour that it states, and unpriced usage counts as \
      nothing; a policy without a begin rules from the first usage on";
 
@@ -86,7 +89,9 @@ pub(super) fn summary(
         Unopened::Judge if question.session_phases.is_some() => JUDGED_PHASED,
         Unopened::Judge => JUDGED_UNOPENED,
     };
-    let assumed = ASSUMPTIONS.into_iter().chain([unopened]).chain(question.policies.map(|_| POLICIES));
+    let follows = question.candidates.iter().any(|candidate| candidate.config.progress.is_some());
+    let assumed = ASSUMPTIONS.into_iter().chain([unopened]).chain(follows.then_some(PROGRESS));
+    let assumed = assumed.chain(question.policies.map(|_| POLICIES));
     let named = question.candidates.iter().zip(all.candidates).zip(&all.compared);
     let candidates =
         named.map(|((candidate, figures), compared)| figures.result(candidate, compared, question.stated));
@@ -147,7 +152,7 @@ impl All {
         count(&mut self.live.ruled_blocked, task.live.ruled == Some(Verdict::Block));
         count(&mut self.live.warned, task.live.verdict == Some(Verdict::Warn));
         for (figures, under) in self.candidates.iter_mut().zip(&task.under) {
-            figures.add(task, under);
+            figures.add(key, task, under);
         }
         if differs(task) {
             self.differing.push(differing(key, task));
@@ -214,7 +219,7 @@ fn crossing(crossing: &Crossing) -> FirstCrossing {
         rule: crossing.code.as_str(),
         used: small(used),
         limit: small(limit),
-        unit: if crossing.is_latency { "ms" } else { "tokens" },
+        unit: crossing.unit.as_str(),
         percent: crossing.measured.shown_percent(),
         after: amounts(&crossing.after),
     }

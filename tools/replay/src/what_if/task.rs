@@ -12,12 +12,14 @@ use tollgate_domain::ids::LEDGER_PRODUCER;
 use tollgate_domain::limits::TaskLimits;
 use tollgate_domain::metadata::TaskMetadata;
 use tollgate_domain::phase::Advance;
+use tollgate_domain::task::TaskStage;
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::status::{TaskRow, figures, fold_task, unlimited_figures};
 
-use super::candidate::Rules;
+use super::candidate::{Given, Rules};
 use super::compared::Compared;
 use super::crossing::{Crossing, Live, measured};
+use super::following::Following;
 use super::settled::{Settled, SettledUnder, Used};
 use super::thresholds::{Passing, add_usage};
 
@@ -54,23 +56,32 @@ struct Asked<'a> {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Under {
     limits: Option<Arc<TaskLimits>>,
-    pub(super) unknown_phase: bool,
+    unknown_phase: bool,
+    outcome: Outcome,
+    /// Only where budgets follow progress.
+    following: Option<Box<Following>>,
+}
+
+/// What the gate said of it.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+struct Outcome {
     /// The most severe decision; `None`: the gate was never asked.
-    pub(super) worst: Option<Verdict>,
+    worst: Option<Verdict>,
     /// The decision that would have blocked it first, otherwise the one that warned first.
-    pub(super) first: Option<Box<Crossing>>,
+    first: Option<Box<Crossing>>,
     passing: Passing,
 }
 
 impl OpenTask {
     pub(super) fn new(event: &RecordedEvent<'_>, rules: &[Rules], unopened: Unopened) -> Self {
         let mut under = vec![Under::default(); rules.len()];
+        let row = TaskRow::begun_by(event);
         if unopened == Unopened::Judge {
             for (under, rules) in under.iter_mut().zip(rules) {
-                under.limits = Some(rules.limits_of(&TaskMetadata::default()).limits);
+                under.begin(&row, rules.limits_of(&TaskMetadata::default()));
             }
         }
-        Self { row: TaskRow::begun_by(event), under, asked: None, live: Live::default() }
+        Self { row, under, asked: None, live: Live::default() }
     }
 
     /// Takes the next event of the task. Returns whether it is closed now.
@@ -117,20 +128,22 @@ impl OpenTask {
             | EventBody::Report(_) => {}
         }
         fold_task(&mut self.row, event);
-        if let EventBody::Task(TaskEvent::TaskOpened(opened)) = event.body {
-            for (under, rules) in self.under.iter_mut().zip(rules) {
-                let given = rules.limits_of(&opened.metadata);
-                (under.limits, under.unknown_phase) = (Some(given.limits), given.unknown_phase);
+        // Before anything is decided because of it: what led to a block is not after it.
+        if let EventBody::Usage(usage) = event.body {
+            for crossing in self.under.iter_mut().filter_map(|under| under.outcome.first.as_mut()) {
+                crossing.after.take(usage, at, Some(crossing.at));
+            }
+            add_usage(self.under.iter_mut().flat_map(|under| under.outcome.passing.steps_mut()), usage, at);
+        }
+        for (under, rules) in self.under.iter_mut().zip(rules) {
+            if let EventBody::Task(TaskEvent::TaskOpened(opened)) = event.body {
+                under.begin(&self.row, rules.limits_of(&opened.metadata));
+            } else {
+                under.follow(&self.row, event, at, rules);
             }
         }
         if !matches!(event.body, EventBody::Gate(_)) {
             self.asked = None;
-        }
-        if let EventBody::Usage(usage) = event.body {
-            for crossing in self.under.iter_mut().filter_map(|under| under.first.as_mut()) {
-                crossing.after.take(usage, at, Some(crossing.at));
-            }
-            add_usage(self.under.iter_mut().flat_map(|under| under.passing.steps_mut()), usage, at);
         }
         matches!(event.body, EventBody::Task(TaskEvent::TaskClosed(_)))
     }
@@ -156,8 +169,8 @@ impl OpenTask {
             let of_kind = known.get_or_insert_with(|| {
                 unlimited_figures(asked.task, &self.row, limits.budgeted_latency, Some(asked.at))
             });
-            let figures = TaskFigures { limits: Some(&limits), ..of_kind.clone() };
-            let decided = under.decide(asked, &figures, &limits, rules);
+            let decided = under.decide(asked, of_kind, &limits, rules);
+            under.decide_fixed(asked, of_kind, rules);
             if let (Some(live), Some(beside)) = (live, beside) {
                 beside.add(live, &decided);
             }
@@ -167,6 +180,9 @@ impl OpenTask {
     /// What a person set aside holds under every candidate: it is a fact of the history.
     fn override_with(&mut self, scope: &OverrideScope) {
         for under in &mut self.under {
+            if let Some(following) = &mut under.following {
+                following.override_with(scope);
+            }
             match scope {
                 OverrideScope::Limit { phase, limit } => {
                     if let Some(limits) = &mut under.limits {
@@ -174,10 +190,12 @@ impl OpenTask {
                     }
                 }
                 OverrideScope::Block { advance } => {
-                    if let Some(crossing) = under.first.as_mut().filter(|first| first.advance == *advance) {
+                    if let Some(crossing) =
+                        under.outcome.first.as_mut().filter(|first| first.advance == *advance)
+                    {
                         crossing.set_aside = true;
                     }
-                    under.passing.set_aside(advance);
+                    under.outcome.passing.set_aside(advance);
                 }
             }
         }
@@ -187,12 +205,14 @@ impl OpenTask {
     pub(super) fn settle(self) -> Settled {
         let total = figures(&self.row, None).total;
         let opened = self.row.opened.as_ref();
+        let is_completed = self.row.state.stage == TaskStage::Closed(TaskOutcome::Completed);
         let under = self.under.into_iter().map(|under| SettledUnder {
             limit_tokens: under.limits.as_ref().map(|limits| limits.total_tokens()),
             unknown_phase: under.unknown_phase,
-            worst: under.worst,
-            first: under.first,
-            passed: under.passing.settle(),
+            worst: under.outcome.worst,
+            first: under.outcome.first,
+            passed: under.outcome.passing.settle(),
+            progress: under.following.map(|following| Box::new(following.settle(is_completed))),
         });
         Settled {
             is_opened: opened.is_some(),
@@ -213,6 +233,48 @@ impl OpenTask {
 }
 
 impl Under {
+    /// It has limits from now on.
+    fn begin(&mut self, row: &TaskRow, given: Given) {
+        self.following = Following::begin(row, &given.limits);
+        (self.limits, self.unknown_phase) = (Some(given.limits), given.unknown_phase);
+    }
+
+    /// Where its budget follows progress: takes what happened, and asks the gate if that is due.
+    fn follow(&mut self, row: &TaskRow, event: &RecordedEvent<'_>, at: Timestamp, rules: &Rules) {
+        let (Some(following), Some(limits)) = (&mut self.following, self.limits.clone()) else { return };
+        let Some(phase) = following.take(&limits, event.body) else { return };
+        let asked = Asked { task: event.task, advance: &Advance::Phase(phase), at };
+        let figures = unlimited_figures(event.task, row, limits.budgeted_latency, Some(at));
+        self.decide(&asked, &figures, &limits, rules);
+    }
+
+    fn decide(
+        &mut self,
+        asked: &Asked<'_>,
+        of_kind: &TaskFigures<'_>,
+        limits: &TaskLimits,
+        rules: &Rules,
+    ) -> GateDecided {
+        let progress = self.following.as_deref().map(|following| &following.progress);
+        let figures = TaskFigures { limits: Some(limits), progress, ..of_kind.clone() };
+        let decided = self.outcome.decide(asked, &figures, limits, rules);
+        if let Some(following) = &mut self.following {
+            following.decided(&decided, asked.at, of_kind.tokens_used);
+        }
+        decided
+    }
+
+    /// What the same limits say as fixed ones.
+    fn decide_fixed(&mut self, asked: &Asked<'_>, of_kind: &TaskFigures<'_>, rules: &Rules) {
+        let Some(following) = &mut self.following else { return };
+        let fixed = Arc::clone(&following.fixed);
+        let figures = TaskFigures { limits: Some(&fixed), ..of_kind.clone() };
+        let decided = decide(&figures, asked.advance, rules.enforced);
+        following.decided_fixed(&decided, asked.at, of_kind.tokens_used);
+    }
+}
+
+impl Outcome {
     fn decide(
         &mut self,
         asked: &Asked<'_>,
@@ -230,7 +292,7 @@ impl Under {
         if verdict == Verdict::Allow || !is_worse {
             return decided;
         }
-        if let Some((code, is_latency, measured)) = measured(&decided, figures, limits) {
+        if let Some((code, unit, measured)) = measured(&decided, figures, limits) {
             let blocks = || decide(figures, asked.advance, rules.own).verdict == Verdict::Block;
             self.first = Some(Box::new(Crossing {
                 verdict,
@@ -238,7 +300,7 @@ impl Under {
                 advance: asked.advance.clone(),
                 code,
                 measured,
-                is_latency,
+                unit,
                 enforced: verdict == Verdict::Block && blocks(),
                 set_aside: false,
                 after: Used::default(),

@@ -9,6 +9,7 @@ mod money;
 mod outcomes;
 mod phases;
 mod pictures;
+mod progress;
 mod resumed;
 mod same;
 mod sessions;

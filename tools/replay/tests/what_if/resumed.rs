@@ -14,6 +14,10 @@ use tollgate_test_process::temporary;
 use crate::doubled::Doubled;
 use crate::story::{about, candidate, generated, replay, runtime};
 
+/// What is kept of a task under it is more than under fixed limits.
+const PROGRESS: &str =
+    "stop_loss: { profile: loose }\nprogress: { carry_forward: 0.5, extension_raises_total: true }";
+
 /// Runs until so many calls of progress, writing a checkpoint after each few records.
 fn run(
     runtime: &Runtime,
@@ -22,7 +26,7 @@ fn run(
     calls: u64,
     threads: usize,
 ) -> Result<Replayed, ReplayError> {
-    let candidates = [candidate("a", "rollout: enforce"), candidate("b", "stop_loss:\n  profile: loose\n")];
+    let candidates = [candidate("a", "rollout: enforce"), candidate("b", PROGRESS)];
     let mut question = about(&candidates);
     (question.out, question.checkpoint_events, question.threads) = (Some(out), 1, threads);
     let called = AtomicU64::new(0);
@@ -44,7 +48,7 @@ fn an_interrupted_run_goes_on_to_the_same_bytes_and_to_the_same_end() {
         EmbeddedLog::open_or_create(&ledger, Options { first_segment_bytes: 1 << 16, ..Options::default() })
             .unwrap();
     generated(3, 400).append_to(&runtime, &log, 100);
-    let candidates = [candidate("a", "rollout: enforce"), candidate("b", "stop_loss:\n  profile: loose\n")];
+    let candidates = [candidate("a", "rollout: enforce"), candidate("b", PROGRESS)];
     let whole = replay(&runtime, &LedgerHistory::open(&ledger).unwrap(), &about(&candidates)).unwrap();
     for round in 0..3 {
         let stopped = run(&runtime, &ledger, &out, 1, 2);

@@ -19,6 +19,7 @@ fn candidates() -> Vec<Candidate> {
     vec![
         candidate("as it was", "rollout: enforce"),
         candidate("loose", "stop_loss:\n  profile: loose\n"),
+        candidate("progress", "progress: { spinning_action: block, carry_forward: 0.5 }\n"),
         candidate("active", "budgeted_latency: active\nstop_loss:\n  latency_action: block\n"),
     ]
 }

@@ -9,7 +9,7 @@ use tollgate_clock::ManualClock;
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::event::{
     Event, EventBody, GateEvent, Mark, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted,
-    RecordedEvent, TaskClosed, TaskMarked, TaskOpened, TaskOutcome,
+    RecordedEvent, SignalRecorded, TaskClosed, TaskMarked, TaskOpened, TaskOutcome,
 };
 use tollgate_domain::gate::{self, Switches};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
@@ -41,8 +41,8 @@ const MICRO: i128 = 1_000_000_000_000;
 ///
 /// Steps are separated by commas: `in TASK`, `of TENANT`, `+90` (seconds), `live YAML` (with `;` for line ends) for the
 /// config in force; `open [complexity=…] [importance=…] [PHASE=TOKENS]`, `start PHASE`, `end PHASE`, `close OUTCOME`,
-/// `gate ADVANCE`, `pass ADVANCE`, `mark WORD`, `use TOKENS [unpriced] [team=…] [ago=SECONDS]`, `adjust TOKENS` of the
-/// latest usage, `torn` for an event that nobody can read.
+/// `gate ADVANCE`, `pass ADVANCE`, `mark WORD`, `signal NAME VALUE [KEY]` of the running phase, `use TOKENS
+/// [unpriced] [team=…] [ago=SECONDS]`, `adjust TOKENS` of the latest usage, `torn` for an event that nobody can read.
 pub(crate) struct Story {
     events: Vec<(Event, Timestamp)>,
     rows: BTreeMap<(String, String), TaskRow>,
@@ -103,6 +103,7 @@ impl Story {
                 self.append(EventBody::from(OverrideGranted { scope, approver, reason }), self.now);
             }
             ["gate", advance] => self.ask(advance),
+            ["signal", name, value, ref key @ ..] => self.signal(name, value.parse().unwrap(), key.first()),
             ["use", tokens, ref said @ ..] => self.use_tokens(tokens.parse().unwrap(), said),
             ["adjust", tokens] => self.adjust(tokens.parse().unwrap()),
             ["torn"] => {
@@ -176,6 +177,14 @@ impl Story {
         }
         let id = self.append(EventBody::from(usage.clone()), at);
         self.latest_usage = Some((id, usage, at));
+    }
+
+    fn signal(&mut self, name: &str, value: i64, key: Option<&&str>) {
+        let active = self.row().and_then(|row| row.state.active.clone());
+        let execution = active.map(|it| NamedExecution { phase: it.phase, attempt: Some(it.attempt) });
+        let key = key.map(|key| (*key).to_owned());
+        let said = SignalRecorded { execution, name: name.to_owned(), value, key };
+        self.append(EventBody::from(said), self.now);
     }
 
     fn adjust(&mut self, tokens: i128) {
@@ -349,6 +358,11 @@ pub(crate) fn generated(seed: u64, tasks: u64) -> Story {
             for _ in 0..random.below(4) {
                 script += &format!(", +{}, use {}", random.below(60), random.below(9_000));
             }
+            script += match task % 4 {
+                0 => ", signal files_changed 3, signal planner_iterations 1",
+                1 => ", signal tool 5 a, signal tool 4 a, signal criteria_verified 0",
+                _ => "",
+            };
             script += &format!(", +1, end {phase}");
         }
         if last < 9 && random.below(3) > 0 {

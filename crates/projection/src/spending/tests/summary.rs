@@ -61,16 +61,20 @@ fn grouped(events: &[Stored], grouping: &Grouping) -> (BTreeMap<GroupKey, UsageS
     let (mut groups, mut total) = (BTreeMap::<GroupKey, UsageSums>::new(), UsageSums::default());
     let mut calendar = grouping.periods.clone().map(|(grain, zone)| Calendar::new(zone, grain));
     for event in events {
-        if naive(std::slice::from_ref(event), &grouping.ask) == Spent::default() {
-            continue;
-        }
         let recorded = event.recorded();
         let usage = counted(&recorded).unwrap();
-        let at = Timestamp::from_micros(usage.quarter * 1_000_000).unwrap();
-        let period = calendar.as_mut().map(|calendar| calendar.period_of(at));
-        let values = grouping.by.iter().map(|by| usage.dimensions.get(by).map(str::to_owned)).collect();
-        groups.entry(GroupKey { period, values }).or_default().add(&usage.sums);
-        total.add(&usage.sums);
+        for (quarter, sums) in usage.parts() {
+            let at = Timestamp::from_micros(quarter * 1_000_000).unwrap();
+            let SpentAsk { scope, from, to } = &grouping.ask;
+            let in_window = from.is_none_or(|from| from <= at) && to.is_none_or(|to| at < to);
+            if !in_window || !scope.contains(&usage.dimensions) {
+                continue;
+            }
+            let period = calendar.as_mut().map(|calendar| calendar.period_of(at));
+            let values = grouping.by.iter().map(|by| usage.dimensions.get(by).map(str::to_owned)).collect();
+            groups.entry(GroupKey { period, values }).or_default().add(sums);
+            total.add(sums);
+        }
     }
     (groups, total)
 }

@@ -72,6 +72,7 @@ pub(super) fn without_numbers(
         rollout: Some(settings.config.rollout),
         policies: Vec::new(),
         policies_unknown: false,
+        progress: None,
     }
 }
 
@@ -143,6 +144,7 @@ pub(super) fn response(
         stale: decided.stale,
         policies: decided.policies,
         policies_unknown: decided.policies_unknown,
+        progress: decided.progress.as_deref().map(Into::into),
         position: position.map(|position| position.to_string()),
     }
 }

@@ -193,7 +193,7 @@ impl Operations {
 
     /// Appends a mark under the remediation; returns whether it is new.
     async fn mark(&self, (tenant, task): &Name, id: &str, name: String) -> Result<bool, String> {
-        let signal = SignalRecorded { execution: None, name, value: 1 };
+        let signal = SignalRecorded { execution: None, name, value: 1, key: None };
         let fix = remediation_of(task);
         // A log that only knows ids for a while would accept it again.
         if self.mark_at(tenant, &fix, id.to_owned()).await?.is_some() {

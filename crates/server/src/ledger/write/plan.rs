@@ -279,7 +279,7 @@ fn latency_anomaly(
     let TaskEvent::PhaseEnded(ended) = event else { return None };
     let value = at.latency_since(started_at.take()?).err()?;
     let execution = Some(NamedExecution { phase: ended.phase.clone(), attempt: ended.attempt });
-    Some(SignalRecorded { execution, name: LATENCY_ANOMALY.to_owned(), value })
+    Some(SignalRecorded { execution, name: LATENCY_ANOMALY.to_owned(), value, key: None })
 }
 
 /// An event that follows from a command: same sender and time, with an id derived from the command's.

@@ -10,8 +10,8 @@ use crate::kind::{Beside, Kind, Sent};
 use crate::object::Object;
 use crate::out::{Out, whole};
 use crate::proto::{self, Added};
-use crate::rules::{self, MAX_WAIT_MS, at_most, attempt, name, text};
-use crate::values::{execution, execution_fields, phase};
+use crate::rules::{self, MAX_WAIT_MS, at_most, attempt, name, optional_name, text};
+use crate::values::{execution, execution_fields, optional, phase};
 
 impl Kind for WaitRecorded {
     type Proto = proto::WaitRecorded;
@@ -62,34 +62,39 @@ impl Kind for SignalRecorded {
             execution: execution(&sent.phase, sent.attempt)?,
             name: sent.name,
             value: sent.value.ok_or_else(|| FieldError::missing("value"))?,
+            key: optional(sent.key),
         })
     }
 
     fn content(&self, _text_length: Option<TextLength>) -> Self::Proto {
         let (phase, attempt) = execution_fields(self.execution.as_ref());
-        proto::SignalRecorded { phase, attempt, name: self.name.clone(), value: Some(self.value) }
+        let key = self.key.clone().unwrap_or_default();
+        proto::SignalRecorded { phase, attempt, name: self.name.clone(), value: Some(self.value), key }
     }
 
     fn check(&self, _text_length: Option<TextLength>) -> Result<(), FieldError> {
         rules::execution(self.execution.as_ref())?;
-        name("name", &self.name)
+        name("name", &self.name)?;
+        optional_name("key", self.key.as_ref())
     }
 
     fn write(out: &mut Out, content: &Self::Proto, _added: Option<&Added>) {
         out.execution(&content.phase, content.attempt);
         out.text("name", &content.name);
         out.optional("value", content.value.map(whole));
+        out.text("key", &content.key);
     }
 }
 
 impl Sent for SignalRecorded {
     fn read(raw: &RawValue) -> Result<Self::Proto, FieldError> {
-        let signal = Object::of(raw, &["phase", "attempt", "name", "value"])?;
+        let signal = Object::of(raw, &["phase", "attempt", "name", "value", "key"])?;
         Ok(proto::SignalRecorded {
             phase: signal.text("phase")?,
             attempt: signal.small_count("attempt")?,
             name: signal.text("name")?,
             value: signal.signed("value")?,
+            key: signal.text("key")?,
         })
     }
 }

@@ -8,6 +8,8 @@ use tollgate_domain::config::{BudgetedLatency, Profile, Thresholds};
 use tollgate_domain::limits::{PhaseLimit, TaskLimits};
 use tollgate_domain::tier::ImportanceSource;
 
+use crate::progress::any_rules;
+
 use super::{any_text, complexity, decimal, importance, limit, phase};
 
 fn phase_limit() -> impl Strategy<Value = PhaseLimit> {
@@ -50,20 +52,24 @@ pub(super) fn limits() -> impl Strategy<Value = TaskLimits> {
     ];
     let tiers = (complexity(), decimal(), importance(), decimal(), source, option::of(decimal()));
     let lists = (vec(phase_limit(), 0..4), vec(any::<u32>(), 0..6), vec(any_text(), 0..2));
-    (tiers, lists, thresholds(), select(BudgetedLatency::NAMES), any_text()).prop_map(
-        |(tiers, (phases, pressure_levels, warnings), thresholds, latency, config_hash)| TaskLimits {
-            complexity: tiers.0,
-            complexity_multiplier: tiers.1,
-            importance: tiers.2,
-            importance_multiplier: tiers.3,
-            importance_source: tiers.4,
-            budget_multiplier: tiers.5,
-            phases,
-            thresholds,
-            pressure_levels,
-            budgeted_latency: BudgetedLatency::from_word(latency).expect("a word"),
-            config_hash,
-            warnings,
+    let progress = option::of(any_rules().prop_map(Box::new));
+    (tiers, lists, thresholds(), select(BudgetedLatency::NAMES), any_text(), progress).prop_map(
+        |(tiers, (phases, pressure_levels, warnings), thresholds, latency, config_hash, progress)| {
+            TaskLimits {
+                complexity: tiers.0,
+                complexity_multiplier: tiers.1,
+                importance: tiers.2,
+                importance_multiplier: tiers.3,
+                importance_source: tiers.4,
+                budget_multiplier: tiers.5,
+                phases,
+                thresholds,
+                pressure_levels,
+                budgeted_latency: BudgetedLatency::from_word(latency).expect("a word"),
+                config_hash,
+                warnings,
+                progress,
+            }
         },
     )
 }
