@@ -33,8 +33,8 @@ pub struct Counted<'a> {
     pub allocation: Option<&'a str>,
     /// What it adds.
     pub sums: UsageSums,
-    /// What it adds to what has no price, and in which quarter, if that is another one: what has no price is told of the
-    /// time of the usage, so that a price for earlier usage hides nothing of later usage.
+    /// What it adds to what has no price, and in which quarter, if that is another one: what has no price is told of
+    /// the time of the usage, so that a price for earlier usage hides nothing of later usage.
     pub earlier: Option<(i64, UsageSums)>,
 }
 

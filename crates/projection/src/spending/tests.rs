@@ -67,7 +67,7 @@ impl Said {
                 author: None,
                 resolved: Some(Box::new(AdjustedUsage {
                     service_tier: None,
-                    occurred_at: (self.tokens % 2 == 0).then(|| at(self.seconds / 2)),
+                    occurred_at: self.tokens.is_multiple_of(2).then(|| at(self.seconds / 2)),
                     execution,
                     provider: None,
                     model: given(model),
