@@ -1,5 +1,6 @@
 //! The same ledger over NATS: the same totals, parts of views in separate processes, decisions that race.
 
+mod behind;
 mod budget_race;
 mod foreign;
 mod memory;

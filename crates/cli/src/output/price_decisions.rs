@@ -138,7 +138,15 @@ fn sources(sources: &[PriceSourceState]) -> String {
 pub(crate) fn price_decision(answer: &PriceDecisionAnswer) -> String {
     match &answer.from {
         Some(from) => {
-            format!("{} costs what {} says, from {} on\n", answer.entry, answer.price_version, time(from))
+            let costs =
+                format!("{} costs what {} says, from {}", answer.entry, answer.price_version, time(from));
+            match (&answer.until, &answer.then) {
+                (Some(until), Some(then)) => format!(
+                    "{costs} until {until}, from when on {then} rules: decide about that time, too, to replace it\n",
+                    until = time(until)
+                ),
+                (_, _) => format!("{costs} on\n"),
+            }
         }
         None => {
             format!("{} of {} is rejected: it is not proposed again\n", answer.price_version, answer.entry)

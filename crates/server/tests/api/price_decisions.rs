@@ -159,6 +159,24 @@ async fn a_price_set_by_hand_is_in_force_on_every_server() {
 }
 
 #[tokio::test]
+async fn a_price_that_a_later_one_ends_says_until_when_it_rules() {
+    let service = Service::new().await;
+    let set = async |usd: &str, from: &str| {
+        let request = json!({"entry": "acme/m", "usd_per_token": {"output": usd}, "by": "ann", "from": from});
+        let (status, answer) = service.post("/v1/prices/set", request).await;
+        assert_eq!(status, 200, "{answer}");
+        answer
+    };
+    let now = set("0.00001", "2020-06-01T00:00:00Z").await;
+    assert_eq!((&now["in_force"], now.get("until")), (&json!(true), None), "{now}");
+    let earlier = set("0.00002", "2020-01-01T00:00:00Z").await;
+    let found = (&earlier["in_force"], &earlier["until"], &earlier["then"]);
+    assert_eq!(found, (&json!(false), &json!("2020-06-01T00:00:00Z"), &now["price_version"]), "{earlier}");
+    let future = set("0.00003", "2999-01-01T00:00:00Z").await;
+    assert_eq!(future["in_force"], false, "{future}");
+}
+
+#[tokio::test]
 async fn failure_11_usage_is_priced_again_once_and_a_closed_month_does_not_move() {
     let service = Service::new().await;
     let events = json!([

@@ -157,6 +157,12 @@ pub struct PriceDecisionAnswer {
     /// From when on.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub from: Option<String>,
+    /// Until when, if another price of the entry rules from a later time on.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub until: Option<String>,
+    /// The version that rules then.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub then: Option<String>,
     /// The position of the decision in the log.
     pub position: String,
 }

@@ -132,6 +132,7 @@ fn counting(policies: &[Policy], requests: &[Told]) -> f64 {
             dimensions: told.dimensions(),
             allocation: None,
             sums: sums.clone(),
+            earlier: None,
         })
         .collect();
     let took = Stopwatch::start();

@@ -1,5 +1,7 @@
 //! Deciding a tenant's commands in one order.
 
+mod known;
+
 use std::sync::Arc;
 
 use tollgate_domain::budget::decide::Extension;
@@ -9,10 +11,11 @@ use tollgate_domain::ids::{BUDGET_TASK, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_domain::time::Timestamp;
 use tollgate_log::contract::{
-    AppendError, AppendOutcome, Batch, DedupScope, EventLog, EventName, Expected, MAX_RECORD_BYTES, NewEvent,
+    AppendError, AppendOutcome, Batch, EventLog, EventName, Expected, MAX_RECORD_BYTES, NewEvent,
 };
 use tollgate_wire::DecodedEvent;
 
+use self::known::is_behind;
 use super::Job;
 use super::command::{Command, Done, Judged, Recorded, WAIT, What};
 use super::exhausted::exhausted;
@@ -21,10 +24,10 @@ use super::repeated::answer_again;
 use super::request::{alternatives, price_of};
 use super::uses::Uses;
 use crate::ledger::OWN_PRODUCER;
-use crate::ledger::ask::{Queries, VIEW_WAIT};
+use crate::ledger::ask::Queries;
 use crate::ledger::in_force::InForce;
 use crate::ledger::own::{new_event, own};
-use crate::problem::{Answer, CONTENDED, INTERNAL, NO_PROJECTOR, REFUSED, STALE, of_append, of_read};
+use crate::problem::{Answer, CONTENDED, INTERNAL, REFUSED, of_append};
 
 /// How often a group is decided anew because another decision came first.
 const TRIES: usize = 16;
@@ -117,13 +120,9 @@ impl Decider {
         if !commands.iter().all(|command| command.what.is_question()) {
             self.in_force.record_settings().await;
         }
+        let mut may_be_behind = self.may_be_behind(commands);
         for _ in 0..TRIES {
-            let known = self.known.take().filter(|_| !self.may_be_behind(commands));
-            let is_current = known.is_none() || !self.others_decide();
-            let (mut state, last) = match known {
-                Some(known) => known,
-                None => self.load().await?,
-            };
+            let (mut state, last, is_current) = self.current(may_be_behind).await?;
             let before = self.recorded_before(commands).await?;
             let is_current = is_current || before.iter().all(Option::is_some);
             let at = self.ask.now();
@@ -133,6 +132,7 @@ impl Decider {
             if drafts.is_empty() {
                 if !is_current {
                     // What is refused is not appended, so the log cannot object if another server decided since.
+                    (self.known, may_be_behind) = (Some((state, last)), true);
                     continue;
                 }
                 self.known = Some((state, last));
@@ -224,32 +224,6 @@ impl Decider {
         Ok(drafts)
     }
 
-    /// Whether others may have decided since, and nothing would show it: a question is not appended, so the log
-    /// cannot object.
-    fn may_be_behind(&self, commands: &[Command]) -> bool {
-        self.others_decide() && commands.iter().any(|command| command.what.is_question())
-    }
-
-    /// Whether other servers append to this log, too.
-    fn others_decide(&self) -> bool {
-        self.log.dedup() == DedupScope::Window
-    }
-
-    /// The state as the view has it, as of the end of its partition.
-    async fn load(&mut self) -> Answer<(BudgetState, Sequence)> {
-        let end = self.log.tail_of(self.partition).await.map_err(|error| of_read(&error))?;
-        let mut at_least = Position::start(self.log.epoch().id);
-        at_least.advance(self.partition, end);
-        if let Some(seen) = &self.seen {
-            at_least.merge(seen);
-        }
-        let found = self.ask.tenant_budgets(&self.tenant, &at_least, VIEW_WAIT).await?;
-        self.seen = None;
-        let mut state = found.state;
-        self.uses.loaded(&mut state);
-        Ok((state, found.last_decision))
-    }
-
     /// The answers to commands whose events are in the log already.
     async fn recorded_before(&self, commands: &[Command]) -> Answer<Vec<Option<Answer<Done>>>> {
         let producer = ProducerId::new(OWN_PRODUCER).map_err(|error| INTERNAL.with(error.to_string()))?;
@@ -302,9 +276,7 @@ impl Decider {
         let sums = requests.iter().flat_map(|request| needed(state, request, at)).collect();
         let wait = commands.iter().map(|command| command.wait.min(WAIT)).max().unwrap_or_default();
         match self.uses.figures(&self.ask, &self.tenant, state, sums, wait).await {
-            Err(problem) if [STALE.code, NO_PROJECTOR.code].contains(&problem.code.as_str()) => {
-                Ok(Figures::default())
-            }
+            Err(problem) if is_behind(&problem) => Ok(Figures::default()),
             answered => answered,
         }
     }

@@ -52,13 +52,8 @@ impl InForce {
         let decided = decided(&entry, request, true);
         let position = self.record_prices(vec![decided.into(), changed.into()]).await?;
         let price_version = waiting.version;
-        Ok(PriceDecisionAnswer {
-            entry,
-            price_version,
-            in_force: true,
-            from: Some(from.to_string()),
-            position,
-        })
+        let answer = PriceDecisionAnswer { entry, price_version, position, ..PriceDecisionAnswer::default() };
+        Ok(self.in_force_from(answer, from))
     }
 
     /// Rejects a price that waits: the same one is not proposed again.
@@ -73,7 +68,7 @@ impl InForce {
         let (entry, waiting) = self.waiting(request).await?;
         let position = self.record_prices(vec![decided(&entry, request, false).into()]).await?;
         let price_version = waiting.version;
-        Ok(PriceDecisionAnswer { entry, price_version, in_force: false, from: None, position })
+        Ok(PriceDecisionAnswer { entry, price_version, position, ..PriceDecisionAnswer::default() })
     }
 
     /// Puts a price in force by hand.
@@ -107,8 +102,31 @@ impl InForce {
         };
         let price_version = changed.price_version.clone();
         let position = self.record_prices(vec![changed.into()]).await?;
-        let (entry, from) = (listed.entry, Some(from.to_string()));
-        Ok(PriceDecisionAnswer { entry, price_version, in_force: true, from, position })
+        Ok(self.in_force_from(
+            PriceDecisionAnswer {
+                entry: listed.entry,
+                price_version,
+                position,
+                ..PriceDecisionAnswer::default()
+            },
+            from,
+        ))
+    }
+
+    /// A price that is in force from a time on, with what is known of later ones of its entry: a price that is put in
+    /// force from an earlier time on ends where they begin.
+    fn in_force_from(&self, answer: PriceDecisionAnswer, from: Timestamp) -> PriceDecisionAnswer {
+        let (settings, now) = (self.ask.settings(), self.ask.now());
+        let changes = settings.price_history.entries.get(&answer.entry).map(|history| &history.changes);
+        let later = changes.into_iter().flatten().filter(|change| change.from > from);
+        let next = later.min_by_key(|change| change.from);
+        PriceDecisionAnswer {
+            in_force: from <= now && next.is_none_or(|next| next.from > now),
+            from: Some(from.to_string()),
+            until: next.map(|next| next.from.to_string()),
+            then: next.map(|next| next.version.clone()),
+            ..answer
+        }
     }
 
     /// The price that a decision is about.

@@ -1,0 +1,36 @@
+//! Decisions about money while nothing says what was spent.
+
+use serde_json::{Value, json};
+use tollgate_tests::nats::Cluster;
+
+/// 5: with the projector gone, each policy does what it says of figures that are behind; nothing is taken for 0.
+#[test]
+fn failure_05_without_a_projector_policies_do_what_they_say_of_figures_that_are_behind() {
+    let Some(mut cluster) = Cluster::start() else { return };
+    let server = cluster.serve();
+    let says = |line: &str| {
+        let said = cluster.place.run_line(&format!("--server {} --format json {line}", server.url));
+        let answer: Value = serde_json::from_str(&said.out).unwrap_or_else(|_| panic!("{line}: {said:?}"));
+        (said.code, answer)
+    };
+    for (team, on_stale) in [("a", "allow"), ("b", "refuse")] {
+        let (code, set) = says(&format!(
+            "policy set of-{team} --scope team={team} --window monthly --limit-usd 5 --enforcement hard_limit --on-stale {on_stale} \
+             --author ann --reason test"
+        ));
+        assert_eq!(code, 0, "{set}");
+        let (_, answer) = says(&format!("check --usd 1 --label team={team}"));
+        assert_eq!(answer["allowed"], true, "{answer}");
+    }
+    // The projector of `spending` is the last one.
+    drop(cluster.projectors.pop());
+    for (team, allowed, ruling) in [("a", true, "fits"), ("b", false, "stale")] {
+        let (_, answer) = says(&format!("check --usd 1 --label team={team}"));
+        let found = (&answer["allowed"], &answer["policies"][0]["ruling"], &answer["as_of"]);
+        assert_eq!(found, (&json!(allowed), &json!(ruling), &json!("")), "{answer}");
+    }
+    let (code, made) = says("allocate create job-a --usd 1 --label team=a");
+    assert_eq!((code, &made["state"]), (0, &json!("open")), "{made}");
+    let (code, refused) = says("allocate create job-b --usd 1 --label team=b");
+    assert!(code != 0 && refused.to_string().contains("stale"), "{refused}");
+}
