@@ -7,6 +7,7 @@
 
 mod candidates;
 mod distributions;
+mod forecasts;
 mod holdout;
 mod outcomes;
 mod share;
@@ -29,6 +30,7 @@ pub fn what_if(replayed: &Replayed) -> Vec<Figure> {
     let mut figures = vec![outcomes::outcomes(result), candidates::side_by_side(result)];
     figures.extend(trade_off::trade_off(result));
     figures.extend(trade_off::over_thresholds(result));
+    figures.extend(forecasts::errors(result));
     figures.extend(windows::exceeded(result));
     figures
 }

@@ -3,9 +3,11 @@
 
 use std::sync::Arc;
 
+use tollgate_charts::svg::{Styles, svg};
 use tollgate_clock::ManualClock;
 use tollgate_log::memory::MemoryLog;
 use tollgate_replay::generate::{Spec, TaskKind, append};
+use tollgate_replay::pictures::what_if;
 use tollgate_replay::source::LogHistory;
 use tollgate_replay::what_if::Replayed;
 use tollgate_replay::what_if::progress::ProgressResult;
@@ -245,4 +247,19 @@ fn on_a_known_history_fewer_good_tasks_are_interrupted_and_spinning_ones_stopped
 fn it_is_the_same_on_any_number_of_threads() {
     let spec = Spec { tasks: 200, ..spec() };
     assert_eq!(side_by_side(&spec, 1).hash, side_by_side(&spec, 16).hash);
+}
+
+#[test]
+fn forecast_errors_are_drawn_for_each_candidate_that_has_forecasts() {
+    let replayed = side_by_side(&Spec { tasks: 200, ..spec() }, 2);
+    let figures = what_if(&replayed);
+    let candidates = replayed.result.candidates.iter().enumerate();
+    for (nth, candidate) in candidates {
+        let figure = figures.iter().find(|figure| figure.name == format!("forecasts-{}", nth + 1));
+        let errors =
+            candidate.progress.iter().flat_map(|it| it.task_forecasts.iter().chain(&it.phase_forecasts));
+        assert_eq!(figure.map_or(0, |figure| figure.table.rows.len()), errors.count(), "{}", candidate.name);
+    }
+    let drawn = figures.iter().find(|figure| figure.name.starts_with("forecasts-")).unwrap();
+    insta::assert_snapshot!("forecasts", svg(&drawn.scene(), Styles::OfPage));
 }
