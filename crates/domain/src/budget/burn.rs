@@ -14,9 +14,11 @@ pub struct Burn {
     pub by_end: Amount,
     /// When the limit is gone at that rate; `None`: not before the window ends.
     pub exhausted_at: Option<Timestamp>,
-    /// When it is gone if every period is as dear as the dearest whole one so far.
+    /// When it is gone if every period is as dear as the dearest whole one so far, or as all of them with the one that
+    /// runs, if that is sooner.
     pub earliest: Option<Timestamp>,
-    /// When it is gone if every period is as cheap as the cheapest whole one so far.
+    /// When it is gone if every period is as cheap as the cheapest whole one so far, or as all of them with the one
+    /// that runs, if that is later.
     pub latest: Option<Timestamp>,
 }
 
@@ -65,12 +67,20 @@ pub fn burn(
         };
         gone(rate, period_ms)
     };
+    let exhausted_at = gone(booked, elapsed);
+    // The period that runs may be dearer than any whole one, or cheaper.
+    let earliest = match (by(true), exhausted_at) {
+        (Some(dearest), Some(at)) => Some(dearest.min(at)),
+        (None, Some(at)) if !whole.is_empty() => Some(at),
+        (dearest, _) => dearest,
+    };
+    let latest = by(false).zip(exhausted_at).map(|(cheapest, at)| cheapest.max(at));
     Some(Burn {
         per_period: over(booked, period_ms),
         by_end: over(booked, length),
-        exhausted_at: gone(booked, elapsed),
-        earliest: by(true),
-        latest: by(false),
+        exhausted_at,
+        earliest,
+        latest,
     })
 }
 
@@ -103,6 +113,26 @@ mod tests {
         assert_eq!(at(burn.exhausted_at).as_deref(), Some("2026-11-19T12:00:00Z"));
         assert_eq!(at(burn.earliest).as_deref(), Some("2026-11-18T02:00:00Z"));
         assert_eq!(at(burn.latest).as_deref(), Some("2026-11-21T15:00:00Z"));
+    }
+
+    #[test]
+    fn the_period_that_runs_may_be_dearer_or_cheaper_than_all_whole_ones() {
+        let now: Timestamp = "2026-11-03T00:00:00Z".parse().unwrap();
+        for (booked, earliest, latest) in [
+            // 20 of 42 USD on the day that has just begun: at 11 USD a day the other 20 last less than two days.
+            ("22", Some("2026-11-04T19:38:10.909Z"), Some("2026-11-23T00:00:00Z")),
+            // 1 USD in two days: neither at that rate nor at the cheapest before the window ends.
+            ("1", None, None),
+        ] {
+            let burn = burn(november(), DAY_MS, &[usd("1")], usd(booked), limit("42"), now).unwrap();
+            let at = |at: Option<Timestamp>| at.map(|at| at.to_string());
+            assert_eq!(
+                (at(burn.earliest).as_deref(), at(burn.latest).as_deref()),
+                (earliest, latest),
+                "{booked}"
+            );
+            assert!(burn.earliest <= burn.exhausted_at, "{booked}");
+        }
     }
 
     #[test]

@@ -150,10 +150,11 @@ fn burn_of(
 
 /// `at 5 USD a day the limit is reached on 2026-11-19 (2026-11-18 to 2026-11-21)`.
 fn sentence(policy: &Policy, burned: &Burn, period: &str, booked: Amount, now: Timestamp) -> String {
+    let article = if period == "hour" { "an" } else { "a" };
     let rate = if policy.limit.usd.is_some() {
-        format!("{} USD a {period}", cents(burned.per_period.usd))
+        format!("{} USD {article} {period}", cents(burned.per_period.usd))
     } else {
-        format!("{} tokens a {period}", burned.per_period.tokens)
+        format!("{} tokens {article} {period}", burned.per_period.tokens)
     };
     let day = |at: Timestamp| shown(&policy.zone, at, period);
     match (burned.exhausted_at, burned.earliest, burned.latest) {
@@ -182,13 +183,43 @@ fn sentence(policy: &Policy, burned: &Burn, period: &str, booked: Amount, now: T
     }
 }
 
-/// A forecast to the cent: it is none that has eighteen places.
+/// A forecast to the cent, or to two digits if it is less: it is none that has eighteen places.
 fn cents(usd: Usd) -> Usd {
     const CENT: i128 = 10_000_000_000_000_000;
-    Usd::from_units(usd.units().div_euclid(CENT).saturating_mul(CENT))
+    let mut step = CENT;
+    while step > 1 && usd.units() < step.saturating_mul(10) && usd.units() < CENT {
+        step = step.div_euclid(10);
+    }
+    Usd::from_units(usd.units().div_euclid(step).saturating_mul(step))
 }
 
 /// A day of the zone, or a moment where hours count.
 fn shown(zone: &Zone, at: Timestamp, period: &str) -> String {
-    if period == "hour" { at.to_string() } else { zone.day_of(at).to_string() }
+    const MINUTE: i64 = 60_000_000;
+    if period != "hour" {
+        return zone.day_of(at).to_string();
+    }
+    let minute = at.micros().div_euclid(MINUTE).saturating_mul(MINUTE);
+    Timestamp::from_micros(minute).unwrap_or(at).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rate_has_cents_or_two_digits() {
+        for (usd, shown) in [
+            ("12.345678", "12.34"),
+            ("0.01999", "0.01"),
+            ("0.0095", "0.0095"),
+            ("0.00012345", "0.00012"),
+            ("0.000000000000000001", "0.000000000000000001"),
+            ("0", "0"),
+        ] {
+            assert_eq!(cents(usd.parse().unwrap()).to_string(), shown, "{usd}");
+        }
+        let at = "2026-11-20T16:24:59.123456Z".parse().unwrap();
+        assert_eq!(self::shown(&Zone::utc(), at, "hour"), "2026-11-20T16:24:00Z");
+    }
 }
