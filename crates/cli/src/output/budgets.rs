@@ -99,7 +99,13 @@ fn row(policy: &PolicyView) -> Vec<String> {
 /// Why a policy has no figures.
 fn without_status(policy: &PolicyView, rule: &PolicyRule) -> String {
     match (policy.version, rule.window.as_str()) {
-        (None, _) => "does not rule".to_owned(),
+        (None, _) if rule.enabled == Some(false) => "does not rule: it is switched off".to_owned(),
+        (None, _) => match (&rule.from, &rule.to) {
+            (Some(from), Some(to)) => format!("does not rule but from {} to {}", time(from), time(to)),
+            (Some(from), None) => format!("does not rule before {}", time(from)),
+            (None, Some(to)) => format!("does not rule since {}", time(to)),
+            (None, None) => "does not rule".to_owned(),
+        },
         (Some(_), "per_task") => "each task by itself".to_owned(),
         (Some(_), "per_session") => "each session by itself".to_owned(),
         (Some(_), _) => "counts nothing now: its window or its budget is not open".to_owned(),
@@ -130,9 +136,12 @@ pub(crate) fn policy(policy: &PolicyView) -> String {
 
 fn without_figures(policy: &PolicyView, rule: &PolicyRule) -> String {
     let why = without_status(policy, rule);
-    match policy.version {
-        Some(_) => format!("{why}: ask with `tollgate check`, and name the task or the session"),
-        None => format!("none: it {why}"),
+    match (policy.version, rule.window.as_str()) {
+        (None, _) => format!("none: it {why}"),
+        (Some(_), "per_task" | "per_session") => {
+            format!("{why}: ask with `tollgate check`, and name the task or the session")
+        }
+        (Some(_), _) => why,
     }
 }
 
