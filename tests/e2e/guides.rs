@@ -13,12 +13,13 @@ use tollgate_tests::{Place, Server, session};
 use tollgate_wire::{Defaults, Submitted};
 
 /// Documents whose console blocks are typed here, each in a separate test.
-const TYPED: [&str; 14] = [
+const TYPED: [&str; 15] = [
     "README.md",
     "docs/guides/alerts.md",
     "docs/guides/allocations.md",
     "docs/guides/budgets.md",
     "docs/guides/calibrate.md",
+    "docs/guides/enforce.md",
     "docs/guides/governance.md",
     "docs/guides/money-reports.md",
     "docs/guides/nats.md",
@@ -193,7 +194,12 @@ fn the_guide_to_reports() {
 
 #[test]
 fn the_guides_to_replay_and_calibration() {
-    for guide in ["docs/guides/replay.md", "docs/guides/calibrate.md", "docs/guides/progress.md"] {
+    for guide in [
+        "docs/guides/replay.md",
+        "docs/guides/calibrate.md",
+        "docs/guides/progress.md",
+        "docs/guides/enforce.md",
+    ] {
         let mut reader = Reader::new();
         for block in typed(guide) {
             reader.follow(&block);
