@@ -242,4 +242,5 @@ fn next_steps(data: &Path, blocked: Option<&GateResponse>) {
     line(&format!("  {exe} replay calibrate --from {data}"));
     line(&format!("  {it} log tail"));
     line(&format!("  {it} serve"));
+    line("\nFrom observing to limits that are enforced, step by step: docs/guides/enforce.md");
 }
