@@ -66,6 +66,8 @@ mod readers;
 mod remediation;
 #[path = "api/reports.rs"]
 mod reports;
+#[path = "api/routes.rs"]
+mod routes;
 #[path = "api/spent.rs"]
 mod spent;
 #[path = "api/units.rs"]

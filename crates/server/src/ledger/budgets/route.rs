@@ -1,8 +1,11 @@
 //! The cheapest model that may be used.
 
+use std::collections::BTreeSet;
+
 use tollgate_domain::budget::{Amount, Judgement, ModelTier};
 use tollgate_domain::event::AllocationRequest;
 use tollgate_domain::money::Usd;
+use tollgate_domain::nearest;
 use tollgate_domain::price::PriceEntry;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
@@ -41,9 +44,10 @@ impl BudgetDecisions {
         let tenant = tenant(sent.request.tenant.as_ref())?;
         let (settings, now) = (self.ask.settings(), self.ask.now());
         let asked = allocation(&settings, &sent.request, now)?;
-        let tokens = tokens_of(sent, &asked)?;
-        let least = tier_of(sent)?;
         let mode = sent.mode.as_deref().unwrap_or("chat");
+        let tokens = tokens_of(sent, &asked, mode)?;
+        let least = tier_of(sent)?;
+        known(sent, mode, &settings, now)?;
         let mut candidates: Vec<Candidate> = settings
             .prices
             .entries(now)
@@ -84,12 +88,33 @@ impl BudgetDecisions {
     }
 }
 
+/// Refuses what no entry of the price book has: a mistyped word would look as if nothing were allowed.
+fn known(sent: &RouteRequest, mode: &str, settings: &Settings, at: Timestamp) -> Answer<()> {
+    let modes: BTreeSet<&str> = settings.prices.entries(at).filter_map(|entry| entry.mode()).collect();
+    if sent.mode.is_some() && !modes.contains(mode) {
+        let words: Vec<&str> = modes.into_iter().collect();
+        let hint = nearest::hint(mode, &words);
+        let rule = format!("must be one of {}{hint}", words.join(", "));
+        return Err(INVALID.of_field("mode", mode, &rule));
+    }
+    let names: BTreeSet<&str> = settings.prices.entries(at).map(|entry| entry.name).collect();
+    match sent.models.iter().find(|model| !names.contains(model.as_str())) {
+        None => Ok(()),
+        Some(unknown) => {
+            let rule = "must be an entry of the price book; `tollgate prices list` shows them";
+            Err(INVALID.of_field("models", unknown, rule))
+        }
+    }
+}
+
 /// The tokens of the call: what is not given as output is input.
-fn tokens_of(sent: &RouteRequest, asked: &AllocationRequest) -> Answer<TokenCounts> {
+fn tokens_of(sent: &RouteRequest, asked: &AllocationRequest, mode: &str) -> Answer<TokenCounts> {
     let all = u64::try_from(asked.amount.tokens).unwrap_or_default();
     let output = match (sent.output_tokens, sent.request.input_tokens) {
         (Some(output), None) => output,
         (None, Some(input)) => all.saturating_sub(input),
+        // Such models write no tokens.
+        (None, None) if matches!(mode, "embedding" | "rerank") => 0,
         // Nothing is known of them: the usual quarter is output.
         (None, None) => all.div_ceil(4),
         (Some(output), Some(input)) if input.checked_add(output) == Some(all) => output,

@@ -1,0 +1,26 @@
+//! The cheapest model: what is asked has to be in the price book, and embeddings write nothing.
+
+use serde_json::json;
+
+use crate::support::Service;
+
+#[tokio::test]
+async fn a_model_for_embeddings_writes_nothing_all_of_it_is_input() {
+    let service = Service::new().await;
+    let (_, route) = service.post("/v1/route", json!({"tokens": 1000, "mode": "embedding"})).await;
+    let arithmetic = route["chosen"]["arithmetic"].as_str().unwrap();
+    assert!(arithmetic.starts_with("1000 input_uncached × ") && !arithmetic.contains("output"), "{route}");
+}
+
+#[tokio::test]
+async fn a_mistyped_mode_or_model_is_refused_instead_of_finding_none_allowed() {
+    let service = Service::new().await;
+    for (body, because) in [
+        (json!({"tokens": 10, "mode": "embeding"}), "did you mean `embedding`"),
+        (json!({"tokens": 10, "models": ["gpt-5", "gpt-55"]}), "models: `gpt-55`: must be an entry"),
+    ] {
+        let (status, problem) = service.post("/v1/route", body).await;
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(status.as_u16() == 400 && detail.contains(because), "{status} {detail}");
+    }
+}
