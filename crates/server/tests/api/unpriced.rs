@@ -155,3 +155,19 @@ async fn what_is_taken_from_a_call_that_nobody_knows_leaves_what_has_no_price() 
     assert_eq!(service.append(json!([adjust])).await.0, 201);
     assert_eq!(shown(&service, "unknown").await, (0, 3, "0".to_owned()));
 }
+
+#[tokio::test]
+async fn a_correction_is_about_the_time_of_a_call_that_did_not_say_when_it_was() {
+    let clock = Arc::new(ManualClock::at(at("2026-10-20T10:00:00Z")));
+    let log = Arc::new(MemoryLog::new(Arc::clone(&clock) as Arc<_>));
+    let service = Service::by_clock(log, tempfile::tempdir().unwrap(), None, Arc::clone(&clock)).await;
+    let call = json!({"id": "u-1", "task": "T-1", "usage_recorded": {"provider": "studio", "model": "painter",
+        "units": {"output_images": 3}}});
+    assert_eq!(service.append(json!([call])).await.0, 201);
+    clock.set(at("2026-11-20T10:00:00Z"));
+    let _ = take(&service, 0, &Correct(&[-1])).await;
+    for (month, unpriced) in [("until=2026-11-01", json!(2)), ("since=2026-11-01", Value::Null)] {
+        let (_, summary) = service.get(&format!("/v1/usage/summary?{month}&at_least=tail")).await;
+        assert_eq!(summary["totals"]["unpriced_units"]["output_images"], unpriced, "{month}: {summary}");
+    }
+}

@@ -60,14 +60,18 @@ impl Queries {
         Ok(found)
     }
 
-    /// The recorded event under a name, with the sequence of its record.
+    /// The recorded event under a name, with the sequence of its record. If its producer did not say when it occurred,
+    /// it occurred when it was recorded, as in every view.
     pub(in crate::ledger) async fn recorded(
         &self,
         name: EventName,
     ) -> Answer<Option<(Sequence, DecodedEvent)>> {
         let found = self.find(vec![name.clone()]).await?;
         let Some(Some(found)) = found.first().copied() else { return Ok(None) };
-        Ok(Some((found.sequence, self.event_at(&name, found.sequence).await?)))
+        let record = self.record_at(found.sequence).await.map_err(|error| of_read(&error))?;
+        let mut event = decoded(&record, &name, found.sequence)?;
+        event.occurred_at.get_or_insert_with(|| record.recorded_at());
+        Ok(Some((found.sequence, event)))
     }
 
     /// The recorded events under these names, which are all of one task.
