@@ -183,11 +183,11 @@ impl<'a> Walk<'a> {
                 worker.take(part, stored, counted.as_deref())?;
                 worked += 1;
                 events += stored.record.len() as u64;
-            }
-            since += events;
-            if since >= self.save_after {
-                since = 0;
-                worker.save(&parts)?;
+                since += stored.record.len() as u64;
+                if since >= self.save_after {
+                    since = 0;
+                    worker.save(&parts)?;
+                }
             }
             if let Err(stopped) = self.tell(worked, events) {
                 worker.save(&parts)?;
