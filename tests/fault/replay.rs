@@ -17,7 +17,8 @@ fn saved(unfinished: &Path) -> usize {
     lengths.into_iter().filter(|length| *length > least).count()
 }
 
-/// Kills a run that saves after every record, as soon as this many partitions have a task. Whether it was in the middle.
+/// Kills a run that saves after every record, as soon as this many partitions have a task. Whether it was in the
+/// middle.
 fn killed(place: &Place, out: &str, after: usize) -> bool {
     let line = format!("{WHAT_IF} --save-every 1 --out {out}");
     let words: Vec<&str> = line.split(' ').collect();
