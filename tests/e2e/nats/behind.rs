@@ -25,12 +25,14 @@ fn failure_05_without_a_projector_policies_do_what_they_say_of_figures_that_are_
     // The projector of `spending` is the last one.
     drop(cluster.projectors.pop());
     for (team, allowed, ruling) in [("a", true, "fits"), ("b", false, "stale")] {
-        let (_, answer) = says(&format!("check --usd 1 --label team={team}"));
+        // One waits as long as askers do by themselves.
+        let wait = if allowed { "" } else { "--no-wait " };
+        let (_, answer) = says(&format!("{wait}check --usd 1 --label team={team}"));
         let found = (&answer["allowed"], &answer["policies"][0]["ruling"], &answer["as_of"]);
         assert_eq!(found, (&json!(allowed), &json!(ruling), &json!("")), "{answer}");
     }
-    let (code, made) = says("allocate create job-a --usd 1 --label team=a");
+    let (code, made) = says("--no-wait allocate create job-a --usd 1 --label team=a");
     assert_eq!((code, &made["state"]), (0, &json!("open")), "{made}");
-    let (code, refused) = says("allocate create job-b --usd 1 --label team=b");
+    let (code, refused) = says("--no-wait allocate create job-b --usd 1 --label team=b");
     assert!(code != 0 && refused.to_string().contains("stale"), "{refused}");
 }

@@ -15,6 +15,9 @@ use crate::problem::{Answer, STALE};
 /// a tenant waits for any.
 pub(super) const WAIT: Duration = Duration::from_secs(2);
 
+/// How long a view that did not answer is asked again, and one that an asker does not wait for.
+pub(super) const BRIEFLY: Duration = Duration::from_millis(250);
+
 /// What someone asks to be decided, under the id of the event that it becomes.
 #[derive(Clone, Debug)]
 pub(super) struct Command {

@@ -3,6 +3,7 @@
 mod known;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tollgate_domain::budget::decide::Extension;
 use tollgate_domain::budget::{BudgetRejection, BudgetState, Figures, decide, judge, needed};
@@ -15,7 +16,7 @@ use tollgate_log::contract::{
 };
 use tollgate_wire::DecodedEvent;
 
-use self::known::is_behind;
+pub(super) use self::known::is_behind;
 use super::Job;
 use super::command::{Command, Done, Judged, Recorded, WAIT, What};
 use super::exhausted::exhausted;
@@ -122,7 +123,7 @@ impl Decider {
         }
         let mut may_be_behind = self.may_be_behind(commands);
         for _ in 0..TRIES {
-            let (mut state, last, is_current) = self.current(may_be_behind).await?;
+            let (mut state, last, is_current) = self.current(may_be_behind, longest(commands)).await?;
             let before = self.recorded_before(commands).await?;
             let is_current = is_current || before.iter().all(Option::is_some);
             let at = self.ask.now();
@@ -274,8 +275,7 @@ impl Decider {
             return Ok(Figures::default());
         }
         let sums = requests.iter().flat_map(|request| needed(state, request, at)).collect();
-        let wait = commands.iter().map(|command| command.wait.min(WAIT)).max().unwrap_or_default();
-        match self.uses.figures(&self.ask, &self.tenant, state, sums, wait).await {
+        match self.uses.figures(&self.ask, &self.tenant, state, sums, longest(commands)).await {
             Err(problem) if is_behind(&problem) => Ok(Figures::default()),
             answered => answered,
         }
@@ -351,6 +351,11 @@ impl Decider {
         let stored = new_event(&submitted, &body).map_err(|error| INTERNAL.with(error.to_string()))?;
         Ok(Draft { nth, event, stored })
     }
+}
+
+/// How long these wait for the view: the one that waits longest.
+fn longest(commands: &[Command]) -> Duration {
+    commands.iter().map(|command| command.wait.min(WAIT)).max().unwrap_or_default()
 }
 
 fn unanswered() -> Answer<Done> {

@@ -29,15 +29,15 @@ use tollgate_projector::queries::SpentOf;
 
 pub use self::policies::PolicyPage;
 
-use self::command::{Command, Done, WAIT, What};
-use self::decide::Decider;
+use self::command::{BRIEFLY, Command, Done, WAIT, What};
+use self::decide::{Decider, is_behind};
 use self::exhausted::HavePolicies;
 use self::one_by_one::Each;
 use self::overruns::Looked;
 use super::Shared;
 use super::ask::Queries;
 use super::in_force::InForce;
-use crate::problem::{Answer, NO_PROJECTOR, OVERLOADED, STALE, STOPPED};
+use crate::problem::{Answer, OVERLOADED, STOPPED};
 
 /// How many commands of a tenant may wait.
 const WAITING: usize = 4096;
@@ -82,9 +82,10 @@ impl BudgetDecisions {
     }
 
     /// Has a command decided, with those that arrive at the same time.
-    async fn decided(&self, tenant: &TenantId, command: Command) -> Answer<Done> {
-        if command.wait > WAIT {
-            self.wait_for_the_end(tenant, command.wait).await?;
+    async fn decided(&self, tenant: &TenantId, mut command: Command) -> Answer<Done> {
+        if command.wait > WAIT && !self.reaches_the_end(tenant, command.wait).await? {
+            // That was all of the wait: what decides looks once more, and no longer.
+            command.wait = BRIEFLY;
         }
         let is_policy = matches!(command.what, What::Policy { .. });
         let is_question = command.what.is_question();
@@ -107,15 +108,16 @@ impl BudgetDecisions {
         answer
     }
 
-    /// Waits outside the queue, where nobody waits behind it. A view that is still behind then is for the policies to
-    /// judge.
-    async fn wait_for_the_end(&self, tenant: &TenantId, up_to: Duration) -> Answer<()> {
+    /// Waits outside the queue, where nobody waits behind it. Whether the view is at the end then: one that is not is
+    /// for the policies to judge.
+    async fn reaches_the_end(&self, tenant: &TenantId, up_to: Duration) -> Answer<bool> {
         let tenant = tenant.as_str().to_owned();
         let query = SpentOf { tenant, asks: Vec::new(), allocations: Vec::new() };
         let end = self.ask.end().await?;
         match self.ask.spent(query, Some(&end), up_to).await {
-            Err(problem) if problem.code != STALE.code && problem.code != NO_PROJECTOR.code => Err(problem),
-            Ok(_) | Err(_) => Ok(()),
+            Ok(_) => Ok(true),
+            Err(problem) if is_behind(&problem) => Ok(false),
+            Err(problem) => Err(problem),
         }
     }
 

@@ -7,8 +7,9 @@ use tollgate_domain::position::{Position, Sequence};
 use tollgate_log::contract::DedupScope;
 use tollgate_wire::api::Problem;
 
-use super::{Command, Decider, WAIT};
+use super::{Command, Decider};
 use crate::ledger::ask::VIEW_WAIT;
+use crate::ledger::budgets::command::BRIEFLY;
 use crate::problem::{Answer, NO_PROJECTOR, STALE, of_read};
 
 impl Decider {
@@ -26,12 +27,16 @@ impl Decider {
     /// The state to decide with, and whether nothing more can be known of it. What is known is good enough where nobody
     /// else decides; it has to be where the view does not answer: then policies do what they say of figures that are
     /// behind.
-    pub(super) async fn current(&mut self, may_be_behind: bool) -> Answer<(BudgetState, Sequence, bool)> {
+    pub(super) async fn current(
+        &mut self,
+        may_be_behind: bool,
+        wait: Duration,
+    ) -> Answer<(BudgetState, Sequence, bool)> {
         let kept = match self.known.take() {
             Some((state, last)) if !may_be_behind => return Ok((state, last, !self.others_decide())),
             kept => kept,
         };
-        let up_to = if kept.is_some() { WAIT } else { VIEW_WAIT };
+        let up_to = if kept.is_some() { wait.max(BRIEFLY) } else { VIEW_WAIT };
         match (self.load(up_to).await, kept) {
             (Ok((state, last)), _) => Ok((state, last, true)),
             (Err(problem), Some((state, last))) if is_behind(&problem) => Ok((state, last, true)),
@@ -56,6 +61,6 @@ impl Decider {
 }
 
 /// Whether a view does not answer, or not in time.
-pub(super) fn is_behind(problem: &Problem) -> bool {
+pub(in crate::ledger::budgets) fn is_behind(problem: &Problem) -> bool {
     [STALE.code, NO_PROJECTOR.code].contains(&problem.code.as_str())
 }
