@@ -18,6 +18,8 @@ pub struct PolicySearch {
     pub after: Option<String>,
     /// The most policies to return, up to 1000.
     pub limit: Option<usize>,
+    /// In the window of this moment (RFC 3339), which may be over; if absent, in the one of now.
+    pub at: Option<String>,
 }
 
 impl Client {
@@ -68,8 +70,22 @@ impl Client {
     ///
     /// [`ClientError`]; `policy_unknown` if there is none of this name.
     pub async fn policy(&self, policy: &str, read: &Read) -> Result<PolicyView, ClientError> {
+        self.policy_at(policy, None, read).await
+    }
+
+    /// The same, and how it stands in the window of a moment (RFC 3339), which may be over.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`], as for [`policy`](Self::policy).
+    pub async fn policy_at(
+        &self,
+        policy: &str,
+        at: Option<&str>,
+        read: &Read,
+    ) -> Result<PolicyView, ClientError> {
         let address = Address::new(&format!("/v1/policies/{}", escaped(policy)));
-        self.get(&address.with("tenant", self.tenant()).read(read).text).await
+        self.get(&address.with("tenant", self.tenant()).with("at", at).read(read).text).await
     }
 
     /// A page of the policies of the client's tenant, ordered by name, each with how it stands.
@@ -78,7 +94,8 @@ impl Client {
             .with("tenant", self.tenant())
             .with("budget", wanted.budget.as_ref())
             .with("after", wanted.after.as_ref())
-            .with("limit", wanted.limit);
+            .with("limit", wanted.limit)
+            .with("at", wanted.at.as_ref());
         self.get(&address.read(read).text).await
     }
 

@@ -1,6 +1,7 @@
 //! What a model call used: reported by the model, or estimated from text lengths if it reported nothing.
 
 mod corrected;
+mod counts_as;
 mod tally;
 mod unpriced;
 
@@ -15,6 +16,7 @@ use crate::tokens::{TokenCounts, TokenSums};
 use crate::units::{UnitCounts, UnitSums};
 
 pub use corrected::Corrected;
+pub use counts_as::CountsAs;
 pub use tally::UnitTally;
 pub use unpriced::{Unpriced, UnpricedPart};
 
@@ -33,8 +35,10 @@ pub struct UsageRecorded {
     pub request_id: Option<String>,
     /// The provider's tier that served it, if known.
     pub service_tier: Option<String>,
-    /// Which allocation of its tenant it uses; `None`: none.
+    /// Which allocation of its tenant it uses; `None`: that of its context.
     pub allocation: Option<String>,
+    /// Which context of its tenant it belongs to: it uses the open allocation that was made for it last. `None`: none.
+    pub context: Option<String>,
     /// Free pairs.
     pub labels: BTreeMap<String, String>,
     /// Tokens by kind.
@@ -45,6 +49,8 @@ pub struct UsageRecorded {
     pub estimated: bool,
     /// What it cost; added by the appender.
     pub cost: Cost,
+    /// How it counts in budgets; added by the appender. `None`: as what it says itself.
+    pub counts_as: Option<Box<CountsAs>>,
 }
 
 /// What a call used, as far as its cost depends on it.
@@ -137,8 +143,10 @@ pub struct UsageRepriced {
     pub component: Option<String>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
-    /// The allocation that it uses.
+    /// The allocation that it uses, as it names it.
     pub allocation: Option<String>,
+    /// How it counts in budgets; `None`: as what it says itself.
+    pub counts_as: Option<Box<CountsAs>>,
     /// What it cost until now, with its corrections and earlier repricings.
     pub old: Cost,
     /// What it costs: never unpriced.
@@ -237,8 +245,10 @@ pub struct AdjustedUsage {
     pub model: Option<String>,
     /// Which part of the producer made its call.
     pub component: Option<String>,
-    /// The allocation that it uses.
+    /// The allocation that it uses, as it names it.
     pub allocation: Option<String>,
+    /// How it counts in budgets; `None`: as what it says itself.
+    pub counts_as: Option<Box<CountsAs>>,
     /// Its labels.
     pub labels: BTreeMap<String, String>,
     /// The provider's tier that served it.

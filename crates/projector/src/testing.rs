@@ -29,6 +29,8 @@ pub(crate) fn memory() -> Arc<dyn EventLog> {
 /// Usage with this many output tokens.
 pub(crate) fn usage(task: &str, id: &str, tokens: u64) -> NewEvent {
     let body = EventBody::from(UsageRecorded {
+        context: None,
+        counts_as: None,
         execution: None,
         provider: None,
         model: None,

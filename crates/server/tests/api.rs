@@ -22,6 +22,8 @@ mod budget_use;
 mod budgets;
 #[path = "api/corrections.rs"]
 mod corrections;
+#[path = "api/counted_as.rs"]
+mod counted_as;
 #[path = "api/decided_together.rs"]
 mod decided_together;
 #[path = "api/deliveries.rs"]

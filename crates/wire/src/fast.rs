@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::units::UnitCounts;
-use tollgate_domain::usage::{Cost, NamedExecution, UsageRecorded};
+use tollgate_domain::usage::{Cost, CountsAs, NamedExecution, UsageRecorded};
 
 use crate::decoded::DecodedEvent;
 use crate::upcast::SCHEMA_VERSION;
@@ -43,6 +43,8 @@ pub(crate) fn usage(bytes: &[u8]) -> Option<DecodedEvent> {
 fn recorded(bytes: &[u8]) -> Option<UsageRecorded> {
     let (mut phase, mut attempt, mut tokens) = (None, None, None);
     let mut usage = UsageRecorded {
+        context: None,
+        counts_as: None,
         execution: None,
         provider: None,
         model: None,
@@ -74,6 +76,7 @@ fn recorded(bytes: &[u8]) -> Option<UsageRecorded> {
                 usage.labels.insert(key, value);
             }
             13 => usage.allocation = Some(field.text()?.to_owned()),
+            15 => usage.context = Some(field.text()?.to_owned()),
             _ => return None,
         }
     }
@@ -122,6 +125,7 @@ fn added(bytes: &[u8], usage: &mut UsageRecorded) -> Option<Option<String>> {
             1 => version = field.number()?,
             2 => trace_parent = Some(field.text()?.to_owned()),
             5 => usage.cost = cost(field.bytes()?)?,
+            9 => usage.counts_as = Some(Box::new(counts_as(field.bytes()?)?)),
             _ => return None,
         }
     }
@@ -138,6 +142,27 @@ fn cost(bytes: &[u8]) -> Option<Cost> {
         None => String::new(),
     };
     fields.next()?.is_none().then_some(Cost::Priced { usd, price_version })
+}
+
+fn counts_as(bytes: &[u8]) -> Option<CountsAs> {
+    const LABELS: u64 = 6;
+    let mut found = CountsAs::default();
+    let mut fields = Fields { repeated: LABELS, ..Fields::of(bytes) };
+    while let Some((number, field)) = fields.next()? {
+        match number {
+            1 => field.text()?.clone_into(&mut found.allocation),
+            2 => found.phase = Some(field.text()?.parse().ok()?),
+            3 => found.component = Some(field.text()?.to_owned()),
+            4 => found.provider = Some(field.text()?.to_owned()),
+            5 => found.model = Some(field.text()?.to_owned()),
+            LABELS => {
+                let (key, value) = label(field.bytes()?)?;
+                found.labels.insert(key, value);
+            }
+            _ => return None,
+        }
+    }
+    Some(found)
 }
 
 fn time(bytes: &[u8]) -> Option<Timestamp> {
@@ -257,6 +282,17 @@ mod tests {
     #[test]
     fn it_takes_usage_with_every_field() {
         let body = EventBody::from(UsageRecorded {
+            context: Some("job-1".to_owned()),
+            counts_as: Some(Box::new(CountsAs {
+                allocation: "al-1".to_owned(),
+                phase: "PLAN".parse().ok(),
+                component: Some("planner".to_owned()),
+                provider: Some("openai".to_owned()),
+                model: Some("gpt-5".to_owned()),
+                labels: [("branch", "main"), ("team", "search")]
+                    .map(|(key, value)| (key.to_owned(), value.to_owned()))
+                    .into(),
+            })),
             execution: Some(NamedExecution { phase: "PLAN".parse().unwrap(), attempt: Some(2) }),
             provider: Some("openai".to_owned()),
             model: Some("gpt-5".to_owned()),

@@ -195,6 +195,8 @@ impl Maker {
         let phase = phase(if word.is_multiple_of(4) { "PLAN" } else { "IMPLEMENT" });
         let nanos = 1_250 * tokens.input_uncached + 125 * tokens.cached_input + 10_000 * tokens.output;
         EventBody::from(UsageRecorded {
+            context: None,
+            counts_as: None,
             execution: Some(NamedExecution { phase, attempt: Some(1) }),
             provider: Some("openai".to_owned()),
             model: Some(model.to_owned()),

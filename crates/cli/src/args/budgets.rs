@@ -53,6 +53,9 @@ pub(crate) enum PolicyCommand {
     Show {
         /// The policy
         policy: String,
+        /// In the window of this moment (RFC 3339), which may be over
+        #[arg(long, value_name = "TIME")]
+        at: Option<String>,
     },
     /// List policies: limit, spent, reserved, left, and how fast it is used up
     List(PolicyListArgs),
@@ -203,6 +206,9 @@ pub(crate) struct PolicyListArgs {
     /// Maximum number of policies
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) limit: u16,
+    /// In the windows of this moment (RFC 3339), which may be over
+    #[arg(long, value_name = "TIME")]
+    pub(crate) at: Option<String>,
 }
 
 #[derive(Debug, Args)]

@@ -10,6 +10,7 @@ mod http;
 mod operate;
 mod price_decisions;
 mod prices;
+mod record;
 mod replay;
 mod report;
 mod task;
@@ -45,12 +46,12 @@ pub(crate) use price_decisions::{
     PriceApproveArgs, PriceHistoryArgs, PriceRejectArgs, PriceSetArgs, PriceUpdateArgs, RepriceArgs,
 };
 pub(crate) use prices::{PriceListArgs, PriceShowArgs, PricesCommand};
+pub(crate) use record::{AdjustArgs, Counts, Lengths, RecordArgs, UsageCommand};
 pub(crate) use replay::{CalibrateArgs, HistoryArgs, PicturesArgs, ReplayCommand, WhatIfArgs};
 pub(crate) use report::{CostArgs, ExportArgs, FocusArgs, LimitsArgs, ReportArgs, ReportCommand};
 pub(crate) use task::{
-    AdjustArgs, CloseArgs, Counts, EventArgs, ExplainArgs, GateArgs, ImportanceArgs, Lengths, ListArgs,
-    MarkArgs, OpenArgs, OverrideArgs, PhaseArgs, PhaseCommand, RecordArgs, RecoverArgs, SignalArgs,
-    StoryArgs, TaskCommand, TaskName, UsageCommand,
+    CloseArgs, EventArgs, ExplainArgs, GateArgs, ImportanceArgs, ListArgs, MarkArgs, OpenArgs, OverrideArgs,
+    PhaseArgs, PhaseCommand, RecoverArgs, SignalArgs, StoryArgs, TaskCommand, TaskName,
 };
 pub(crate) use usage::{UsageListArgs, UsageSummaryArgs, WhichUsage};
 

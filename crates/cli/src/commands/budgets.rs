@@ -33,7 +33,8 @@ pub(crate) async fn budget(global: &Global, command: BudgetCommand) -> Result<Ex
         }
         BudgetCommand::Show { budget } => {
             let read = read(global);
-            let wanted = PolicySearch { budget: Some(budget.clone()), after: None, limit: Some(SHOWN) };
+            let wanted =
+                PolicySearch { budget: Some(budget.clone()), limit: Some(SHOWN), ..PolicySearch::default() };
             let found = ask(global, Access::Existing, async |it| {
                 let found = it.client.budget(&budget, &read).await?;
                 Ok::<_, Failure>((found, policies_of(it, global, &wanted).await?))
@@ -87,9 +88,11 @@ fn show_budget(global: &Global, budget: &BudgetView, policies: &PolicyList) {
 pub(crate) async fn policy(global: &Global, command: PolicyCommand) -> Result<ExitCode, Failure> {
     match command {
         PolicyCommand::Set(args) => set(global, *args).await?,
-        PolicyCommand::Show { policy } => {
+        PolicyCommand::Show { policy, at } => {
             let read = read(global);
-            let found = ask(global, Access::Existing, async |it| it.client.policy(&policy, &read).await);
+            let found = ask(global, Access::Existing, async |it| {
+                it.client.policy_at(&policy, at.as_deref(), &read).await
+            });
             show_policy(global, &found.await?);
         }
         PolicyCommand::List(args) => list(global, args).await?,
@@ -110,8 +113,8 @@ async fn set(global: &Global, args: PolicySetArgs) -> Result<(), Failure> {
 
 async fn list(global: &Global, args: PolicyListArgs) -> Result<(), Failure> {
     let read = read(global);
-    let PolicyListArgs { budget, after, limit } = args;
-    let wanted = PolicySearch { budget, after, limit: Some(limit.into()) };
+    let PolicyListArgs { budget, after, limit, at } = args;
+    let wanted = PolicySearch { budget, after, limit: Some(limit.into()), at };
     let list = ask(global, Access::Existing, async |it| it.client.policies(&wanted, &read).await).await?;
     match (global.form, global.format) {
         (Form::Csv, _) => out(&output::policies_csv(&list)),

@@ -115,6 +115,7 @@ fn record(global: &Global, args: RecordArgs) -> Result<(String, String, Value), 
         ("provider", args.provider),
         ("component", args.component),
         ("allocation", args.allocation),
+        ("context", args.context),
     ] {
         put(&mut usage, name, value);
     }

@@ -195,10 +195,12 @@ fn rollover(rule: &PolicyRule) -> Option<String> {
 fn stands(text: &mut String, status: &PolicyStatus) {
     text.push('\n');
     if let (Some(from), Some(to)) = (&status.window_from, &status.window_to) {
-        fact(text, "now", Some(&format!("{} to {}", time(from), time(to))));
+        let name = if status.is_over { "over" } else { "now" };
+        fact(text, name, Some(&format!("{} to {}", time(from), time(to))));
     }
     fact(text, "spent", Some(&spent(status)));
-    fact(text, "reserved", Some(&amount(&status.limit, &status.reserved)));
+    let reserved = amount(&status.limit, &status.reserved);
+    fact(text, "reserved", Some(reserved.as_str()).filter(|_| !status.is_over));
     fact(text, "unpriced", unpriced(status).as_deref());
     fact(text, "left", Some(&left(status)));
     fact(text, "level", Some(status.level.as_str()));

@@ -41,6 +41,8 @@ pub struct Usage {
     pub service_tier: Option<String>,
     /// The allocation that the call uses.
     pub allocation: Option<String>,
+    /// The context that the call belongs to: it uses the open allocation that was made for it last.
+    pub context: Option<String>,
     /// Arbitrary key-value pairs.
     pub labels: BTreeMap<String, String>,
     /// Tokens by kind.
@@ -77,11 +79,13 @@ impl Usage {
             request_id: self.request_id,
             service_tier: self.service_tier,
             allocation: self.allocation,
+            context: self.context,
             labels: self.labels,
             tokens: self.tokens,
             units: self.units,
             estimated: self.estimated,
             cost: Cost::Unpriced,
+            counts_as: None,
         };
         Ok((body, self.stamp))
     }

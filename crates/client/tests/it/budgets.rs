@@ -32,7 +32,12 @@ async fn calls_go_to_their_addresses_and_are_about_the_clients_tenant() {
         scope: BTreeMap::from([("team".to_owned(), "search".to_owned())]),
         ..PolicyRule::default()
     };
-    let policies = PolicySearch { budget: Some("b".to_owned()), after: Some("p".to_owned()), limit: Some(7) };
+    let policies = PolicySearch {
+        budget: Some("b".to_owned()),
+        after: Some("p".to_owned()),
+        limit: Some(7),
+        at: Some("2026-10-31T12:00:00Z".to_owned()),
+    };
     let allocations = AllocationSearch {
         context: Some("c".to_owned()),
         task: Some("T-1".to_owned()),
@@ -66,7 +71,7 @@ async fn calls_go_to_their_addresses_and_are_about_the_clients_tenant() {
             "POST /v1/budgets/default-policies",
             "POST /v1/policies/p",
             "GET /v1/policies/p?tenant=acme&at_least=tail&wait_ms=9",
-            "GET /v1/policies?tenant=acme&budget=b&after=p&limit=7&at_least=tail&wait_ms=9",
+            "GET /v1/policies?tenant=acme&budget=b&after=p&limit=7&at=2026-10-31T12:00:00Z&at_least=tail&wait_ms=9",
             "POST /v1/policies/p/raise",
             "POST /v1/check",
             "POST /v1/route",

@@ -249,6 +249,12 @@ impl<'a> Applicable<'a> {
         if policy.limit.usd.is_some() && !request.is_priced && policy.enforcement.can_refuse() {
             return Ruling::Unpriced;
         }
+        // Who says only what it costs asks for one token at least: it does not pass a limit that is used up.
+        let more = if request.tokens_unsaid && more != Amount::NOTHING {
+            Amount { tokens: more.tokens.max(1), ..more }
+        } else {
+            more
+        };
         let reserved = found.booked.plus(found.reserved).plus(more);
         let worst = reserved.plus(Amount { tokens: 0, usd: found.unpriced.usd });
         let measured = match policy.measure {

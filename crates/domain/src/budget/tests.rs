@@ -1,6 +1,7 @@
 //! What policies say: given these policies, this usage and these allocations, when this is asked, then …
 
 mod commands;
+mod past;
 mod reserved;
 
 use std::collections::BTreeMap;
@@ -113,6 +114,24 @@ fn costs(amount: &str) -> Spent {
 fn says(tenant: &Tenant, request: &AllocationRequest, at: Timestamp, expected: &[(&str, Ruling)]) {
     let expected: Vec<_> = expected.iter().map(|(name, ruling)| ((*name).to_owned(), *ruling)).collect();
     assert_eq!(tenant.rulings(request, at), expected, "{request:?}");
+}
+
+#[test]
+fn who_says_only_what_it_costs_passes_no_limit_of_tokens_that_is_used_up() {
+    let at = begin().plus_millis(HOUR_MS);
+    let mut tenant = Tenant::of(vec![policy("p")]);
+    let asked = |usd_text: &str, tokens_unsaid: bool| AllocationRequest {
+        amount: Amount { tokens: 0, usd: usd(usd_text) },
+        tokens_unsaid,
+        ..request("a", 0)
+    };
+    tenant.uses(&[], at, tokens(999), None);
+    says(&tenant, &asked("0.5", true), at, &[("p", Ruling::Warns)]);
+    tenant.uses(&[], at, tokens(1), None);
+    says(&tenant, &asked("0.5", true), at, &[("p", Ruling::Refused)]);
+    // What uses no tokens at all says so, and an allocation that only lasts longer asks for nothing more.
+    says(&tenant, &asked("0.5", false), at, &[("p", Ruling::Warns)]);
+    says(&tenant, &asked("0", true), at, &[("p", Ruling::Warns)]);
 }
 
 #[test]

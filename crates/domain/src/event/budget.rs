@@ -80,6 +80,8 @@ pub struct AllocationRequest {
     pub priority: u8,
     /// How much: tokens, and what they are expected to cost.
     pub amount: Amount,
+    /// Whether it says only how much money: then it uses tokens, too, but nobody knows how many.
+    pub tokens_unsaid: bool,
     /// Whether the cost is known: given by the caller, or from a price.
     pub is_priced: bool,
     /// Until when it is reserved.

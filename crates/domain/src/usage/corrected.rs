@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{Unpriced, UsageAdjusted, UsageRecorded, Used, UsedChange, UsedCounts};
+use crate::money::Usd;
 use crate::units::UnitSums;
 
 /// What the events after a usage say about it. They are noted in their order.
@@ -12,12 +13,16 @@ pub struct Corrected {
     pub change: UsedChange,
     /// What of it has no price; `None`: no event says so.
     pub unpriced: Option<Unpriced>,
+    /// What corrections cost, less what they gave back.
+    pub cost: Usd,
 }
 
 impl Corrected {
     /// Notes a correction.
     pub fn adjusted(&mut self, adjusted: &UsageAdjusted) {
         self.change.add(&adjusted.counted());
+        let usd = adjusted.resolved.as_ref().map(|resolved| resolved.cost.usd()).unwrap_or_default();
+        self.cost = self.cost.saturating_add(usd);
         match adjusted.resolved.as_ref().and_then(|resolved| resolved.unpriced.as_ref()) {
             Some(part) => self.unpriced = Some(part.after.clone()),
             None => {

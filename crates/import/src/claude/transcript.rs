@@ -175,6 +175,8 @@ impl Transcript {
             return out.problem(number, ProblemKind::AbsurdCount { error });
         }
         let body = UsageRecorded {
+            context: None,
+            counts_as: None,
             execution: None,
             provider: Some(PROVIDER.to_owned()),
             model,

@@ -29,6 +29,8 @@ fn call(text: &str) -> Call {
     let words: Vec<&str> = text.split_whitespace().collect();
     let own = name(words[0]);
     let usage = UsageRecorded {
+        context: None,
+        counts_as: None,
         execution: None,
         provider: None,
         model: None,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tollgate_domain::alert::{AlertRule, Severity};
+use tollgate_domain::alert::{AlertRule, Condition, Severity};
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::event::{
     Change, EventBody, GateEvent, OverrideGranted, OverrideScope, PhaseEnded, PhaseStarted, RecordedEvent,
@@ -18,6 +18,8 @@ use tollgate_domain::tokens::{TokenCounts, TokenSums};
 use tollgate_domain::units::{UnitCounts, UnitSums};
 use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, UsageAdjusted, UsageRecorded};
 
+use super::row::Watch;
+use super::truths::{conditions, is_unchanged};
 use super::*;
 use crate::fold::Projection;
 
@@ -27,6 +29,22 @@ mod golden;
 mod observed;
 mod once;
 mod order;
+
+fn unchanged_only_if_all_that_is_true_has_an_alert(watch: &Watch) {
+    let mut watch = watch.clone();
+    let all: Vec<Condition> = conditions(&watch, "T-1").into_keys().collect();
+    assert!(all.iter().eq(watch.open.keys()) && is_unchanged(&watch, "T-1"), "{:?}", watch.open);
+    for condition in all {
+        let id = watch.open.remove(&condition).unwrap();
+        assert!(!is_unchanged(&watch, "T-1"), "{condition:?} has no alert");
+        let other = Condition { level: 7, ..condition.clone() };
+        watch.open.insert(other.clone(), id.clone());
+        assert!(!is_unchanged(&watch, "T-1"), "{condition:?} has none, and {other:?} one");
+        watch.open.insert(condition, id);
+        assert!(!is_unchanged(&watch, "T-1"), "{other:?} is not true");
+        watch.open.remove(&other);
+    }
+}
 
 #[derive(Default)]
 struct Folded {
@@ -60,6 +78,10 @@ impl Folded {
             body: &body,
         };
         Alerts.apply(&event, &mut self.rows).unwrap();
+        let Some(AlertsRow::Watch(watch)) = self.rows.get(&row::watch_key("default", "T-1")) else {
+            panic!("no watch")
+        };
+        unchanged_only_if_all_that_is_true_has_an_alert(watch);
     }
 
     fn start(&mut self, minute: i64, phase: &str) {
@@ -75,6 +97,8 @@ impl Folded {
         self.fold(
             0,
             EventBody::from(UsageRecorded {
+                context: None,
+                counts_as: None,
                 execution,
                 provider: None,
                 model: None,
@@ -93,6 +117,7 @@ impl Folded {
 
     fn take_back(&mut self, phase: &str, output: i128) {
         let resolved = AdjustedUsage {
+            counts_as: None,
             execution: Some(NamedExecution { phase: named(phase), attempt: None }),
             provider: None,
             model: None,

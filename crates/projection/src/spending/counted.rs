@@ -8,7 +8,7 @@ use tollgate_domain::event::{EventBody, RecordedEvent, UsageEvent};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::units::UnitSums;
-use tollgate_domain::usage::{NamedExecution, Unpriced, UsageAdjusted, UsageRecorded, UsageRepriced};
+use tollgate_domain::usage::{Unpriced, UsageAdjusted, UsageRecorded, UsageRepriced};
 use tollgate_domain::zone::quarter;
 
 /// Sums of usage, corrections included.
@@ -98,10 +98,6 @@ pub fn counted<'a>(event: &RecordedEvent<'a>) -> Option<Counted<'a>> {
     }
 }
 
-fn phase(execution: Option<&NamedExecution>) -> Option<&str> {
-    execution.map(|execution| execution.phase.as_str())
-}
-
 fn recorded<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> Counted<'a> {
     let tokens = TokenSums::from(usage.tokens);
     let spent = Spent {
@@ -114,15 +110,8 @@ fn recorded<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> Counted<
     Counted {
         tenant: event.tenant,
         quarter: quarter(event.occurred_at),
-        dimensions: Dimensions {
-            task: event.task,
-            phase: phase(usage.execution.as_ref()),
-            component: usage.component.as_deref(),
-            provider: usage.provider.as_deref(),
-            model: usage.model.as_deref(),
-            labels: &usage.labels,
-        },
-        allocation: usage.allocation.as_deref(),
+        dimensions: usage.dimensions(event.task),
+        allocation: usage.used_allocation(),
         sums: UsageSums { spent, tokens },
         earlier: None,
     }
@@ -131,20 +120,12 @@ fn recorded<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> Counted<
 
 /// Another price counts when it is recorded, so that a closed window keeps its figures; it adds no tokens.
 fn repriced<'a>(event: &RecordedEvent<'a>, priced: &'a UsageRepriced) -> Counted<'a> {
-    let model = priced.model.as_deref();
     let spent = Spent { usd: priced.difference(), ..Spent::default() };
     Counted {
         tenant: event.tenant,
         quarter: quarter(event.occurred_at),
-        dimensions: Dimensions {
-            task: event.task,
-            phase: phase(priced.execution.as_ref()),
-            component: priced.component.as_deref(),
-            provider: priced.provider.as_deref(),
-            model,
-            labels: &priced.labels,
-        },
-        allocation: priced.allocation.as_deref(),
+        dimensions: priced.dimensions(event.task),
+        allocation: priced.used_allocation(),
         sums: UsageSums { spent, tokens: TokenSums::default() },
         earlier: None,
     }
@@ -155,7 +136,15 @@ fn corrected<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> Coun
     let counted = adjusted.counted();
     let tokens = counted.tokens;
     let found = adjusted.resolved.as_ref();
-    let model = found.and_then(|found| found.model.as_deref());
+    let unknown = Dimensions {
+        task: event.task,
+        phase: None,
+        component: None,
+        provider: None,
+        model: None,
+        labels: &NO_LABELS,
+    };
+    let dimensions = found.map_or(unknown, |found| found.dimensions(event.task));
     let spent = Spent {
         tokens: tokens.total(),
         usd: found.map(|found| found.cost.usd()).unwrap_or_default(),
@@ -165,15 +154,8 @@ fn corrected<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> Coun
     Counted {
         tenant: event.tenant,
         quarter: quarter(event.occurred_at),
-        dimensions: Dimensions {
-            task: event.task,
-            phase: phase(found.and_then(|found| found.execution.as_ref())),
-            component: found.and_then(|found| found.component.as_deref()),
-            provider: found.and_then(|found| found.provider.as_deref()),
-            model,
-            labels: found.map_or(&NO_LABELS, |found| &found.labels),
-        },
-        allocation: found.and_then(|found| found.allocation.as_deref()),
+        dimensions,
+        allocation: found.and_then(|found| found.used_allocation()),
         sums: UsageSums { spent, tokens },
         earlier: None,
     }

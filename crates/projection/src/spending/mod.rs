@@ -24,7 +24,7 @@ pub use row::SpendingRow;
 pub use summary::{Cells, GroupKey, Grouping, Summary, Summing};
 pub use table::Table;
 pub use tally::{Scan, SpentAsk, Tally};
-pub use touched::{Touch, Touched};
+pub use touched::{Touch, Touched, TouchedLately};
 pub use uses::Uses;
 
 /// The fold of the spending view.

@@ -66,6 +66,7 @@ impl Said {
                 reason: "counted twice".to_owned(),
                 author: None,
                 resolved: Some(Box::new(AdjustedUsage {
+                    counts_as: None,
                     service_tier: None,
                     occurred_at: self.tokens.is_multiple_of(2).then(|| at(self.seconds / 2)),
                     execution,
@@ -82,6 +83,8 @@ impl Said {
             })
         } else {
             EventBody::from(UsageRecorded {
+                context: None,
+                counts_as: None,
                 execution,
                 provider: None,
                 model: given(model),

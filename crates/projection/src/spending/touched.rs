@@ -1,5 +1,5 @@
-//! Which tasks and sessions used something lately: who looked at all of them at a position is told which to look at
-//! again.
+//! Which tasks and sessions used something lately, and when that was used: who looked at all of them at a position is
+//! told which to look at again.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -21,6 +21,15 @@ pub struct Touch {
     pub session: Option<String>,
 }
 
+/// What was used after a position.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TouchedLately {
+    /// By which tasks and sessions.
+    pub by: BTreeSet<Touch>,
+    /// In which [quarters of an hour](tollgate_domain::zone::quarter) it counts.
+    pub quarters: BTreeSet<i64>,
+}
+
 /// The latest tasks and sessions, by partition.
 #[derive(Debug, Default)]
 pub struct Touched {
@@ -32,11 +41,18 @@ pub struct Touched {
 /// Those of a partition.
 #[derive(Debug, Default)]
 struct Kept {
-    by_tenant: HashMap<String, HashMap<Touch, Sequence>>,
-    /// How many there are.
+    by_tenant: HashMap<String, Latest>,
+    /// How many tasks, sessions and quarters there are.
     count: usize,
     /// The last usage.
     last: Sequence,
+}
+
+/// Those of a tenant, each with the last usage.
+#[derive(Debug, Default)]
+struct Latest {
+    by: HashMap<Touch, Sequence>,
+    quarters: HashMap<i64, Sequence>,
 }
 
 impl Touched {
@@ -67,27 +83,31 @@ impl Touched {
             session: usage.dimensions.labels.get(SESSION).cloned(),
         };
         let of_tenant = kept.by_tenant.entry(usage.tenant.to_owned()).or_default();
-        if of_tenant.insert(touch, sequence).is_none() {
-            kept.count = kept.count.saturating_add(1);
+        let mut added = usize::from(of_tenant.by.insert(touch, sequence).is_none());
+        for (quarter, _) in usage.parts() {
+            added = added.saturating_add(usize::from(of_tenant.quarters.insert(quarter, sequence).is_none()));
         }
+        kept.count = kept.count.saturating_add(added);
         if kept.count > MOST {
             *kept = Kept { last: sequence, ..Kept::default() };
             after.advance(partition, sequence);
         }
     }
 
-    /// Which of a tenant used something after a position, up to now; `None`: not all of that is kept.
+    /// What a tenant used after a position, up to now; `None`: not all of that is kept.
     #[must_use]
-    pub fn since(&self, tenant: &str, position: &Position) -> Option<BTreeSet<Touch>> {
+    pub fn since(&self, tenant: &str, position: &Position) -> Option<TouchedLately> {
         if !position.covers(self.after.as_ref()?) {
             return None;
         }
-        let mut found = BTreeSet::new();
+        let mut found = TouchedLately::default();
         for (partition, kept) in PartitionId::all().zip(&self.kept) {
             let seen = position.get(partition);
-            let later =
-                kept.by_tenant.get(tenant).into_iter().flatten().filter(|(_, latest)| **latest > seen);
-            found.extend(later.map(|(touch, _)| touch.clone()));
+            let Some(latest) = kept.by_tenant.get(tenant) else { continue };
+            let later = latest.by.iter().filter(|(_, last)| **last > seen);
+            found.by.extend(later.map(|(touch, _)| touch.clone()));
+            let later = latest.quarters.iter().filter(|(_, last)| **last > seen);
+            found.quarters.extend(later.map(|(quarter, _)| *quarter));
         }
         Some(found)
     }
@@ -111,13 +131,17 @@ mod tests {
 
     /// `task` or `task/session`.
     fn count(touched: &mut Touched, partition: usize, sequence: u64, name: &str) {
+        count_in(touched, partition, sequence, name, 0);
+    }
+
+    fn count_in(touched: &mut Touched, partition: usize, sequence: u64, name: &str, quarter: i64) {
         let (task, session) = name.split_once('/').unwrap_or((name, ""));
         let session = (!session.is_empty()).then(|| (SESSION.to_owned(), session.to_owned()));
         let labels: BTreeMap<String, String> = session.into_iter().collect();
         let (provider, model, phase, component) = (None, None, None, None);
         let usage = Counted {
             tenant: "t",
-            quarter: 0,
+            quarter,
             dimensions: Dimensions { task, phase, component, provider, model, labels: &labels },
             allocation: None,
             sums: UsageSums::default(),
@@ -131,7 +155,7 @@ mod tests {
             None => touch.task,
             Some(session) => format!("{}/{session}", touch.task),
         };
-        let found = touched.since(tenant, &position(at))?;
+        let found = touched.since(tenant, &position(at))?.by;
         Some(found.into_iter().map(name).collect::<Vec<_>>().join(" "))
     }
 
@@ -162,12 +186,31 @@ mod tests {
     fn of_too_many_none_are_told_and_those_after_them_are() {
         let mut touched = Touched::default();
         touched.begin(&position(&[]));
-        for sequence in 1..=MOST as u64 + 1 {
+        // One of those that are kept is the quarter.
+        for sequence in 1..=MOST as u64 {
             count(&mut touched, 0, sequence, &format!("T-{sequence}"));
         }
         assert_eq!(since(&touched, "t", &[(0, 5)]), None);
         count(&mut touched, 0, MOST as u64 + 2, "later");
         assert_eq!(since(&touched, "t", &[(0, MOST as u64 + 1)]).as_deref(), Some("later"));
+    }
+
+    #[test]
+    fn the_quarters_of_an_hour_in_which_something_was_used_lately_are_told() {
+        let mut touched = Touched::default();
+        touched.begin(&position(&[]));
+        for (partition, sequence, quarter) in [(3, 2, 900), (3, 4, 1800), (5, 3, -900), (5, 6, 900)] {
+            count_in(&mut touched, partition, sequence, "a", quarter);
+        }
+        for (at, expected) in [
+            (&[][..], vec![-900, 900, 1800]),
+            (&[(3, 2), (5, 3)], vec![900, 1800]),
+            (&[(3, 4), (5, 3)], vec![900]),
+            (&[(3, 4), (5, 6)], vec![]),
+        ] {
+            let found = touched.since("t", &position(at)).unwrap_or_default();
+            assert_eq!(found.quarters.into_iter().collect::<Vec<_>>(), expected, "{at:?}");
+        }
     }
 
     #[test]

@@ -23,7 +23,7 @@ use crate::fold::{Projection, Rows, task_key};
 
 impl Projection for Status {
     const NAME: &'static str = "status";
-    const VERSION: u32 = 10;
+    const VERSION: u32 = 11;
     const AWAITED: bool = true;
     type Row = TaskRow;
     type Live = ();

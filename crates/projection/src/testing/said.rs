@@ -61,6 +61,8 @@ fn priced(usd: &str) -> Cost {
 pub(super) fn used(place: &str, said: &Said) -> UsageRecorded {
     let count = |sum: i128| u64::try_from(sum).unwrap();
     UsageRecorded {
+        context: None,
+        counts_as: None,
         execution: named(place),
         provider: said.provider.clone(),
         model: said.model.clone(),
@@ -86,6 +88,7 @@ pub(super) fn used(place: &str, said: &Said) -> UsageRecorded {
 pub(super) fn adjusted(place: &str, said: &Said) -> UsageAdjusted {
     let resolved = (place != "?").then(|| {
         Box::new(AdjustedUsage {
+            counts_as: None,
             execution: named(place),
             provider: said.provider.clone(),
             model: said.model.clone(),
@@ -114,6 +117,7 @@ pub(super) fn adjusted(place: &str, said: &Said) -> UsageAdjusted {
 /// Usage of a day, `of`, that `was` costed otherwise.
 pub(super) fn repriced(place: &str, said: &Said) -> UsageRepriced {
     UsageRepriced {
+        counts_as: None,
         adjusts: "e".to_owned(),
         adjusts_producer: "agent".to_owned(),
         used_at: said.corrects.unwrap(),

@@ -169,6 +169,44 @@ pub struct ListAllocations {
     pub limit: usize,
 }
 
+/// The open allocation of a context that was made last.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OpenOfContext {
+    /// Whose.
+    pub tenant: String,
+    /// Which context.
+    pub context: String,
+    /// When: what has expired by then is not open.
+    pub at: Timestamp,
+}
+
+impl Query<Spending> for OpenOfContext {
+    const VERB: &'static str = "open_of_context";
+    type Answer = Option<String>;
+
+    fn is_own(&self) -> bool {
+        true
+    }
+
+    fn answer(&self, view: &Seen<'_, Spending>) -> Result<Self::Answer, RowError> {
+        let row = view.get(&tenant_key(&self.tenant))?;
+        let Some(BudgetsRow::Tenant(tenant)) = row.as_deref().and_then(SpendingRow::budgets) else {
+            return Ok(None);
+        };
+        let open = tenant.state.all_open().iter().filter(|(_, open)| {
+            open.request.context.as_ref() == Some(&self.context) && self.at < open.expires_at
+        });
+        let mut last: Option<AllocationRow> = None;
+        for (name, _) in open {
+            let Some(row) = named(view, &self.tenant, name)? else { continue };
+            if last.as_ref().is_none_or(|last| last.sequence < row.sequence) {
+                last = Some(row);
+            }
+        }
+        Ok(last.map(|row| row.request.allocation))
+    }
+}
+
 /// A page of allocations.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AllocationPage {

@@ -21,8 +21,8 @@ mod watched;
 pub use alerts::{AlertPage, AlertStateFilter, ChangePage, ChangesAfter, ListAlerts, OneAlert};
 pub use any::{FindEvents, FoundEvent, MarkOf, Marks};
 pub use budgets::{
-    AllocationPage, AllocationsNamed, ExpiredBy, HasPolicies, ListAllocations, TenantBudgetsOf,
-    TenantsWithBudgets,
+    AllocationPage, AllocationsNamed, ExpiredBy, HasPolicies, ListAllocations, OpenOfContext,
+    TenantBudgetsOf, TenantsWithBudgets,
 };
 pub use decision_basis::{DecidedTask, DecisionBasis, DecisionBasisOf};
 pub use deliveries::{
@@ -38,7 +38,7 @@ pub use quarantine::{ListQuarantine, OneQuarantined, QuarantinePage};
 pub use reports::{AccessPage, LedgerTotalsOf, ListAccesses, OthersOfClass, TotalsOf};
 pub use spent::{SinceAnswer, SpentAnswer, SpentNow, SpentOf, SpentOnce, SpentSince, UsageKindsOf};
 pub use status::{ListTasks, OneTask, TaskAnswer, TaskPage};
-pub use tollgate_projection::spending::{SpentAsk, Touch};
+pub use tollgate_projection::spending::{SpentAsk, Touch, TouchedLately};
 pub use touched::TouchedSince;
 pub use usage::{UsageSummaryOf, UsageSummaryPart};
 pub use watched::{ObservedOfBudgets, ObservedOfViews, RunningPage, RunningTasks};

@@ -1,17 +1,15 @@
-//! Which tasks and sessions used something lately.
-
-use std::collections::BTreeSet;
+//! Which tasks and sessions used something lately, and when.
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::position::Position;
-use tollgate_projection::spending::{Spending, Touch};
+use tollgate_projection::spending::{Spending, TouchedLately};
 
 use crate::query::Query;
 use crate::rows::RowError;
 use crate::seen::Seen;
 
-/// The tasks and sessions of a tenant that used something after a position. `None`: not all of them are known; from the
-/// position of the answer on they are kept.
+/// What a tenant used after a position: by which tasks and sessions, and when. `None`: not all of that is known; from
+/// the position of the answer on it is kept.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct TouchedSince {
     /// Whose.
@@ -22,7 +20,7 @@ pub struct TouchedSince {
 
 impl Query<Spending> for TouchedSince {
     const VERB: &'static str = "touched_since";
-    type Answer = Option<BTreeSet<Touch>>;
+    type Answer = Option<TouchedLately>;
 
     fn answer(&self, view: &Seen<'_, Spending>) -> Result<Self::Answer, RowError> {
         let as_of = view.position();

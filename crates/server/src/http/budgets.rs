@@ -14,7 +14,7 @@ use super::body::JsonText;
 use super::extract::{Names, NoParams, Params};
 use super::views::{TaskQuery, read};
 use super::{App, Handled, allocations, written};
-use crate::asked::{page_limit, tenant};
+use crate::asked::{page_limit, tenant, time};
 use crate::ledger::PolicyPage;
 
 /// The addresses of budgets, policies and allocations.
@@ -49,6 +49,28 @@ pub(crate) struct PoliciesQuery {
     /// Maximum number to return (1–1000, default 100).
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
+    /// In the window of this moment (RFC 3339), which may be over; default now.
+    #[param(format = DateTime)]
+    at: Option<String>,
+    /// A position, or `tail`.
+    #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
+    at_least: Option<String>,
+    /// How long to wait for that position, in milliseconds.
+    #[param(maximum = 60000)]
+    wait_ms: Option<u64>,
+}
+
+/// Of which policy, when.
+#[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct PolicyQuery {
+    /// Owner of the policy; `default`.
+    #[param(min_length = 1, max_length = 64)]
+    tenant: Option<String>,
+    /// In the window of this moment (RFC 3339), which may be over; default now.
+    #[param(format = DateTime)]
+    at: Option<String>,
     /// A position, or `tail`.
     #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
@@ -132,24 +154,27 @@ pub(crate) async fn policies(
     let limit = page_limit(query.limit)?;
     let read = read(query.at_least, query.wait_ms)?;
     let (budget, after) = (query.budget.as_deref(), query.after.as_deref());
-    let page = PolicyPage { budget, after, limit, only: None };
+    let at = query.at.as_deref().map(|at| time("at", at)).transpose()?;
+    let page = PolicyPage { budget, after, limit, only: None, at };
     let tenant = tenant(query.tenant.as_deref());
     written(&app, app.ledger.budgets().policies(tenant, &page, &read).await?).await
 }
 
 /// One policy
-#[utoipa::path(get, path = "/v1/policies/{policy}", tag = "budgets", params(("policy" = String, Path), TaskQuery), responses(
+#[utoipa::path(get, path = "/v1/policies/{policy}", tag = "budgets", params(("policy" = String, Path), PolicyQuery), responses(
     (status = 200, description = "The policy in all its versions, and how it stands", body = PolicyView),
+    (status = 400, description = "`at` is no time, or in the future", body = Problem),
     (status = 404, description = "There is no such policy", body = Problem),
 ))]
 pub(crate) async fn policy(
     State(app): State<App>,
     Names(policy): Names<String>,
-    Params(query): Params<TaskQuery>,
+    Params(query): Params<PolicyQuery>,
 ) -> Handled<Json<PolicyView>> {
     let read = read(query.at_least, query.wait_ms)?;
+    let at = query.at.as_deref().map(|at| time("at", at)).transpose()?;
     let tenant = tenant(query.tenant.as_deref());
-    Ok(Json(app.ledger.budgets().policy(tenant, &policy, &read).await?))
+    Ok(Json(app.ledger.budgets().policy(tenant, &policy, at, &read).await?))
 }
 
 /// Make a policy, or its next version

@@ -42,6 +42,9 @@ pub(super) fn repricing_id(producer: &str, usage: &str, times: u64) -> String {
     format!("repriced-{}-{times}", hex_of_sha256(&format!("{producer}\n{usage}"), 16))
 }
 
+/// What the id of the event that decides about an allocation begins with; its name follows.
+pub(super) const ALLOCATE: &str = "allocate";
+
 /// A separate record for one event, with nothing added.
 pub(super) fn batch_of(submitted: &Submitted) -> Result<Batch, FieldError> {
     let event = &submitted.event;

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tollgate_domain::position::Sequence;
 use tollgate_projector::queries::ListAllocations;
 
-use crate::asked::{page_limit, tenant};
+use crate::asked::{page_limit, tenant, time};
 use crate::ledger::{Ledger, PolicyPage, Read};
 use crate::nats::CONTENT_TYPE;
 use crate::problem::{Answer, INTERNAL, INVALID};
@@ -66,6 +66,7 @@ struct Reading {
     after: Option<String>,
     before: Option<u64>,
     limit: Option<usize>,
+    at: Option<String>,
     at_least: Option<String>,
 }
 
@@ -184,7 +185,8 @@ async fn look(ledger: &Ledger, operation: &str, asked: Reading) -> Answer<Vec<u8
         "list" => written(&budgets.budgets(tenant, &read).await?),
         _ => {
             let (budget, after) = (asked.budget.as_deref(), asked.after.as_deref());
-            let page = PolicyPage { budget, after, limit, only: asked.name.as_deref() };
+            let at = asked.at.as_deref().map(|at| time("at", at)).transpose()?;
+            let page = PolicyPage { budget, after, limit, only: asked.name.as_deref(), at };
             written(&budgets.policies(tenant, &page, &read).await?)
         }
     }

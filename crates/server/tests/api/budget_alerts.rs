@@ -133,3 +133,64 @@ async fn tasks_and_sessions_that_near_a_limit_of_their_own_are_told_once_each() 
     let message = list["alerts"].to_string();
     assert!(message.contains("task `near` has reached 100% of what policy `each-task`"), "{message}");
 }
+
+/// Late usage counts in the window in which it happened: that window can still be seen, and its levels are told once.
+#[tokio::test]
+async fn a_window_that_is_over_can_be_seen_and_tells_what_late_usage_reaches() {
+    let clock = Arc::new(ManualClock::at(at("2026-11-10T10:00:00Z")));
+    let log = Arc::new(MemoryLog::new(Arc::clone(&clock) as Arc<_>));
+    let server = async || {
+        let (dir, log) = (tempfile::tempdir().unwrap(), Arc::clone(&log) as Arc<_>);
+        Service::by_clock(log, dir, None, Arc::clone(&clock)).await
+    };
+    let (one, two) = (server().await, server().await);
+    set_policy(&one, "day", json!({"window": "daily", "limit_usd": "5"})).await;
+    one.append(json!([used("u-1", "T-1", None, 290_000)])).await;
+    let (_, made) = one.post("/v1/allocations", json!({"allocation": "a", "usd": "1"})).await;
+    assert_eq!(made["state"], "open", "{made}");
+    let look = async |service: &Service| service.ledger.budgets().observe_levels().await.unwrap();
+    assert_eq!((look(&one).await, look(&two).await), (0, 0));
+    clock.set(at("2026-11-12T09:00:00Z"));
+    assert_eq!(look(&one).await, 0);
+    let late = |id: &str, when: &str, tokens: u64| {
+        let mut event = used(id, "T-2", None, tokens);
+        event["occurred_at"] = json!(when);
+        event
+    };
+    // 2.9 USD were spent on the 10th; 1.5 more are 88 %, and the day before there was no policy.
+    one.append(json!([
+        late("l-1", "2026-11-10T22:00:00Z", 150_000),
+        late("l-2", "2026-11-09T22:00:00Z", 900_000)
+    ]))
+    .await;
+    assert_eq!(look(&one).await, 1);
+    assert_eq!(look(&two).await, 1, "the window is over: no more to do about it");
+    one.append(json!([late("l-3", "2026-11-10T23:00:00Z", 60_000)])).await;
+    assert_eq!(look(&two).await, 2, "95 and 100 %");
+    assert_eq!((look(&one).await, look(&two).await), (2, 0));
+    // A server that begins looks at the last window that is over.
+    assert_eq!(look(&server().await).await, 0);
+    let (_, list) = one.get("/v1/alerts?state=all&at_least=tail").await;
+    let text = list.to_string();
+    assert!(
+        text.contains("until 2026-11-11T00:00:00Z: seen after that, by usage that was recorded late"),
+        "{text}"
+    );
+    let (_, day) = one.get("/v1/policies/day?at=2026-11-10T12:00:00Z&at_least=tail").await;
+    let status = &day["status"];
+    let found = (&status["is_over"], &status["booked"]["usd"], &status["reserved"]["usd"], &status["level"]);
+    assert_eq!(found, (&json!(true), &json!("5"), &json!("0"), &json!("exhausted")), "{day}");
+    assert_eq!((&status["window_from"], &status["burn"]), (&json!("2026-11-10T00:00:00Z"), &Value::Null));
+    // Before the policy there is nothing to see, and of the future nothing is known.
+    let (_, before) = one.get("/v1/policies?at=2026-11-09T12:00:00Z").await;
+    assert_eq!(
+        (&before["policies"][0]["status"], &before["policies"][0]["version"]),
+        (&Value::Null, &Value::Null)
+    );
+    for (asked, because) in [("2026-11-13T00:00:00Z", "in the future"), ("yesterday", "must be a time")] {
+        let (status, refused) = one.get(&format!("/v1/policies/day?at={asked}")).await;
+        assert!(status == 400 && refused["detail"].as_str().unwrap().contains(because), "{refused}");
+    }
+    let (_, today) = one.get("/v1/policies/day?at=2026-11-12T00:00:00Z").await;
+    assert_eq!((&today["status"]["is_over"], &today["status"]["booked"]["usd"]), (&Value::Null, &json!("0")));
+}

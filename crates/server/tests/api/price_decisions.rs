@@ -234,3 +234,41 @@ async fn failure_11_usage_is_priced_again_once_and_a_closed_month_does_not_move(
     );
     assert_eq!(reprice(true).await["adjustments"], 0);
 }
+
+#[tokio::test]
+async fn a_correction_after_a_repricing_is_priced_as_its_usage_is_by_now() {
+    let service = Service::new().await;
+    let set = async |usd: &str| {
+        let request = json!({"entry": "acme/m", "usd_per_token": {"input_uncached": usd}, "by": "ann",
+            "from": "2026-10-01T00:00:00Z"});
+        assert_eq!(service.post("/v1/prices/set", request).await.0, 200);
+    };
+    let reprice = async || {
+        let request = json!({"model": "m", "from": "2026-10-01T00:00:00Z", "by": "ann"});
+        assert_eq!(service.post("/v1/prices/reprice", request).await.0, 200);
+    };
+    let cost = async || {
+        let task = service.get("/v1/tasks/T-1?at_least=tail").await.1;
+        (task["cost_usd"].as_str().unwrap().to_owned(), task["unpriced_tokens"].as_i64())
+    };
+    let correct = async |id: &str, tokens: i64| {
+        let event = json!([{"id": id, "task": "T-1", "usage_adjusted": {
+            "adjusts": "u", "tokens": {"input_uncached": tokens}, "reason": "counted twice"}}]);
+        let (_, answer) = service.append(event).await;
+        answer["outcomes"][0]["warnings"].as_array().map(Vec::len).unwrap_or_default()
+    };
+    service.append(json!([usage("u", "m", "2026-11-19T10:00:00Z")])).await;
+    assert_eq!(cost().await, ("0".to_owned(), Some(1_000_000)));
+    set("0.000002").await;
+    reprice().await;
+    assert_eq!((correct("c-1", -200_000).await, cost().await), (0, ("1.6".to_owned(), Some(0))));
+    // Another price, and usage that still has the one before: what the correction takes away costs nobody knows what.
+    set("0.000003").await;
+    assert_eq!((correct("c-2", -200_000).await, cost().await), (1, ("1.6".to_owned(), Some(0))));
+    reprice().await;
+    assert_eq!(cost().await, ("1.8".to_owned(), Some(0)));
+    assert_eq!((correct("c-3", -100_000).await, cost().await), (0, ("1.5".to_owned(), Some(0))));
+    // All of it gives back what it has cost, whatever the price is by now.
+    set("0.000009").await;
+    assert_eq!((correct("c-4", -500_000).await, cost().await), (0, ("0".to_owned(), Some(0))));
+}

@@ -211,6 +211,9 @@ pub struct PolicyStatus {
     /// When it ends.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub window_to: Option<String>,
+    /// Whether it is over: then nothing is reserved in it. What is recorded late still counts in it.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub is_over: bool,
     /// The limit, with what rolled over and what was added for a time.
     pub limit: LimitView,
     /// What was spent.

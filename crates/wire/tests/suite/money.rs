@@ -128,6 +128,7 @@ fn request() -> AllocationRequest {
         labels: BTreeMap::from([("team".to_owned(), "search".to_owned())]),
         priority: 8,
         amount: Amount { tokens: 40_000, usd: usd("0.35") },
+        tokens_unsaid: false,
         is_priced: true,
         expires_at: at("2026-11-22T08:30:00Z"),
     }
@@ -321,8 +322,8 @@ fn any_request() -> impl Strategy<Value = AllocationRequest> {
     let labels = btree_map("[a-z]{1,10}", "[a-zé]{1,12}", 0..4);
     let phases = option::of(select(vec!["PLAN", "VERIFY"]));
     let names = (text(), optional(), optional(), phases, optional(), optional(), optional());
-    (names, labels, 1..11_u8, amount(), any::<bool>(), time()).prop_map(
-        |(names, labels, priority, amount, is_priced, expires_at)| {
+    (names, labels, 1..11_u8, amount(), any::<(bool, bool)>(), time()).prop_map(
+        |(names, labels, priority, amount, (is_priced, tokens_unsaid), expires_at)| {
             let (allocation, context, task, phase, component, provider, model) = names;
             AllocationRequest {
                 allocation,
@@ -335,6 +336,7 @@ fn any_request() -> impl Strategy<Value = AllocationRequest> {
                 labels,
                 priority,
                 amount,
+                tokens_unsaid,
                 is_priced,
                 expires_at,
             }

@@ -114,6 +114,7 @@ fn begun() -> PriceUpdateBegun {
 
 fn repriced() -> UsageRepriced {
     UsageRepriced {
+        counts_as: None,
         adjusts: "u-7".to_owned(),
         adjusts_producer: "agent".to_owned(),
         used_at: "2026-10-30T08:30:00Z".parse().expect("a time"),
@@ -240,6 +241,7 @@ fn any_repriced() -> impl Strategy<Value = EventBody> {
             reason,
         )| {
             EventBody::from(UsageRepriced {
+                counts_as: None,
                 adjusts,
                 adjusts_producer,
                 used_at,

@@ -246,11 +246,13 @@ fn texts_lists_and_names_have_a_longest() {
         let name = "n".repeat(65);
         refused(&body.replace("TEXT", &name), &format!("{field}: `{name}`"), "at most 64 bytes");
     }
-    let allocation = r#""usage_recorded": {"tokens": {"output": 1}, "allocation": "TEXT"}"#;
-    assert!(read(&event(&allocation.replace("TEXT", &"a".repeat(128)))).is_ok());
-    let long = "a".repeat(129);
-    let shown = format!("usage_recorded.allocation: `{}…`", &long[..80]);
-    refused(&allocation.replace("TEXT", &long), &shown, "at most 128 bytes, has 129");
+    for field in ["allocation", "context"] {
+        let named = format!(r#""usage_recorded": {{"tokens": {{"output": 1}}, "{field}": "TEXT"}}"#);
+        assert!(read(&event(&named.replace("TEXT", &"a".repeat(128)))).is_ok());
+        let long = "a".repeat(129);
+        let shown = format!("usage_recorded.{field}: `{}…`", &long[..80]);
+        refused(&named.replace("TEXT", &long), &shown, "at most 128 bytes, has 129");
+    }
     let tags = |count: usize| format!(r#""task_opened": {{"tags": [{}]}}"#, vec!["\"t\""; count].join(", "));
     assert!(read(&event(&tags(32))).is_ok());
     refused(&tags(33), "task_opened.tags: `33 entries`", "at most 32 entries");

@@ -17,7 +17,7 @@ use tollgate_domain::position::Sequence;
 use tollgate_domain::tier::{Complexity, Importance, ImportanceSource};
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::units::{Unit, UnitSums};
-use tollgate_domain::usage::{AdjustedUsage, Cost, NamedExecution, Unpriced, UnpricedPart};
+use tollgate_domain::usage::{AdjustedUsage, Cost, CountsAs, NamedExecution, Unpriced, UnpricedPart};
 
 use crate::progress;
 
@@ -28,12 +28,9 @@ pub(crate) fn phase(name: &str) -> Phase {
 /// The body as decided: with everything that is added to its kind, unless the vector's name says otherwise.
 pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
     let mut body = sent.clone();
-    let priced = Cost::Priced {
-        usd: "0.029700000000000001".parse().expect("an amount"),
-        price_version: "shipped@0123456789ab".to_owned(),
-    };
-    let cost = if name.contains("unpriced") { Cost::Unpriced } else { priced };
+    let cost = if name.contains("unpriced") { Cost::Unpriced } else { priced() };
     let allocated = name.contains("allocated");
+    let counted_as = name.contains("counted_as").then(counts_as);
     match &mut body {
         EventBody::Task(TaskEvent::TaskOpened(opened)) => {
             let plain = opened.metadata.budget_overrides.is_empty();
@@ -43,10 +40,13 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
         }
         EventBody::Task(TaskEvent::PhaseStarted(started)) => started.attempt = Some(2),
         EventBody::Task(TaskEvent::PhaseEnded(ended)) => ended.attempt = ended.attempt.or(Some(300)),
-        EventBody::Usage(UsageEvent::UsageRecorded(usage)) => usage.cost = cost,
+        EventBody::Usage(UsageEvent::UsageRecorded(usage)) => {
+            (usage.cost, usage.counts_as) = (cost, counted_as);
+        }
         EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) if !name.contains("unresolved") => {
             let dated = name.contains("dated");
             adjusted.resolved = Some(Box::new(AdjustedUsage {
+                counts_as: counted_as,
                 execution: Some(NamedExecution { phase: phase("THINK"), attempt: Some(1) }),
                 provider: Some("anthropic".to_owned()),
                 model: Some("claude-sonnet-4-5".to_owned()),
@@ -95,6 +95,26 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
         | EventBody::Report(_) => {}
     }
     body
+}
+
+fn priced() -> Cost {
+    Cost::Priced {
+        usd: "0.029700000000000001".parse().expect("an amount"),
+        price_version: "shipped@0123456789ab".to_owned(),
+    }
+}
+
+fn counts_as() -> Box<CountsAs> {
+    Box::new(CountsAs {
+        allocation: "al-7".to_owned(),
+        phase: Some(phase("PLAN")),
+        component: Some("planner".to_owned()),
+        provider: Some("anthropic".to_owned()),
+        model: Some("claude-sonnet-4-5".to_owned()),
+        labels: [("team", "search"), ("user", "ada")]
+            .map(|(key, value)| (key.to_owned(), value.to_owned()))
+            .into(),
+    })
 }
 
 /// The events that no producer sends, by the name of their vector.

@@ -2,6 +2,7 @@
 
 mod gate;
 mod limits;
+mod usage;
 
 use proptest::collection::{btree_map, vec};
 use proptest::option;
@@ -17,20 +18,17 @@ use tollgate_domain::event::{
 };
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::metadata::{Enforcement, LimitOverride, TaskMetadata};
-use tollgate_domain::money::Usd;
 use tollgate_domain::phase::{Advance, Phase};
 use tollgate_domain::position::Sequence;
 use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_domain::time::Timestamp;
-use tollgate_domain::tokens::{MAX_TOKENS_PER_EVENT, TokenCounts, TokenSums};
-use tollgate_domain::units::{Unit, UnitCounts, UnitSums};
-use tollgate_domain::usage::{
-    AdjustedUsage, Cost, NamedExecution, Unpriced, UnpricedPart, UsageAdjusted, UsageRecorded,
-};
+use tollgate_domain::usage::{Cost, NamedExecution};
 use tollgate_wire::MAX_WAIT_MS;
 
 use self::gate::gate;
 use self::limits::limits;
+use self::usage::{adjusted, usage};
+pub(crate) use self::usage::{unit_sums, units, unpriced};
 use crate::{money, noted};
 
 /// An event of any kind.
@@ -53,7 +51,10 @@ pub(crate) fn without_added(mut event: Event) -> Event {
     match &mut event.body {
         EventBody::Task(TaskEvent::TaskOpened(opened)) => opened.limits = None,
         EventBody::Task(TaskEvent::PhaseStarted(started)) => started.attempt = None,
-        EventBody::Usage(UsageEvent::UsageRecorded(usage)) => usage.cost = Cost::Unpriced,
+        EventBody::Usage(UsageEvent::UsageRecorded(usage)) => {
+            usage.cost = Cost::Unpriced;
+            usage.counts_as = None;
+        }
         EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) => adjusted.resolved = None,
         EventBody::Task(
             TaskEvent::TaskClosed(_)
@@ -278,111 +279,4 @@ fn scope() -> impl Strategy<Value = OverrideScope> {
         (phase(), limit()).prop_map(|(phase, limit)| OverrideScope::Limit { phase, limit }),
         advance().prop_map(|advance| OverrideScope::Block { advance }),
     ]
-}
-
-fn cost() -> impl Strategy<Value = Cost> {
-    let priced = (any::<i128>(), any_text());
-    prop_oneof![
-        Just(Cost::Unpriced),
-        priced.prop_map(|(units, price_version)| Cost::Priced { usd: Usd::from_units(units), price_version }),
-    ]
-}
-
-fn usage() -> impl Strategy<Value = UsageRecorded> {
-    let count = || prop_oneof![Just(0), 0..=MAX_TOKENS_PER_EVENT];
-    let tokens = (count(), count(), count(), count(), count(), count()).prop_map(|counts| TokenCounts {
-        input_uncached: counts.0,
-        cached_input: counts.1,
-        cache_write: counts.2,
-        output: counts.3,
-        reasoning: counts.4.min(counts.3),
-        cache_write_1h: counts.5.min(counts.2),
-    });
-    let texts = (optional(), optional(), optional(), optional(), optional(), option::of(id()));
-    let labels = btree_map(text(), text(), 0..4);
-    (execution(), texts, labels, (tokens, units()), any::<bool>(), cost()).prop_map(
-        |(execution, texts, labels, (tokens, units), estimated, cost)| UsageRecorded {
-            execution,
-            provider: texts.0,
-            model: texts.1,
-            component: texts.2,
-            request_id: texts.3,
-            service_tier: texts.4,
-            allocation: texts.5,
-            labels,
-            tokens,
-            units,
-            estimated,
-            cost,
-        },
-    )
-}
-
-/// Units that are counted beside tokens, mostly none.
-fn unit() -> impl Strategy<Value = Unit> {
-    let beside: Vec<Unit> = Unit::all().filter(|unit| unit.part_of().is_none()).collect();
-    select(beside)
-}
-
-pub(crate) fn units() -> BoxedStrategy<UnitCounts> {
-    let some = btree_map(unit(), 1..=MAX_TOKENS_PER_EVENT, 1..4).prop_map(UnitCounts::from_pairs);
-    prop_oneof![3 => Just(UnitCounts::default()), 1 => some].boxed()
-}
-
-pub(crate) fn unit_sums() -> BoxedStrategy<UnitSums> {
-    let most = i128::from(MAX_TOKENS_PER_EVENT);
-    let some = btree_map(unit(), -most..=most, 1..4).prop_map(UnitSums::from_pairs);
-    prop_oneof![3 => Just(UnitSums::default()), 1 => some].boxed()
-}
-
-pub(crate) fn unpriced() -> BoxedStrategy<Unpriced> {
-    let most = i128::from(MAX_TOKENS_PER_EVENT);
-    (-most..=most, unit_sums()).prop_map(|(tokens, units)| Unpriced { tokens, units }).boxed()
-}
-
-fn adjusted() -> impl Strategy<Value = UsageAdjusted> {
-    let most = i128::from(MAX_TOKENS_PER_EVENT);
-    let change = move || prop_oneof![Just(0), -most..=most];
-    let tokens = (change(), change(), change(), change(), change()).prop_map(|changes| TokenSums {
-        input_uncached: changes.0,
-        cached_input: changes.1,
-        cache_write: changes.2,
-        output: changes.3,
-        reasoning: changes.4,
-    });
-    let excess =
-        (0..=MAX_TOKENS_PER_EVENT).prop_map(|output| TokenCounts { output, ..TokenCounts::default() });
-    let texts = (optional(), optional(), optional(), option::of(id()), optional());
-    let times = option::of(time());
-    let part = option::of((unpriced(), unpriced()))
-        .prop_map(|part| part.map(|(before, after)| UnpricedPart { before, after }));
-    let resolved =
-        (execution(), texts, btree_map(text(), text(), 0..3), times, cost(), (excess, unit_sums(), part))
-            .prop_map(|(execution, texts, labels, occurred_at, cost, (excess, excess_units, unpriced))| {
-                AdjustedUsage {
-                    execution,
-                    provider: texts.0,
-                    model: texts.1,
-                    component: texts.2,
-                    allocation: texts.3,
-                    service_tier: texts.4,
-                    occurred_at,
-                    labels,
-                    cost,
-                    excess,
-                    excess_units,
-                    unpriced,
-                }
-            });
-    (id(), id(), (tokens, unit_sums()), text(), optional(), option::of(resolved)).prop_map(
-        |(adjusts, adjusts_producer, (tokens, units), reason, author, resolved)| UsageAdjusted {
-            adjusts,
-            adjusts_producer,
-            tokens,
-            units,
-            reason,
-            author,
-            resolved: resolved.map(Box::new),
-        },
-    )
 }

@@ -131,7 +131,8 @@ async fn open(dir: &Path, limit: u64) -> Arc<Ledger> {
 /// The tokens that are reserved in the tenant, as the ledger has it.
 async fn reserved(ledger: &Ledger) -> u64 {
     let read = Read { at_least: Some("tail".to_owned()), ..Read::default() };
-    let policy = ledger.budgets().policy("default", "tenant", &read).await.expect("the tenant's policy");
+    let policy =
+        ledger.budgets().policy("default", "tenant", None, &read).await.expect("the tenant's policy");
     let status = policy.status.expect("it rules");
     u64::try_from(status.reserved.tokens).expect("tokens are not negative")
 }

@@ -210,6 +210,8 @@ fn call(execution: NamedExecution, tokens: u64) -> EventBody {
     let (output, cached_input) = (tokens / 5, tokens / 5 * 3);
     let input_uncached = tokens - output - cached_input;
     EventBody::from(UsageRecorded {
+        context: None,
+        counts_as: None,
         execution: Some(execution),
         provider: Some("openai".to_owned()),
         model: Some("gpt-5-codex".to_owned()),

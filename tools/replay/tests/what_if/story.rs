@@ -152,6 +152,8 @@ impl Story {
     fn use_tokens(&mut self, tokens: u64, said: &[&str]) {
         let active = self.row().and_then(|row| row.state.active.clone());
         let mut usage = UsageRecorded {
+            context: None,
+            counts_as: None,
             execution: active.map(|it| NamedExecution { phase: it.phase, attempt: Some(it.attempt) }),
             provider: None,
             model: Some("m".to_owned()),
@@ -197,6 +199,7 @@ impl Story {
             reason: "counted wrong".to_owned(),
             author: None,
             resolved: Some(Box::new(AdjustedUsage {
+                counts_as: None,
                 execution: usage.execution,
                 provider: None,
                 model: usage.model,

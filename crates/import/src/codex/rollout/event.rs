@@ -30,6 +30,8 @@ impl Rollout {
             occurred_at: Some(at),
             trace_parent: None,
             body: EventBody::from(UsageRecorded {
+                context: None,
+                counts_as: None,
                 execution: None,
                 provider: Some(provider.to_owned()),
                 model: self.model.clone(),

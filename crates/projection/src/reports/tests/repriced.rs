@@ -47,6 +47,8 @@ fn priced(usd: &str) -> Cost {
 
 fn used(cost: Cost) -> EventBody {
     EventBody::from(UsageRecorded {
+        context: None,
+        counts_as: None,
         allocation: None,
         execution: None,
         provider: Some("openai".to_owned()),
@@ -64,6 +66,7 @@ fn used(cost: Cost) -> EventBody {
 
 fn repriced(old: Cost, new: &str) -> EventBody {
     EventBody::from(UsageRepriced {
+        counts_as: None,
         adjusts: "u".to_owned(),
         adjusts_producer: "agent".to_owned(),
         used_at: Timestamp::default(),

@@ -23,6 +23,8 @@ fn used(list: &[(Timestamp, u64)]) -> Vec<Stored> {
         recorded_at: Timestamp::from_micros(253_402_300_799_999_999).unwrap(),
         occurred_at: *at,
         body: EventBody::from(UsageRecorded {
+            context: None,
+            counts_as: None,
             tokens: TokenCounts { output: *tokens, ..TokenCounts::default() },
             execution: None,
             provider: None,

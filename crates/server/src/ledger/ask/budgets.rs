@@ -1,6 +1,6 @@
 //! What was decided about a tenant's money, as the view has it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tollgate_domain::alert::Condition;
@@ -11,8 +11,8 @@ use tollgate_projection::budgets::{AllocationRow, TenantBudgets};
 use tollgate_projection::spending::{Spending, UsageKind};
 use tollgate_projector::queries::{
     AllocationPage, AllocationsMoved, AllocationsNamed, ExpiredBy, HasPolicies, ListAllocations,
-    MovedAllocations, ObservedOfBudgets, RaisedBefore, TenantBudgetsOf, TenantsWithBudgets, Touch,
-    TouchedSince, UsageKindsOf,
+    MovedAllocations, ObservedOfBudgets, OpenOfContext, RaisedBefore, TenantBudgetsOf, TenantsWithBudgets,
+    TouchedLately, TouchedSince, UsageKindsOf,
 };
 use tollgate_projector::{Query, Wait};
 
@@ -131,21 +131,22 @@ impl Queries {
         Ok(moved)
     }
 
-    /// Which tasks and sessions of a tenant used something after a position, and the position for which that is true;
-    /// `None`: not all are known.
+    /// What a tenant used after a position: by which tasks and sessions, and when; and the position for which that is
+    /// true; `None`: not all are known.
     pub(in crate::ledger) async fn touched_since(
         &self,
         tenant: &TenantId,
         since: Position,
         at_least: &Position,
-    ) -> Answer<(Option<BTreeSet<Touch>>, Position)> {
+    ) -> Answer<(Option<TouchedLately>, Position)> {
         let query = TouchedSince { tenant: tenant.as_str().to_owned(), since };
         let asked = self.spending.ask_all(Wait { at_least: Some(at_least), up_to: VIEW_WAIT }, &query).await;
         let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
-        let mut all = BTreeSet::new();
+        let mut all = TouchedLately::default();
         for part in parts {
             let Some(part) = part else { return Ok((None, as_of)) };
-            all.extend(part);
+            all.by.extend(part.by);
+            all.quarters.extend(part.quarters);
         }
         Ok((Some(all), as_of))
     }
@@ -166,6 +167,23 @@ impl Queries {
     ) -> Answer<(BTreeMap<String, AllocationRow>, String)> {
         let query = AllocationsNamed { tenant: tenant.as_str().to_owned(), names };
         self.read_budgets(tenant, read, &query).await
+    }
+
+    /// The open allocation of a context that was made last, as of what is decided by now.
+    pub(in crate::ledger) async fn open_of_context(
+        &self,
+        tenant: &TenantId,
+        context: &str,
+        up_to: Duration,
+    ) -> Answer<Option<String>> {
+        let partition = PartitionId::of(tenant.as_str(), BUDGET_TASK);
+        let end = self.log.tail_of(partition).await.map_err(|error| of_read(&error))?;
+        let mut at_least = Position::start(self.log.epoch().id);
+        at_least.advance(partition, end);
+        let query =
+            OpenOfContext { tenant: tenant.as_str().to_owned(), context: context.to_owned(), at: self.now() };
+        let wait = Wait { at_least: Some(&at_least), up_to };
+        Ok(self.of_budgets(tenant, wait, &query).await?.0)
     }
 
     /// A page of allocations.

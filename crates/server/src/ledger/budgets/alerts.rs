@@ -1,5 +1,6 @@
 //! Alerts of policies: a threshold or the limit was reached in a window, or is no longer, or the window is over.
-//! Those of allocations are in `overruns.rs`, those of single tasks and sessions in `one_by_one.rs`.
+//! Those of allocations are in `overruns.rs`, those of single tasks and sessions in `one_by_one.rs`, those of windows
+//! that are over in `late.rs`.
 //!
 //! Id and content of an observation follow from the version of the policy, its window and the level, so that any number
 //! of servers that look write the same event, and it is in the log once.
@@ -40,13 +41,14 @@ impl BudgetDecisions {
 
     async fn observe_tenant(&self, tenant: &TenantId, end: &Position) -> Answer<usize> {
         let state = self.ask.tenant_budgets(tenant, end, VIEW_WAIT).await?.state;
-        let one_by_one = self.observe_one_by_one(tenant, &state, end).await?;
+        let others = self.observe_one_by_one(tenant, &state, end).await?;
+        let others = others + self.observe_late(tenant, &state, end).await?;
         let now = self.ask.now();
         // In this order: what is reached is seen later than what was observed, and contains all that led to it. Else
         // another server's observation would look like one that no longer holds.
         let known = self.ask.observed_of_budgets(tenant, end).await?;
         let reached = self.reached(tenant, &state, now).await?;
-        let mut recorded = one_by_one;
+        let mut recorded = others;
         for seen in reached.iter().filter(|seen| !known.contains(&seen.condition)) {
             recorded += self.observe(tenant, seen.clone()).await?;
         }

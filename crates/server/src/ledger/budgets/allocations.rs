@@ -14,6 +14,7 @@ use super::command::{Command, Done, Recorded, What};
 use super::request::{allocation, fresh, id, tenant, ttl_ms, usd, wait};
 use super::{BudgetDecisions, answer};
 use crate::ledger::ask::Read;
+use crate::ledger::own::ALLOCATE;
 use crate::problem::{ALLOCATION_UNKNOWN, Answer, INTERNAL, INVALID, OVER_BUDGET, STALE};
 
 impl BudgetDecisions {
@@ -44,7 +45,7 @@ impl BudgetDecisions {
     pub async fn allocate(&self, sent: &AllocateRequest) -> Answer<AllocationView> {
         let tenant = tenant(sent.tenant.as_ref())?;
         let request = allocation(&self.ask.settings(), sent, self.ask.now())?;
-        let id = id("allocate", "allocation", &request.allocation)?;
+        let id = id(ALLOCATE, "allocation", &request.allocation)?;
         let mut command = Command::new(id, What::Allocate(Box::new(request)));
         command.usd_given = sent.usd.is_some();
         command.wait = wait(sent.wait_ms)?;

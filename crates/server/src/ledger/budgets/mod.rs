@@ -9,6 +9,7 @@ mod decide;
 mod exhausted;
 mod expiry;
 mod figures;
+mod late;
 mod one_by_one;
 mod overruns;
 mod policies;
@@ -32,6 +33,7 @@ pub use self::policies::PolicyPage;
 use self::command::{BRIEFLY, Command, Done, WAIT, What};
 use self::decide::{Decider, is_behind};
 use self::exhausted::HavePolicies;
+use self::late::Late;
 use self::one_by_one::Each;
 use self::overruns::Looked;
 use super::Shared;
@@ -58,6 +60,7 @@ pub struct BudgetDecisions {
     have_policies: Arc<HavePolicies>,
     looked: Looked,
     each: Each,
+    late: Late,
 }
 
 /// A tenant whose money was decided about lately.
@@ -77,8 +80,8 @@ impl BudgetDecisions {
         let log = Arc::clone(&shared.log);
         let (ask, in_force) = (Arc::clone(ask), Arc::clone(in_force));
         let (tenants, have_policies) = (Arc::default(), Arc::default());
-        let (looked, each) = (Looked::default(), Each::default());
-        Self { log, ask, in_force, tenants, have_policies, looked, each }
+        let (looked, each, late) = (Looked::default(), Each::default(), Late::default());
+        Self { log, ask, in_force, tenants, have_policies, looked, each, late }
     }
 
     /// Has a command decided, with those that arrive at the same time.

@@ -80,7 +80,7 @@ impl BudgetDecisions {
         let all_at = match (&before, touched) {
             (Some(look), Some(touched)) => {
                 for (name, _, policy, each) in &ruling {
-                    let of = values(&touched, each);
+                    let of = values(&touched.by, each);
                     recorded += self.observe_some(tenant, state, (name, policy), &of, end).await?;
                 }
                 look.all_at
@@ -147,7 +147,7 @@ impl BudgetDecisions {
         }
     }
 
-    async fn figures_once(
+    pub(super) async fn figures_once(
         &self,
         tenant: &TenantId,
         sums: BTreeSet<SpentIn>,

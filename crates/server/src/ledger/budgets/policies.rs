@@ -3,6 +3,7 @@
 use tollgate_domain::budget::defaults;
 use tollgate_domain::event::{BudgetSet, LimitRaised};
 use tollgate_domain::money::Usd;
+use tollgate_domain::time::Timestamp;
 use tollgate_wire::api::{
     BudgetList, BudgetRequest, BudgetView, DefaultsRequest, PolicyList, PolicyRequest, PolicyView,
     RaiseRequest,
@@ -11,10 +12,11 @@ use tollgate_wire::api::{
 use super::BudgetDecisions;
 use super::command::{Command, What};
 use super::request::{fresh, id, tenant, usd};
+use super::standing::When;
 use super::{answer, standing};
 use crate::asked::time;
 use crate::ledger::ask::Read;
-use crate::problem::{Answer, BUDGET_UNKNOWN, POLICY_UNKNOWN, of_field};
+use crate::problem::{Answer, BUDGET_UNKNOWN, INVALID, POLICY_UNKNOWN, of_field};
 
 impl BudgetDecisions {
     /// Makes or changes a budget. It is durable on return, as all that is decided here.
@@ -74,7 +76,7 @@ impl BudgetDecisions {
         let what = What::Policy { policy, if_version, author, reason };
         let recorded = self.recorded(&tenant, command("policy", what)?).await?;
         let read = Read { at_least: Some(recorded.position), ..Read::default() };
-        self.policy(tenant.as_str(), name, &read).await
+        self.policy(tenant.as_str(), name, None, &read).await
     }
 
     /// Raises the limit of a policy for a time.
@@ -94,7 +96,7 @@ impl BudgetDecisions {
         };
         let recorded = self.recorded(&tenant, command("raise", What::Raise(raised))?).await?;
         let read = Read { at_least: Some(recorded.position), ..Read::default() };
-        self.policy(tenant.as_str(), name, &read).await
+        self.policy(tenant.as_str(), name, None, &read).await
     }
 
     /// A budget.
@@ -127,8 +129,16 @@ impl BudgetDecisions {
     }
 
     /// A policy in all its versions, and how it stands.
-    pub async fn policy(&self, tenant_name: &str, name: &str, read: &Read) -> Answer<PolicyView> {
-        let before = PolicyPage { budget: None, after: None, limit: usize::MAX, only: Some(name) };
+    ///
+    /// `at`: in the window of this moment, which may be over; `None`: in the one of now.
+    pub async fn policy(
+        &self,
+        tenant_name: &str,
+        name: &str,
+        at: Option<Timestamp>,
+        read: &Read,
+    ) -> Answer<PolicyView> {
+        let before = PolicyPage { budget: None, after: None, limit: usize::MAX, only: Some(name), at };
         let mut list = self.policies(tenant_name, &before, read).await?;
         list.policies.pop().ok_or_else(|| {
             POLICY_UNKNOWN
@@ -146,6 +156,11 @@ impl BudgetDecisions {
         let tenant = tenant(Some(&tenant_name.to_owned()))?;
         let (found, _) = self.ask.tenant_state(&tenant, read).await?;
         let now = self.ask.now();
+        let when = When { now, at: page.at.unwrap_or(now) };
+        if when.at > now {
+            let rule = "must not be in the future: what will be spent is not known";
+            return Err(INVALID.of_field("at", &when.at.to_string(), rule));
+        }
         let all = found.state.policies().iter();
         let wanted = all.filter(|(name, history)| {
             page.only.is_none_or(|only| *name == only)
@@ -159,11 +174,11 @@ impl BudgetDecisions {
         wanted.truncate(page.limit);
         let names: Vec<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
         let (mut statuses, as_of) =
-            standing::of(&self.ask, &tenant, &found.state, &names, now, read.wait).await?;
+            standing::of(&self.ask, &tenant, &found.state, &names, when, read.wait).await?;
         let view = |(name, history): (&String, &tollgate_domain::budget::PolicyHistory)| PolicyView {
             policy: name.clone(),
             tenant: tenant_name.to_owned(),
-            version: history.ruling_at(now).map(|(version, _)| version),
+            version: history.ruling_at(when.of(&found.state, name).0).map(|(version, _)| version),
             versions: history.versions.iter().map(answer::rule).collect(),
             raises: history.raises.iter().map(answer::raise).collect(),
             status: statuses.remove(name.as_str()),
@@ -186,6 +201,8 @@ pub struct PolicyPage<'a> {
     pub limit: usize,
     /// Only this one.
     pub only: Option<&'a str>,
+    /// In the window of this moment, which may be over; `None`: in the one of now.
+    pub at: Option<Timestamp>,
 }
 
 /// A command under an id that nobody chose.

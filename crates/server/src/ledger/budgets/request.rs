@@ -116,6 +116,7 @@ pub(super) fn allocation(
         labels: sent.labels.clone(),
         priority,
         amount: Amount { tokens: tokens.into(), usd: Usd::ZERO },
+        tokens_unsaid: sent.tokens.is_none() && sent.usd.is_some(),
         is_priced: false,
         expires_at: at.plus_millis(ttl),
     };

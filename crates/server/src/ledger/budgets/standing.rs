@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use tollgate_domain::budget::{
     Amount, AmountLimit, BudgetState, Burn, Figures, Measure, Policy, SpentIn, Threshold, Window, burn,
-    level, needed_by, standing,
+    end_of_window, level, needed_by, standing, stood,
 };
 use tollgate_domain::event::PolicyFigures;
 use tollgate_domain::ids::TenantId;
@@ -23,36 +23,67 @@ use crate::problem::Answer;
 /// The most policies whose burn is looked at in one answer.
 const BURNS: usize = 50;
 
-/// How these policies stand, and the position for which that is true. Those that do not rule now, or look at tasks or
+/// Of which moment's windows: those of now, or earlier ones.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct When {
+    pub(super) now: Timestamp,
+    /// In the window of this moment, which may be over.
+    pub(super) at: Timestamp,
+}
+
+impl When {
+    /// By which moment a policy is judged, and whether its window is over.
+    pub(super) fn of(self, state: &BudgetState, policy: &str) -> (Timestamp, bool) {
+        let over = end_of_window(state, policy, self.at, self.now);
+        // Nothing to see in a window before the policy: a moment in it says so.
+        let is_earlier = || {
+            let window = state.policy(policy).and_then(|history| history.ruling_at(self.now));
+            let span = window.and_then(|(_, policy)| policy.window.span_at(&policy.zone, self.now));
+            span.is_some_and(|span| self.at < span.from)
+        };
+        let open = || if is_earlier() { self.at } else { self.now };
+        over.map_or_else(|| (open(), false), |(end, _)| (end, true))
+    }
+}
+
+/// How these policies stand, and the position for which that is true. Those that do not rule then, or look at tasks or
 /// sessions one by one, are left out.
 pub(super) async fn of(
     ask: &Queries,
     tenant: &TenantId,
     state: &BudgetState,
     names: &[&str],
-    now: Timestamp,
+    when: When,
     up_to: Duration,
 ) -> Answer<(BTreeMap<String, PolicyStatus>, String)> {
     let (mut asked, mut wanted) = (Vec::new(), Vec::new());
     for &name in names {
-        let sums = needed_by(state, name, None, now);
-        let Some((_, policy)) = state.policy(name).and_then(|history| history.ruling_at(now)) else {
+        let (at, is_over) = when.of(state, name);
+        let sums = needed_by(state, name, None, at);
+        let Some((_, policy)) = state.policy(name).and_then(|history| history.ruling_at(at)) else {
             continue;
         };
         if sums.is_empty() {
             continue;
         }
         asked.extend(sums);
-        let periods = if wanted.len() < BURNS { periods(policy, now) } else { Vec::new() };
+        let with_burn = wanted.len() < BURNS && !is_over;
+        let periods = if with_burn { periods(policy, at) } else { Vec::new() };
         asked.extend(periods.iter().map(|&span| SpentIn { scope: policy.scope.clone(), span: Some(span) }));
-        wanted.push((name, policy, periods));
+        wanted.push((name, policy, periods, at, is_over));
     }
     let open: Vec<&str> =
         names.iter().flat_map(|name| state.open_under(name).map(|(allocation, _)| allocation)).collect();
     let figures = sums(ask, tenant, asked, open, up_to).await?;
-    let found = wanted.into_iter().filter_map(|(name, policy, periods)| {
-        let found = standing(state, name, None, &figures, now)?;
-        Some((name.to_owned(), status(policy, &found, &periods, &figures, now)))
+    let found = wanted.into_iter().filter_map(|(name, policy, periods, at, is_over)| {
+        let standing = if is_over {
+            stood(state, name, &figures, at)?
+        } else {
+            standing(state, name, None, &figures, at)?
+        };
+        let found = PolicyStatus { is_over, ..status(policy, &standing, &periods, &figures, at) };
+        let burn = found.burn.filter(|_| !is_over);
+        Some((name.to_owned(), PolicyStatus { burn, ..found }))
     });
     Ok((found.collect(), figures.as_of.clone()))
 }
@@ -97,6 +128,7 @@ fn status(
         Measure::Worst => worst,
     };
     PolicyStatus {
+        is_over: false,
         window_from: found.window.map(|span| span.from.to_string()),
         window_to: found.window.map(|span| span.to.to_string()),
         limit: answer::limit(found.limit),

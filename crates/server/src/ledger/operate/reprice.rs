@@ -245,6 +245,7 @@ fn repriced(
     // No scope can name longer ones.
     labels.retain(|_, value| value.len() <= MAX_VALUE_BYTES);
     let mut repriced = UsageRepriced {
+        counts_as: usage.counts_as.clone(),
         adjusts: id.clone(),
         adjusts_producer: producer.clone(),
         used_at: at,

@@ -13,8 +13,8 @@ use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::{TokenCounts, TokenSums};
 use tollgate_domain::units::UnitSums;
 use tollgate_domain::usage::{
-    AdjustedUsage, Corrected, Cost, Unpriced, UnpricedPart, UsageAdjusted, UsageRecorded, Used, UsedChange,
-    UsedCounts,
+    AdjustedUsage, Corrected, Cost, Unpriced, UnpricedPart, UsageAdjusted, UsageRecorded, UsageRepriced,
+    Used, UsedChange, UsedCounts,
 };
 use tollgate_log::contract::EventName;
 use tollgate_projector::Wait;
@@ -32,13 +32,13 @@ use crate::problem::{Answer, INTERNAL, of_query, of_read};
 pub(super) struct Corrections<'a> {
     events: &'a [(usize, &'a Submitted)],
     /// What is known after earlier events of the request, by producer and id of the usage.
-    corrected: HashMap<(String, String), Corrected>,
+    before: HashMap<(String, String), Before>,
 }
 
 impl<'a> Corrections<'a> {
     /// From the events of one task in a request.
     pub(super) fn of(events: &'a [(usize, &'a Submitted)]) -> Self {
-        Self { events, corrected: HashMap::new() }
+        Self { events, before: HashMap::new() }
     }
 
     /// Usage that is in the request itself, before or after its correction.
@@ -76,17 +76,21 @@ impl Writer {
         // one of itself.
         let known = self.ask.find(vec![name_of(submitted)]).await?.iter().any(Option::is_some);
         let name = (producer, usage);
-        let mut corrected = match corrections.corrected.get(&name) {
-            Some(corrected) => corrected.clone(),
-            None => self.earlier(submitted, &name, &original).await?,
+        let mut before = match corrections.before.get(&name) {
+            Some(before) => before.clone(),
+            None => self.earlier(submitted, &name).await?,
         };
-        let left = corrected.left(&original);
+        let left = before.corrected.left(&original);
         let change = UsedChange { tokens: adjusted.tokens, units: adjusted.units.clone() };
         let (_, (excess, excess_units)) = Used::from(&left).changed(&change);
         let (part, cost) = {
-            let before = corrected.unpriced(&original);
-            let cost = correction_cost(settings, (&original, at), (&left, &before), &change);
-            (unpriced_part(before, &cost, &change, (excess, &excess_units)), cost)
+            let unpriced = before.corrected.unpriced(&original);
+            let cost = match unpriced.is_nothing() {
+                true => correction_cost(settings, (&original, at), &left, &change, &before),
+                // Something of it has no price: nothing is given back that was not charged.
+                false => Cost::Unpriced,
+            };
+            (unpriced_part(unpriced, &cost, &change, (excess, &excess_units)), cost)
         };
         let mut warnings = Vec::new();
         if !cost.is_known() && (original.cost.is_known() || part.before.is_nothing()) {
@@ -95,26 +99,7 @@ impl Writer {
                 name.1
             ));
         }
-        let UsageRecorded {
-            execution, provider, model, component, allocation, service_tier, mut labels, ..
-        } = original;
-        // No scope can name longer ones, and a correction must have room for the rest.
-        labels.retain(|_, value| value.len() <= MAX_VALUE_BYTES);
-        let occurred_at = Some(at);
-        let found = AdjustedUsage {
-            execution,
-            provider,
-            model,
-            component,
-            allocation,
-            labels,
-            service_tier,
-            occurred_at,
-            cost,
-            excess,
-            excess_units,
-            unpriced: Some(part),
-        };
+        let found = resolved(original, at, (cost, part), (excess, excess_units));
         adjusted.resolved = Some(Box::new(found));
         if adjusted.excess() > 0 {
             warnings.push(format!(
@@ -130,8 +115,8 @@ impl Writer {
         if known {
             return Ok(Vec::new());
         }
-        corrected.adjusted(adjusted);
-        corrections.corrected.insert(name, corrected);
+        before.corrected.adjusted(adjusted);
+        corrections.before.insert(name, before);
         Ok(warnings)
     }
 
@@ -158,22 +143,18 @@ impl Writer {
             )) => Ok(Some((usage, occurred_at.unwrap_or_else(|| self.ask.now())))),
             Some(_) => Ok(None),
             None => {
-                Ok(corrections.usage(&adjusted.adjusts_producer, &adjusted.adjusts).map(|(usage, at)| {
-                    let (mut usage, at) = (usage.clone(), at.unwrap_or_else(|| self.ask.now()));
-                    price(settings, &mut usage, at);
-                    (usage, at)
-                }))
+                let found = corrections.usage(&adjusted.adjusts_producer, &adjusted.adjusts);
+                let Some((usage, at)) = found else { return Ok(None) };
+                let (mut usage, at) = (usage.clone(), at.unwrap_or_else(|| self.ask.now()));
+                price(settings, &mut usage, at);
+                self.counted_as(&submitted.event.tenant, &mut usage).await?;
+                Ok(Some((usage, at)))
             }
         }
     }
 
     /// What earlier corrections and repricings in the log say about a usage.
-    async fn earlier(
-        &self,
-        submitted: &Submitted,
-        name: &(String, String),
-        original: &UsageRecorded,
-    ) -> Answer<Corrected> {
+    async fn earlier(&self, submitted: &Submitted, name: &(String, String)) -> Answer<Before> {
         let (tenant, task) = (submitted.event.tenant.as_str(), submitted.event.task.as_str());
         let partition = PartitionId::of(tenant, task);
         let tail = self.log.tail().await.map_err(|error| of_read(&error))?;
@@ -182,28 +163,105 @@ impl Writer {
         let question = OneTask { tenant: tenant.to_owned(), task: task.to_owned() };
         let asked = self.ask.status().ask(partition, wait, &question).await;
         let row = asked.map_err(|error| of_query(&error))?.answer.row;
-        let mut earlier: Corrected =
-            row.and_then(|row| row.corrections.get(name).cloned()).unwrap_or_default();
-        if earlier.unpriced.is_none() && !original.cost.is_known() {
-            // A task does not remember which of its calls were given a price later; the log does.
-            let first = first_repricing(submitted, name)?;
-            if self.ask.find(vec![first]).await?.iter().any(Option::is_some) {
-                earlier.repriced();
-            }
+        let corrected: Corrected = row.and_then(|row| row.corrections.get(name).cloned()).unwrap_or_default();
+        let mut before = Before { corrected, repriced: None };
+        // A task does not remember which of its calls were priced again; the log does.
+        while let Some((_, event)) = self.ask.recorded(before.next_repricing(submitted, name)?).await? {
+            let EventBody::Usage(UsageEvent::UsageRepriced(repriced)) = event.body else { break };
+            before.note(&repriced);
         }
-        Ok(earlier)
+        Ok(before)
     }
 }
 
-/// The event that first gave a price to a usage.
-fn first_repricing(submitted: &Submitted, (producer, usage): &(String, String)) -> Answer<EventName> {
-    let internal = |error: InvalidId| INTERNAL.with(error.to_string());
-    Ok(EventName {
-        tenant: submitted.event.tenant.clone(),
-        task: submitted.event.task.clone(),
-        producer: ProducerId::new(OWN_PRODUCER).map_err(internal)?,
-        id: EventId::new(repricing_id(producer, usage, 0)).map_err(internal)?,
-    })
+/// The usage that a correction names, with what follows from it.
+fn resolved(
+    original: UsageRecorded,
+    at: Timestamp,
+    (cost, part): (Cost, UnpricedPart),
+    (excess, excess_units): (TokenCounts, UnitSums),
+) -> AdjustedUsage {
+    let UsageRecorded {
+        execution,
+        provider,
+        model,
+        component,
+        allocation,
+        counts_as,
+        service_tier,
+        mut labels,
+        ..
+    } = original;
+    // No scope can name longer ones, and a correction must have room for the rest.
+    labels.retain(|_, value| value.len() <= MAX_VALUE_BYTES);
+    AdjustedUsage {
+        execution,
+        provider,
+        model,
+        component,
+        allocation,
+        counts_as,
+        labels,
+        service_tier,
+        occurred_at: Some(at),
+        cost,
+        excess,
+        excess_units,
+        unpriced: Some(part),
+    }
+}
+
+/// What is known of a usage before one of its corrections.
+#[derive(Clone)]
+struct Before {
+    corrected: Corrected,
+    /// How often it was priced again, what that added, and with which prices; `None`: never.
+    repriced: Option<(u64, Usd, String)>,
+}
+
+impl Before {
+    fn note(&mut self, repriced: &UsageRepriced) {
+        if self.corrected.unpriced.is_none() {
+            self.corrected.repriced();
+        }
+        let (times, added, _) = self.repriced.take().unwrap_or_default();
+        let version = match &repriced.new {
+            Cost::Priced { price_version, .. } => price_version.clone(),
+            Cost::Unpriced => String::new(),
+        };
+        let added = added.saturating_add(repriced.difference());
+        self.repriced = Some((times.saturating_add(1), added, version));
+    }
+
+    /// The event that prices it again after those that are known.
+    fn next_repricing(
+        &self,
+        submitted: &Submitted,
+        (producer, usage): &(String, String),
+    ) -> Answer<EventName> {
+        let internal = |error: InvalidId| INTERNAL.with(error.to_string());
+        let times = self.repriced.as_ref().map_or(0, |(times, ..)| *times);
+        Ok(EventName {
+            tenant: submitted.event.tenant.clone(),
+            task: submitted.event.task.clone(),
+            producer: ProducerId::new(OWN_PRODUCER).map_err(internal)?,
+            id: EventId::new(repricing_id(producer, usage, times)).map_err(internal)?,
+        })
+    }
+
+    /// What it costs by now, with its corrections, and the version of the prices.
+    fn cost(&self, original: &UsageRecorded) -> Cost {
+        let sum = |usd: Usd| usd.saturating_add(self.corrected.cost);
+        match (&original.cost, &self.repriced) {
+            (cost, Some((_, added, version))) => {
+                Cost::Priced { usd: sum(cost.usd().saturating_add(*added)), price_version: version.clone() }
+            }
+            (Cost::Priced { usd, price_version }, None) => {
+                Cost::Priced { usd: sum(*usd), price_version: price_version.clone() }
+            }
+            (Cost::Unpriced, None) => Cost::Unpriced,
+        }
+    }
 }
 
 /// What of a usage has no price, before and after a correction. One with a cost changes nothing of that.
@@ -242,31 +300,27 @@ fn beyond(adjusted: &UsageAdjusted, (producer, usage): &(String, String)) -> Vec
     told
 }
 
-/// What a correction costs or gives back. If usage has not been corrected before, a correction that removes
-/// all of it gives back what was charged, whatever the prices are by now. Any other correction is priced as
-/// the usage itself was: if the prices in force now give that a different cost, or something of it had none, the
-/// correction has none either, so that it never gives back what was not charged.
+/// What a correction costs or gives back. One that removes all that is left gives back what was charged, whatever the
+/// prices are by now. Any other is priced as the usage is: if the prices in force now give what is left of it another
+/// cost than it has, the correction has none, so that it never gives back what was not charged.
 fn correction_cost(
     settings: &Settings,
     (original, at): (&UsageRecorded, Timestamp),
-    (left, unpriced): (&UsedCounts, &Unpriced),
+    left: &UsedCounts,
     change: &UsedChange,
+    before: &Before,
 ) -> Cost {
-    if !unpriced.is_nothing() {
-        return Cost::Unpriced;
-    }
     let call = settings.config.prices.apply(Call::of(original, at));
     let left = Used::from(left);
+    let Cost::Priced { usd, price_version } = before.cost(original) else { return Cost::Unpriced };
     let (after, _) = left.changed(change);
-    if left == original.used()
-        && Used::from(&after).is_nothing()
-        && let Cost::Priced { usd, price_version } = &original.cost
-        && let Some(usd) = Usd::ZERO.checked_sub(*usd)
+    if Used::from(&after).is_nothing()
+        && let Some(usd) = Usd::ZERO.checked_sub(usd)
     {
-        return Cost::Priced { usd, price_version: price_version.clone() };
+        return Cost::Priced { usd, price_version };
     }
-    let now = settings.prices.cost(call, original.used());
-    if !original.cost.is_known() || !now.is_known() || now.usd() != original.cost.usd() {
+    let now = if left.is_nothing() { Usd::ZERO } else { settings.prices.cost(call, left).usd() };
+    if now != usd || !settings.prices.cost(call, original.used()).is_known() {
         return Cost::Unpriced;
     }
     settings.prices.adjustment_cost(call, left, change)

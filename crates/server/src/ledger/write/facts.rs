@@ -1,5 +1,5 @@
-//! What the appender adds to a fact before it is stored: the cost of usage, the usage that an adjustment
-//! names.
+//! What the appender adds to a fact before it is stored: the cost of usage and how it counts in budgets, the
+//! usage that an adjustment names.
 
 use tollgate_domain::event::{EventBody, UsageEvent};
 use tollgate_domain::nearest;
@@ -24,6 +24,7 @@ impl Writer {
         let mut warnings: Vec<String> = unknown_phase(settings, &body).into_iter().collect();
         if let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &mut body {
             price(settings, usage, submitted.event.occurred_at.unwrap_or_else(|| self.ask.now()));
+            warnings.extend(self.counted_as(&submitted.event.tenant, usage).await?);
         } else if let EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) = &mut body {
             warnings.extend(self.correct(settings, submitted, adjusted, corrections).await?);
         }

@@ -1,5 +1,6 @@
 //! Appends: what was sent is checked, decided, priced and written, as is what the ledger itself notes.
 
+mod allocations;
 mod append;
 mod corrections;
 mod decide;
@@ -19,6 +20,7 @@ pub use append::{MAX_REQUEST_EVENTS, ReadEvent};
 pub(in crate::ledger) use notes::Notes;
 pub use outcomes::Appended;
 
+use self::allocations::MadeFor;
 use super::Shared;
 use super::ask::{KnownTasks, Queries};
 use super::breaker::{Breaker, Transition};
@@ -38,6 +40,7 @@ pub struct Writer {
     out_of_step: Notes,
     /// Held while corrections are appended: each is limited to what those before it left.
     correcting: Mutex<()>,
+    made_for: MadeFor,
 }
 
 impl Writer {
@@ -54,6 +57,7 @@ impl Writer {
             known,
             out_of_step,
             correcting: Mutex::new(()),
+            made_for: MadeFor::default(),
         }
     }
 

@@ -196,6 +196,7 @@ fn request(stored: Option<proto::AllocationRequest>) -> Result<AllocationRequest
             labels: stored.labels,
             priority: u8::try_from(stored.priority).unwrap_or(u8::MAX),
             amount: amount("amount", stored.amount)?,
+            tokens_unsaid: stored.tokens_unsaid,
             is_priced: stored.is_priced,
             expires_at: required("expires_at", stored.expires_at)?,
         })
@@ -214,6 +215,7 @@ fn request_content(request: &AllocationRequest) -> proto::AllocationRequest {
         labels: request.labels.clone(),
         priority: request.priority.into(),
         amount: Some(amount_content(request.amount)),
+        tokens_unsaid: request.tokens_unsaid,
         is_priced: request.is_priced,
         expires_at: Some(time_to_proto(request.expires_at)),
         phase: request.phase.as_ref().map(ToString::to_string).unwrap_or_default(),
@@ -232,6 +234,9 @@ fn written_request(content: &proto::AllocationRequest) -> Value {
     out.labels("labels", &content.labels);
     out.count("priority", content.priority);
     out.value("amount", written_amount(content.amount.as_ref()));
+    if content.tokens_unsaid {
+        out.value("tokens_unsaid", true.into());
+    }
     out.value("is_priced", content.is_priced.into());
     out.time("expires_at", content.expires_at);
     out.object()

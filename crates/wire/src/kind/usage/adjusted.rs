@@ -7,7 +7,9 @@ use tollgate_domain::ids::{EventId, InvalidId, ProducerId};
 use tollgate_domain::tokens::{MAX_TOKENS_PER_EVENT, TokenCounts, TokenSums};
 use tollgate_domain::usage::AdjustedUsage;
 
-use super::{cost, cost_to_proto, counts, counts_to_proto, token_object, unpriced, written_counts};
+use super::{
+    cost, cost_to_proto, counts, counts_as, counts_to_proto, token_object, unpriced, written_counts,
+};
 use crate::decoded::TextLength;
 use crate::error::FieldError;
 use crate::kind::{Beside, Kind, Sent, units};
@@ -156,6 +158,7 @@ fn resolved_to_proto(found: &AdjustedUsage) -> proto::AdjustedUsage {
         excess: (found.excess != TokenCounts::default()).then(|| counts_to_proto(&found.excess)),
         excess_units: units::stored_change(&found.excess_units),
         unpriced: found.unpriced.as_ref().map(unpriced::part_to_proto),
+        counts_as: found.counts_as.as_deref().map(counts_as::to_proto),
     }
 }
 
@@ -166,6 +169,7 @@ fn resolved_to_domain(stored: proto::AdjustedUsage) -> Result<AdjustedUsage, Fie
         model: optional(stored.model),
         component: optional(stored.component),
         allocation: optional(stored.allocation),
+        counts_as: counts_as::to_domain(stored.counts_as)?,
         labels: stored.labels,
         service_tier: optional(stored.service_tier),
         occurred_at: stored
@@ -188,6 +192,7 @@ fn written_resolved(found: &proto::AdjustedUsage) -> Value {
     out.text("component", &found.component);
     out.text("allocation", &found.allocation);
     out.labels("labels", &found.labels);
+    out.optional("counts_as", found.counts_as.as_ref().map(counts_as::written));
     out.text("service_tier", &found.service_tier);
     out.time("occurred_at", found.occurred_at);
     out.cost(found.cost.as_ref());

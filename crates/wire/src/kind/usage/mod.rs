@@ -1,6 +1,7 @@
 //! Recorded usage. Corrections, and statements about an execution, have files of their own.
 
 mod adjusted;
+mod counts_as;
 mod repriced;
 mod said;
 mod unpriced;
@@ -56,11 +57,13 @@ impl Kind for UsageRecorded {
             request_id: optional(sent.request_id),
             service_tier: optional(sent.service_tier),
             allocation: optional(sent.allocation),
+            context: optional(sent.context),
             labels: sent.labels,
             tokens,
             units: units::counts(sent.units)?,
             estimated,
             cost: cost(beside.added.cost.take())?,
+            counts_as: counts_as::to_domain(beside.added.counts_as.take())?,
         })
     }
 
@@ -84,11 +87,13 @@ impl Kind for UsageRecorded {
             labels: self.labels.clone(),
             allocation: or_empty(self.allocation.as_ref()),
             units: units::stored(&self.units),
+            context: or_empty(self.context.as_ref()),
         }
     }
 
     fn add(&self, _sent: &Self, text_length: Option<TextLength>, added: &mut Added) {
         added.cost = cost_to_proto(&self.cost);
+        added.counts_as = self.counts_as.as_deref().map(counts_as::to_proto);
         added.estimated_tokens = text_length.map(|_| counts_to_proto(&self.tokens));
     }
 
@@ -100,6 +105,7 @@ impl Kind for UsageRecorded {
         optional_text("request_id", self.request_id.as_ref())?;
         optional_text("service_tier", self.service_tier.as_ref())?;
         optional_id("allocation", self.allocation.as_ref())?;
+        optional_id("context", self.context.as_ref())?;
         labels(&self.labels)?;
         units::check(&self.units, &self.tokens)?;
         let Some(length) = text_length else { return check_counts(&self.tokens) };
@@ -120,6 +126,7 @@ impl Kind for UsageRecorded {
         out.optional("completion_chars", content.completion_chars.map(whole));
         out.text("service_tier", &content.service_tier);
         out.text("allocation", &content.allocation);
+        out.text("context", &content.context);
         out.labels("labels", &content.labels);
         let estimated = content.estimated || computed.is_some();
         if estimated || added.is_some() {
@@ -127,13 +134,14 @@ impl Kind for UsageRecorded {
         }
         if let Some(added) = added {
             out.cost(added.cost.as_ref());
+            out.optional("counts_as", added.counts_as.as_ref().map(counts_as::written));
         }
     }
 }
 
 impl Sent for UsageRecorded {
     fn read(raw: &RawValue) -> Result<Self::Proto, FieldError> {
-        const FIELDS: [&str; 14] = [
+        const FIELDS: [&str; 15] = [
             "phase",
             "attempt",
             "provider",
@@ -147,6 +155,7 @@ impl Sent for UsageRecorded {
             "service_tier",
             "labels",
             "allocation",
+            "context",
             "units",
         ];
         let usage = Object::of(raw, &FIELDS)?;
@@ -174,6 +183,7 @@ impl Sent for UsageRecorded {
             service_tier: usage.text("service_tier")?,
             labels: usage.map("labels", object::text)?,
             allocation: usage.text("allocation")?,
+            context: usage.text("context")?,
             units: usage.with("units", units::sent)?.unwrap_or_default(),
         })
     }

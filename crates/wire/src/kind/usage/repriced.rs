@@ -3,7 +3,7 @@
 use tollgate_domain::event::UsageRepriced;
 use tollgate_domain::usage::Cost;
 
-use super::{cost, cost_to_proto, unpriced};
+use super::{cost, cost_to_proto, counts_as, unpriced};
 use crate::decoded::TextLength;
 use crate::error::FieldError;
 use crate::kind::{Beside, Kind, units};
@@ -29,6 +29,7 @@ impl Kind for UsageRepriced {
             component: optional(stored.component),
             labels: stored.labels,
             allocation: optional(stored.allocation),
+            counts_as: counts_as::to_domain(stored.counts_as)?,
             old: cost(stored.old)?,
             new,
             tokens: stored.tokens,
@@ -57,6 +58,7 @@ impl Kind for UsageRepriced {
             tokens: self.tokens,
             units: units::stored(&self.units),
             unpriced: self.unpriced.as_ref().map(unpriced::to_proto),
+            counts_as: self.counts_as.as_deref().map(counts_as::to_proto),
             by: self.by.clone(),
             reason: or_empty(self.reason.as_ref()),
         }
@@ -72,6 +74,7 @@ impl Kind for UsageRepriced {
         out.text("component", &content.component);
         out.labels("labels", &content.labels);
         out.text("allocation", &content.allocation);
+        out.optional("counts_as", content.counts_as.as_ref().map(counts_as::written));
         for (name, stored) in [("old", content.old.as_ref()), ("new", content.new.as_ref())] {
             let mut cost = Out::default();
             cost.cost(stored);

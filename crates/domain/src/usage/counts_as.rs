@@ -1,0 +1,138 @@
+//! As what usage counts where budgets look: its allocation says what it does not say itself.
+
+use std::collections::BTreeMap;
+
+use super::{AdjustedUsage, NamedExecution, UsageRecorded, UsageRepriced};
+use crate::budget::{Dimensions, MAX_VALUE_BYTES};
+use crate::event::AllocationRequest;
+use crate::phase::Phase;
+
+/// The allocation that usage uses, and the values with which it counts in budgets: its own, and those of the
+/// allocation for what it does not say. So usage is counted where its reservation was, whatever its producer left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CountsAs {
+    /// The allocation: the one that is named, or the one that its context had.
+    pub allocation: String,
+    /// The phase.
+    pub phase: Option<Phase>,
+    /// The part of the producer that made the call.
+    pub component: Option<String>,
+    /// Who served the model.
+    pub provider: Option<String>,
+    /// Which model.
+    pub model: Option<String>,
+    /// The labels. Those with values that no scope can name are left out.
+    pub labels: BTreeMap<String, String>,
+}
+
+impl CountsAs {
+    /// How usage counts that uses this allocation; `None`: as what it says itself.
+    #[must_use]
+    pub fn of(usage: &UsageRecorded, made: &AllocationRequest) -> Option<Box<Self>> {
+        fn or(own: Option<&String>, made: Option<&String>) -> Option<String> {
+            own.or(made).cloned()
+        }
+        let own_phase = usage.execution.as_ref().map(|execution| &execution.phase);
+        // Who serves a model says nothing about another one.
+        let same_model = usage.model.is_none() || usage.model == made.model;
+        let mut labels = made.labels.clone();
+        labels.extend(usage.labels.clone());
+        labels.retain(|_, value| value.len() <= MAX_VALUE_BYTES);
+        let found = Self {
+            allocation: made.allocation.clone(),
+            phase: own_phase.or(made.phase.as_ref()).cloned(),
+            component: or(usage.component.as_ref(), made.component.as_ref()),
+            provider: or(usage.provider.as_ref(), made.provider.as_ref().filter(|_| same_model)),
+            model: or(usage.model.as_ref(), made.model.as_ref()),
+            labels,
+        };
+        let says_all = usage.allocation.as_ref() == Some(&found.allocation)
+            && own_phase == found.phase.as_ref()
+            && usage.component == found.component
+            && usage.provider == found.provider
+            && usage.model == found.model
+            && found.labels.keys().all(|key| usage.labels.contains_key(key));
+        (!says_all).then(|| Box::new(found))
+    }
+
+    fn dimensions<'a>(&'a self, task: &'a str) -> Dimensions<'a> {
+        Dimensions {
+            task,
+            phase: self.phase.as_ref().map(Phase::as_str),
+            component: self.component.as_deref(),
+            provider: self.provider.as_deref(),
+            model: self.model.as_deref(),
+            labels: &self.labels,
+        }
+    }
+}
+
+impl UsageRecorded {
+    /// The values with which it counts in budgets.
+    #[must_use]
+    pub fn dimensions<'a>(&'a self, task: &'a str) -> Dimensions<'a> {
+        let Self { execution, component, provider, model, labels, .. } = self;
+        let counts = || own(execution.as_ref(), [component, provider, model], labels, task);
+        self.counts_as.as_ref().map_or_else(counts, |counts| counts.dimensions(task))
+    }
+
+    /// The allocation that it uses, named or found by its context.
+    #[must_use]
+    pub fn used_allocation(&self) -> Option<&str> {
+        let found = self.counts_as.as_ref().map(|found| &found.allocation);
+        found.or(self.allocation.as_ref()).map(String::as_str)
+    }
+}
+
+impl AdjustedUsage {
+    /// The values with which it counts in budgets.
+    #[must_use]
+    pub fn dimensions<'a>(&'a self, task: &'a str) -> Dimensions<'a> {
+        let Self { execution, component, provider, model, labels, .. } = self;
+        let counts = || own(execution.as_ref(), [component, provider, model], labels, task);
+        self.counts_as.as_ref().map_or_else(counts, |counts| counts.dimensions(task))
+    }
+
+    /// The allocation that it uses, named or found by its context.
+    #[must_use]
+    pub fn used_allocation(&self) -> Option<&str> {
+        let found = self.counts_as.as_ref().map(|found| &found.allocation);
+        found.or(self.allocation.as_ref()).map(String::as_str)
+    }
+}
+
+impl UsageRepriced {
+    /// The values with which it counts in budgets.
+    #[must_use]
+    pub fn dimensions<'a>(&'a self, task: &'a str) -> Dimensions<'a> {
+        let Self { execution, component, provider, model, labels, .. } = self;
+        let counts = || own(execution.as_ref(), [component, provider, model], labels, task);
+        self.counts_as.as_ref().map_or_else(counts, |counts| counts.dimensions(task))
+    }
+
+    /// The allocation that it uses, named or found by its context.
+    #[must_use]
+    pub fn used_allocation(&self) -> Option<&str> {
+        let found = self.counts_as.as_ref().map(|found| &found.allocation);
+        found.or(self.allocation.as_ref()).map(String::as_str)
+    }
+}
+
+fn own<'a>(
+    execution: Option<&'a NamedExecution>,
+    [component, provider, model]: [&'a Option<String>; 3],
+    labels: &'a BTreeMap<String, String>,
+    task: &'a str,
+) -> Dimensions<'a> {
+    Dimensions {
+        task,
+        phase: execution.map(|execution| execution.phase.as_str()),
+        component: component.as_deref(),
+        provider: provider.as_deref(),
+        model: model.as_deref(),
+        labels,
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,132 @@
+//! Alerts of windows that are over: usage counts when it happened, however late it is recorded, and a window may end
+//! between two looks.
+//!
+//! The view knows in which quarters of an hour something was used lately, so a look is at the windows of those. The
+//! first look of a server, and one after more was used than the view remembers, is at the last window of each policy
+//! that is over.
+
+use std::collections::{BTreeSet, HashMap};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tollgate_domain::budget::{BudgetState, SpentIn, end_of_window, needed_by, stood};
+use tollgate_domain::event::ConditionObserved;
+use tollgate_domain::ids::TenantId;
+use tollgate_domain::position::Position;
+use tollgate_domain::time::Timestamp;
+use tollgate_domain::zone::Span;
+
+use super::BudgetDecisions;
+use super::alerts::levels;
+use crate::problem::Answer;
+
+/// How many windows of a policy are looked at, the latest: who imports years of history is told of these.
+const MOST_WINDOWS: usize = 100;
+
+/// How many windows are added up together.
+const TOGETHER: usize = 500;
+
+/// Up to where each tenant's usage was looked at.
+#[derive(Clone, Default)]
+pub(super) struct Late(Arc<Mutex<HashMap<TenantId, Position>>>);
+
+impl Late {
+    fn of(&self, tenant: &TenantId) -> Option<Position> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(tenant).cloned()
+    }
+
+    fn note(&self, tenant: &TenantId, through: Position) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(tenant.clone(), through);
+    }
+}
+
+impl BudgetDecisions {
+    /// Records each level that a policy of a tenant reached in a window that is over, once; returns how many.
+    pub(super) async fn observe_late(
+        &self,
+        tenant: &TenantId,
+        state: &BudgetState,
+        end: &Position,
+    ) -> Answer<usize> {
+        let now = self.ask.now();
+        let before = self.late.of(tenant);
+        let since = before.as_ref().unwrap_or(end).clone();
+        let (touched, through) = self.ask.touched_since(tenant, since, end).await?;
+        let names = state.policies().keys().map(String::as_str);
+        let windows: Vec<(&str, Timestamp)> = match before.and(touched) {
+            Some(touched) => {
+                let quarters: Vec<Timestamp> =
+                    touched.quarters.iter().rev().filter_map(|at| second(*at)).collect();
+                names.flat_map(|name| over(state, name, &quarters, now)).collect()
+            }
+            None => names.filter_map(|name| last_over(state, name, now)).collect(),
+        };
+        let mut recorded = 0;
+        for windows in windows.chunks(TOGETHER) {
+            recorded += self.observe_windows(tenant, state, windows, end).await?;
+        }
+        self.late.note(tenant, through);
+        Ok(recorded)
+    }
+
+    async fn observe_windows(
+        &self,
+        tenant: &TenantId,
+        state: &BudgetState,
+        windows: &[(&str, Timestamp)],
+        end: &Position,
+    ) -> Answer<usize> {
+        let sums: BTreeSet<SpentIn> =
+            windows.iter().flat_map(|(name, at)| needed_by(state, name, None, *at)).collect();
+        let figures = self.figures_once(tenant, sums, Vec::new(), end).await?;
+        let found = windows.iter().filter_map(|(name, at)| {
+            let (_, policy) = state.policy(name)?.ruling_at(*at)?;
+            Some(levels(policy, &stood(state, name, &figures, *at)?))
+        });
+        let reached: Vec<ConditionObserved> = found.flatten().collect();
+        if reached.is_empty() {
+            return Ok(0);
+        }
+        let conditions = reached.iter().map(|seen| seen.condition.clone()).collect();
+        let raised = self.ask.raised_before(tenant, conditions, end).await?;
+        let mut recorded = 0;
+        for (seen, _) in reached.into_iter().zip(raised).filter(|(_, raised)| !raised) {
+            let detail = format!("{}: seen after that, by usage that was recorded late", seen.detail);
+            recorded += self.observe(tenant, ConditionObserved { detail, ..seen }).await?;
+        }
+        Ok(recorded)
+    }
+}
+
+/// The windows of a policy that are over and contain one of these moments, which are given in descending order: each by
+/// the moment that it is judged by.
+fn over<'a>(
+    state: &'a BudgetState,
+    name: &'a str,
+    moments: &[Timestamp],
+    now: Timestamp,
+) -> Vec<(&'a str, Timestamp)> {
+    let (mut found, mut last): (Vec<_>, Option<Span>) = (Vec::new(), None);
+    for &moment in moments {
+        if found.len() >= MOST_WINDOWS || last.is_some_and(|last| last.contains(moment)) {
+            continue;
+        }
+        if let Some((end, span)) = end_of_window(state, name, moment, now) {
+            found.push((name, end));
+            last = Some(span);
+        }
+    }
+    found
+}
+
+/// The last window of a policy that is over.
+fn last_over<'a>(state: &'a BudgetState, name: &'a str, now: Timestamp) -> Option<(&'a str, Timestamp)> {
+    let history = state.policy(name)?;
+    let (_, policy) = history.ruling_at(now)?;
+    let span = policy.window.span_at(&policy.zone, now)?;
+    let before = if span.to <= now { span.from } else { span.from.plus_millis(-1) };
+    end_of_window(state, name, before, now).map(|(end, _)| (name, end))
+}
+
+fn second(at: i64) -> Option<Timestamp> {
+    Timestamp::from_micros(at.checked_mul(1_000_000)?).ok()
+}

@@ -1,0 +1,111 @@
+//! Usage of an allocation counts where the allocation was reserved, whatever its producer leaves out.
+
+use serde_json::{Value, json};
+
+use crate::budgets::set_policy;
+use crate::support::Service;
+
+async fn with_a_policy_of_a_team() -> Service {
+    let service = Service::new().await;
+    let policy = json!({"scope": {"team": "search", "phase": "PLAN"}, "window": "monthly",
+        "limit_tokens": 1_000, "enforcement": "hard_limit"});
+    set_policy(&service, "search", policy).await;
+    let request = json!({"allocation": "a-1", "context": "run-7", "tokens": 600, "phase": "PLAN",
+        "component": "planner", "labels": {"team": "search"}});
+    let (_, made) = service.post("/v1/allocations", request).await;
+    assert_eq!(made["state"], "open", "{made}");
+    service
+}
+
+/// What the policy says to one token more: what was spent, what is reserved.
+async fn figures(service: &Service) -> (i64, i64) {
+    let request = json!({"tokens": 1, "phase": "PLAN", "labels": {"team": "search"}});
+    let (status, check) = service.post("/v1/check", request).await;
+    assert_eq!(status, 200, "{check}");
+    let of = |what: &str| check["policies"][0][what]["tokens"].as_i64().unwrap();
+    (of("booked"), of("reserved"))
+}
+
+async fn append(service: &Service, id: &str, usage: Value) -> Vec<Value> {
+    let event = json!([{"id": id, "task": "T-1", "usage_recorded": usage}]);
+    let (status, answer) = service.append(event).await;
+    assert_eq!(status, 201, "{answer}");
+    answer["outcomes"][0]["warnings"].as_array().cloned().unwrap_or_default()
+}
+
+#[tokio::test]
+async fn what_usage_does_not_say_of_its_allocation_counts_all_the_same() {
+    let service = with_a_policy_of_a_team().await;
+    let output = |tokens: u64| json!({"output": tokens});
+    // Only the name: it counts for the team and the phase that the allocation names.
+    let named = json!({"model": "gpt-5", "allocation": "a-1", "tokens": output(400)});
+    assert!(append(&service, "u-1", named).await.is_empty());
+    assert_eq!(figures(&service).await, (400, 200));
+    // What it says itself is a fact: another team used it.
+    let others =
+        json!({"model": "gpt-5", "allocation": "a-1", "labels": {"team": "ads"}, "tokens": output(50)});
+    assert!(append(&service, "u-2", others).await.is_empty());
+    assert_eq!(figures(&service).await, (400, 150));
+    // A correction counts where its usage did, in one request with it, too.
+    let (_, answer) = service
+        .append(json!([
+            {"id": "c-1", "task": "T-1", "usage_adjusted":
+                {"adjusts": "u-1", "tokens": {"output": -100}, "reason": "counted twice"}},
+            {"id": "u-3", "task": "T-1", "usage_recorded":
+                {"model": "gpt-5", "allocation": "a-1", "tokens": {"output": 30}}},
+            {"id": "c-3", "task": "T-1", "usage_adjusted":
+                {"adjusts": "u-3", "tokens": {"output": -10}, "reason": "counted twice"}},
+        ]))
+        .await;
+    assert_eq!(answer["outcomes"][2]["outcome"], "appended", "{answer}");
+    assert_eq!(figures(&service).await, (320, 230));
+    // Usage is listed as it counts.
+    let (_, listed) = service.get("/v1/usage?team=search&phase=PLAN").await;
+    assert_eq!(listed["records"].as_array().map(Vec::len), Some(4), "{listed}");
+    assert_eq!(listed["records"][0]["component"], "planner");
+    let (_, rebuilt) = service.post("/v1/views/spending/rebuild", json!({})).await;
+    assert_eq!(rebuilt["identical"], true, "{rebuilt}");
+}
+
+#[tokio::test]
+async fn usage_may_name_the_context_of_an_allocation() {
+    let service = with_a_policy_of_a_team().await;
+    let by_context = |tokens: u64| json!({"context": "run-7", "tokens": {"output": tokens}});
+    assert!(append(&service, "u-1", by_context(100)).await.is_empty());
+    assert_eq!(figures(&service).await, (100, 500));
+    // The one that was made last, of those that are open.
+    let request = json!({"allocation": "a-2", "context": "run-7", "tokens": 50, "phase": "PLAN",
+        "labels": {"team": "search"}});
+    service.post("/v1/allocations", request).await;
+    assert!(append(&service, "u-2", by_context(20)).await.is_empty());
+    let (_, second) = service.get("/v1/allocations/a-2").await;
+    assert_eq!(second["used"]["tokens"], 20, "{second}");
+    let (_, released) = service.post("/v1/allocations/a-2/release", json!({})).await;
+    assert_eq!(released["state"], "released", "{released}");
+    assert!(append(&service, "u-3", by_context(3)).await.is_empty());
+    let (_, first) = service.get("/v1/allocations/a-1").await;
+    assert_eq!(first["used"]["tokens"], 103, "{first}");
+    assert_eq!(figures(&service).await, (123, 497));
+}
+
+#[tokio::test]
+async fn what_is_not_found_is_told_and_counted_by_what_the_usage_says() {
+    let service = with_a_policy_of_a_team().await;
+    for (id, usage, told) in [
+        (
+            "u-1",
+            json!({"allocation": "a-9", "tokens": {"output": 5}}),
+            "names allocation `a-9`, which tenant `default` has not made",
+        ),
+        (
+            "u-2",
+            json!({"context": "run-9", "tokens": {"output": 5}}),
+            "context `run-9`, for which tenant `default` has no open allocation",
+        ),
+    ] {
+        let warnings = append(&service, id, usage).await;
+        let warning = warnings.first().and_then(Value::as_str).unwrap_or_default();
+        assert!(warning.contains(told), "{warnings:?}");
+        assert_eq!(figures(&service).await, (0, 600));
+    }
+}

@@ -1,0 +1,44 @@
+//! How usage counts in budgets, as its appender found it.
+
+use serde_json::Value;
+use tollgate_domain::usage::CountsAs;
+
+use crate::error::FieldError;
+use crate::out::Out;
+use crate::proto;
+use crate::values::{execution, optional, or_empty};
+
+pub(super) fn to_proto(found: &CountsAs) -> proto::CountsAs {
+    proto::CountsAs {
+        allocation: found.allocation.clone(),
+        phase: found.phase.as_ref().map(ToString::to_string).unwrap_or_default(),
+        component: or_empty(found.component.as_ref()),
+        provider: or_empty(found.provider.as_ref()),
+        model: or_empty(found.model.as_ref()),
+        labels: found.labels.clone(),
+    }
+}
+
+pub(super) fn to_domain(stored: Option<proto::CountsAs>) -> Result<Option<Box<CountsAs>>, FieldError> {
+    let Some(stored) = stored else { return Ok(None) };
+    let phase = execution(&stored.phase, None).map_err(|error| error.within("counts_as"))?;
+    Ok(Some(Box::new(CountsAs {
+        allocation: stored.allocation,
+        phase: phase.map(|execution| execution.phase),
+        component: optional(stored.component),
+        provider: optional(stored.provider),
+        model: optional(stored.model),
+        labels: stored.labels,
+    })))
+}
+
+pub(super) fn written(stored: &proto::CountsAs) -> Value {
+    let mut out = Out::default();
+    out.text("allocation", &stored.allocation);
+    out.text("phase", &stored.phase);
+    out.text("component", &stored.component);
+    out.text("provider", &stored.provider);
+    out.text("model", &stored.model);
+    out.labels("labels", &stored.labels);
+    out.object()
+}
