@@ -1,6 +1,6 @@
 //! A blocked task that went on: a critical alert that only a person can end; the block's own alert is kept as long.
 
-use tollgate_domain::alert::{AlertRule, AlertScope, Condition, Severity};
+use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
 use tollgate_domain::position::Sequence;
 
 use super::row::{Observed, Watch};
@@ -23,12 +23,10 @@ pub(super) fn note(watch: &mut Watch, before: Option<Sequence>, task: &str) {
 }
 
 /// The block that was bypassed: true until someone has looked at it, even if the task is closed by now.
-pub(super) fn kept_block(watch: &Watch, task: &str) -> Option<(Condition, (Severity, String))> {
+/// Before what it was blocked.
+pub(super) fn kept_block(watch: &Watch) -> Option<String> {
     if !watch.observed.contains_key(&CONDITION) {
         return None;
     }
-    let bypass = watch.task.bypasses.last()?;
-    let condition = Condition { rule: AlertRule::StopLoss, scope: AlertScope::Task, level: 0 };
-    let message = format!("Task {task} is blocked before {}, and went on", bypass.blocked);
-    Some((condition, (Severity::Critical, message)))
+    watch.task.bypasses.last().map(|bypass| bypass.blocked.to_string())
 }

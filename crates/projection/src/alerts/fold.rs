@@ -13,12 +13,13 @@ use tollgate_domain::time::Timestamp;
 
 use super::Alerts;
 use super::completion::completion;
-use super::conditions::{conditions, forget_outdated, observe, why_gone};
+use super::conditions::{forget_outdated, observe, why_gone};
 use super::corrections::over_correction;
 use super::folding::{Raising, fold};
 use super::row::{
     Acknowledged, Alert, AlertChange, AlertsRow, Resolved, Watch, alert_key, change_key, watch_key,
 };
+use super::truths::{conditions, is_unchanged};
 use super::watch::conflict;
 use super::{access, bypass, delivery, once, prices, quarantine};
 use crate::fold::{Conflict, Projection, Rows};
@@ -26,7 +27,7 @@ use crate::status::fold_task;
 
 impl Projection for Alerts {
     const NAME: &'static str = "alerts";
-    const VERSION: u32 = 17;
+    const VERSION: u32 = 18;
     type Row = AlertsRow;
     type Live = ();
 
@@ -242,6 +243,9 @@ fn acknowledge<R: Rows<AlertsRow>>(
 
 /// Compares what is true now with what was true before: the alerts to raise, and those to resolve with the reasons.
 fn turn(watch: &mut Watch, moment: Moment<'_>) -> (Vec<Alert>, Vec<(String, Resolved)>) {
+    if is_unchanged(watch, moment.task) {
+        return (notice(watch, moment).into_iter().collect(), Vec::new());
+    }
     let mut now = conditions(watch, moment.task);
     let gone: BTreeSet<Condition> =
         watch.open.keys().filter(|condition| !now.contains_key(condition)).cloned().collect();

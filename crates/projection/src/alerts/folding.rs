@@ -4,7 +4,7 @@ use std::cmp::Reverse;
 
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition, Severity};
 
-use super::conditions::Conditions;
+use super::truths::Conditions;
 
 /// An alert to be raised.
 #[derive(Debug, PartialEq, Eq)]

@@ -18,6 +18,7 @@ mod prices;
 mod quarantine;
 mod row;
 mod transitions;
+mod truths;
 pub mod watch;
 
 pub use access::{MANY_TASKS, Reader};
