@@ -63,7 +63,7 @@ pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> 
 
     progress(&format!("writing {} usage events to fold", extent.usage_events));
     let log_dir = place.fresh("log");
-    let written = usage::write(log_dir.path(), extent.usage_events);
+    let written = usage::write(log_dir.path(), extent.usage_events, usage::TASKS);
     progress("growing the large id index");
     let ids_dir = place.fresh("ids-large");
     let mut large = dedup::Large::grow(ids_dir.path(), extent.ids);

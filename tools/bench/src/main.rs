@@ -33,6 +33,7 @@ mod spending;
 mod stats;
 mod transitions;
 mod usage;
+mod views;
 mod work;
 
 use std::path::PathBuf;
@@ -64,6 +65,8 @@ enum Command {
     Import(ImportArgs),
     /// Fold usage of many tasks into what was spent, with and without sums that were asked for
     Spending(SpendingArgs),
+    /// Fold one log into each view, compared to reading and decoding it
+    Views(ViewsArgs),
     /// Generate a history of tasks and propose limits from it
     Calibrate(calibrate::Calibrate),
     /// Run a generated history through three configs at once
@@ -96,6 +99,14 @@ struct PlaceArgs {
 struct SpendingArgs {
     #[command(flatten)]
     sizes: spending::Sizes,
+    #[command(flatten)]
+    place: PlaceArgs,
+}
+
+#[derive(Debug, clap::Args)]
+struct ViewsArgs {
+    #[command(flatten)]
+    sizes: views::Sizes,
     #[command(flatten)]
     place: PlaceArgs,
 }
@@ -167,6 +178,10 @@ fn main() -> ExitCode {
         Command::Import(args) => (args.format, import::run(&args.import)),
         Command::Spending(args) => {
             let lines = spending::run(args.place.dir.as_deref(), args.sizes);
+            return ended(lines.map(|lines| output::print(&lines)));
+        }
+        Command::Views(args) => {
+            let lines = views::run(args.place.dir.as_deref(), args.sizes);
             return ended(lines.map(|lines| output::print(&lines)));
         }
         Command::Calibrate(args) => {

@@ -51,18 +51,18 @@ pub(crate) struct Written {
 
 /// Writes a log with this many usage events, in whole batches, and reopens it, so that none of the writing is
 /// still going on.
-pub(crate) fn write(dir: &Path, usage_events: u64) -> Written {
+pub(crate) fn write(dir: &Path, usage_events: u64, tasks: u64) -> Written {
     let options = || Options { durability: Durability::PageCache, ..Options::default() };
     let log = EmbeddedLog::open_or_create(dir, options()).expect("a new log");
     let mut made = Maker::new();
-    for task in 0..TASKS {
+    for task in 0..tasks {
         let opened = made.opened(task);
         append(&log, &task_name(task), opened, true);
     }
     let opened_bytes = log_bytes(&log);
     for batch in 0..usage_events.div_ceil(BATCH) {
         // Tasks in any order, each equally often.
-        let task = mix(batch) % TASKS;
+        let task = mix(batch) % tasks;
         let usage = (0..BATCH).map(|_| made.usage(task)).collect();
         append(&log, &task_name(task), usage, false);
     }

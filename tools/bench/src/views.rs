@@ -1,0 +1,108 @@
+//! Folding one log of opened tasks into each of the four views, beside reading and decoding it alone.
+
+use std::path::Path;
+
+use tollgate_clock::Stopwatch;
+use tollgate_domain::position::Sequence;
+use tollgate_log::contract::Partitions;
+use tollgate_projection::alerts::Alerts;
+use tollgate_projection::fold::Projection;
+use tollgate_projection::reports::Reports;
+use tollgate_projection::spending::Spending;
+use tollgate_projection::status::Status;
+use tollgate_projector::View;
+use tollgate_wire::decode_stored;
+
+use crate::cpu;
+use crate::output::progress;
+use crate::place::Place;
+use crate::usage::{TASKS, Written, write};
+
+/// How much is folded, and how often.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub(crate) struct Sizes {
+    /// Usage events
+    #[arg(long, value_name = "N", default_value_t = 1_000_000)]
+    events: u64,
+    /// The tasks that they are of
+    #[arg(long, value_name = "N", default_value_t = TASKS)]
+    tasks: u64,
+    /// Folds of each view
+    #[arg(long, value_name = "N", default_value_t = 3)]
+    rounds: u32,
+}
+
+/// Folds into each view in turns, and returns lines to print.
+pub(crate) fn run(dir: Option<&Path>, sizes: Sizes) -> Result<String, String> {
+    let Sizes { events, tasks, rounds } = sizes;
+    let place = Place::make(dir)?;
+    let log = place.fresh("log");
+    progress(&format!("writing {events} usage events of {tasks} tasks"));
+    let written = write(&log.path().join("log"), events, tasks);
+    let mut lines = String::new();
+    for _ in 0..rounds {
+        let decoded = decode(&written);
+        let mut line = |name: &str, seconds: f64| {
+            let millions = written.events as f64 / 1e6 / seconds;
+            lines += &format!(
+                "{name:9} {millions:.3} million events per core-second, {:.2} of decoding alone\n",
+                decoded / seconds
+            );
+        };
+        line("decoding", decoded);
+        line(Status::NAME, fold(&place, &written, Status));
+        line(Reports::NAME, fold(&place, &written, Reports));
+        line(Spending::NAME, fold(&place, &written, Spending));
+        line(Alerts::NAME, fold(&place, &written, Alerts));
+    }
+    place.clear(log);
+    Ok(lines)
+}
+
+/// Processor seconds to read and decode the log.
+fn decode(written: &Written) -> f64 {
+    let cpu = cpu::process_seconds();
+    let mut reader = written.log.reader(Partitions::ALL, Sequence::ZERO).expect("a reader");
+    let mut events = 0;
+    loop {
+        let records = reader.read_available().expect("the log can be read");
+        if records.is_empty() {
+            break;
+        }
+        for frame in records.iter().flat_map(|stored| stored.record.events()) {
+            let decoded = decode_stored(frame.payload).expect("an event of this version");
+            events += u64::from(std::hint::black_box(&decoded).text_length.is_none());
+        }
+    }
+    assert_eq!(events, written.events, "every event is read");
+    cpu::process_seconds() - cpu
+}
+
+/// Processor seconds from the first record to the last, with commits as a projector makes them.
+fn fold<P: Projection>(place: &Place, written: &Written, projection: P) -> f64 {
+    let dir = place.fresh("fold");
+    let log = &written.log;
+    let mut view = pollster::block_on(View::open(projection, &dir.path().join("view"), log)).expect("a view");
+    let (cpu, mut since) = (cpu::process_seconds(), Stopwatch::start());
+    let mut reader = log.reader(Partitions::ALL, Sequence::ZERO).expect("a reader");
+    loop {
+        let records = reader.read_available().expect("the log can be read");
+        if records.is_empty() {
+            break;
+        }
+        for stored in &records {
+            view.apply(stored).expect("a record of this version");
+            if view.commit_is_due() || since.elapsed().as_secs() >= 1 {
+                view.commit().expect("a commit");
+                since = Stopwatch::start();
+            }
+        }
+    }
+    view.commit().expect("a commit");
+    view.flush().expect("a flush");
+    let seconds = cpu::process_seconds() - cpu;
+    assert_eq!(view.folded().1, written.events, "every event is folded");
+    drop(view);
+    place.clear(dir);
+    seconds
+}
