@@ -23,6 +23,7 @@ mod output;
 mod peers;
 mod place;
 mod plain;
+mod plain_http;
 mod process;
 mod query;
 mod race;
@@ -83,6 +84,9 @@ enum Command {
     /// The server of the hops measured alongside transitions; started by it
     #[command(hide = true)]
     PlainServer(plain::Hops),
+    /// The server of the hops over HTTP; started by the benchmark
+    #[command(hide = true)]
+    PlainHttpServer(plain_http::Answers),
     /// The other process of the hops
     #[command(hide = true)]
     PlainView(plain::Hops),
@@ -191,6 +195,7 @@ fn main() -> ExitCode {
         Command::Race(race) => return ended(race.run()),
         Command::Racer(racer) => return ended(racer.run()),
         Command::PlainServer(hops) => return ended(plain::serve(&hops)),
+        Command::PlainHttpServer(answers) => return ended(plain_http::serve(&answers)),
         Command::PlainView(hops) => return ended(plain::view(&hops)),
     };
     ended(report.map(|report| {

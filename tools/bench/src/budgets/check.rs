@@ -13,6 +13,7 @@ use super::work::{POLICIES, policy, policy_name, request, scopes};
 use crate::driver::nanoseconds;
 use crate::place::Place;
 use crate::plain::Plain;
+use crate::plain_http::PlainHttp;
 use crate::process::Process;
 use crate::stats::{Samples, percentile};
 
@@ -62,7 +63,7 @@ pub(super) fn over_http(
     let plain = Process::start_this(&["plain-server"]);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let runtime = runtime.map_err(|error| format!("starting the runtime: {error}"))?;
-    let (mut checks, mut hops, mut idle) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut checks, mut hops, mut idle, mut bare) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     runtime.block_on(async {
         let client = Client::new(Arc::new(HttpTransport::new(&url).expect("an address")));
         for scope in scopes(POLICIES) {
@@ -70,13 +71,19 @@ pub(super) fn over_http(
             client.set_policy(&name, &policy).await.expect("a policy");
         }
         let plain = Plain::to(plain.first.trim()).await;
+        let answer = client.check(&question(0)).await.expect("an answer");
+        let bytes = serde_json::to_vec(&answer).expect("JSON").len().to_string();
+        let http = Process::start_this(&["plain-http-server", "--bytes", &bytes]);
+        let plain_http = PlainHttp::to(http.first.trim());
         for number in 0..FIRST + CHECKS {
             let question = question(number % FIRST);
             let took = Stopwatch::start();
             let answer = client.check(&question).await.expect("an answer");
             let check = nanoseconds(took.elapsed());
             assert!(answer.allowed && answer.policies.len() == 5, "{answer:?}");
+            let body = serde_json::to_vec(&question).expect("JSON");
             let hop = plain.once().await;
+            let over_http = plain_http.once(body).await;
             let took = Stopwatch::start();
             client.position().await.expect("the log's end");
             let position = nanoseconds(took.elapsed());
@@ -84,15 +91,19 @@ pub(super) fn over_http(
                 checks.push(check);
                 hops.push(hop);
                 idle.push(position);
+                bare.push(over_http);
             }
         }
     });
     drop((runtime, server, plain));
     place.clear(dir);
     for percent in [50, 99] {
-        let [check, hop, position] = [&checks, &hops, &idle].map(|of| percentile(of, percent) as f64 / 1e3);
+        let all = [&checks, &hops, &idle, &bare];
+        let [check, hop, position, bare] = all.map(|of| percentile(of, percent) as f64 / 1e3);
         figures.add(format!("check_over_http_p{percent}_microseconds"), check);
         figures.add(format!("check_plain_hop_p{percent}_microseconds"), hop);
+        figures.add(format!("check_plain_http_hop_p{percent}_microseconds"), bare);
+        ratios.add(format!("check_over_http_p{percent}_vs_plain_http_hop"), check / bare);
         figures.add(format!("check_http_position_p{percent}_microseconds"), position);
         ratios.add(format!("check_over_http_p{percent}_vs_plain_hop"), check / hop);
         ratios.add(format!("check_over_http_p{percent}_vs_http_position"), check / position);
