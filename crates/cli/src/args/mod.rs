@@ -48,7 +48,9 @@ pub(crate) use price_decisions::{
 pub(crate) use prices::{PriceListArgs, PriceShowArgs, PricesCommand};
 pub(crate) use record::{AdjustArgs, Counts, Lengths, RecordArgs, UsageCommand};
 pub(crate) use replay::{CalibrateArgs, HistoryArgs, PicturesArgs, ReplayCommand, WhatIfArgs};
-pub(crate) use report::{CostArgs, ExportArgs, FocusArgs, LimitsArgs, ReportArgs, ReportCommand};
+pub(crate) use report::{
+    AccessesArgs, CostArgs, ExportArgs, FocusArgs, LimitsArgs, ReportArgs, ReportCommand,
+};
 pub(crate) use task::{
     CloseArgs, EventArgs, ExplainArgs, GateArgs, ImportanceArgs, ListArgs, MarkArgs, OpenArgs, OverrideArgs,
     PhaseArgs, PhaseCommand, RecoverArgs, SignalArgs, StoryArgs, TaskCommand, TaskName,

@@ -54,8 +54,8 @@ async fn import(global: &Global, args: BillImportArgs) -> Result<ExitCode, Failu
 }
 
 async fn compare(global: &Global, args: BillCompareArgs) -> Result<ExitCode, Failure> {
-    let BillCompareArgs { provider, from, to, time_zone } = args;
-    let wanted = BillQuery { provider, from, to, time_zone };
+    let BillCompareArgs { provider, from, to, time_zone, known_on } = args;
+    let wanted = BillQuery { provider, from, to, time_zone, known_on };
     let asked =
         ask(global, Access::Existing, async |it| it.client.compare_bills(&wanted, &read(global)).await);
     let comparison = asked.await?;

@@ -205,10 +205,15 @@ async fn failure_11_usage_is_priced_again_once_and_a_closed_month_does_not_move(
         dry["days"].as_array().unwrap().iter().map(|day| day["day"].as_str().unwrap()).collect();
     assert_eq!(days, ["2026-10-30", "2026-11-19"]);
     assert_eq!(month("2026-11", "2026-12").await, (json!("0"), json!(2_000_000)));
+    service.clock.set(at("2026-11-21T10:00:00Z"));
     assert_eq!(reprice(false).await["difference_usd"], "4");
-    // October is as it was reported; November has the difference, and what other models have no price for.
-    assert_eq!(month("2026-10", "2026-11").await, (json!("0"), json!(1_000_000)));
-    assert_eq!(month("2026-11", "2026-12").await, (json!("4"), json!(0)));
+    // October costs what was reported, and has a price by now; November has the difference, and what another model has
+    // no price for. As known the day before, October is as it was reported.
+    assert_eq!(month("2026-10", "2026-11").await, (json!("0"), json!(0)));
+    let then = "/v1/report?since=2026-10-01&until=2026-11-01&known_on=2026-11-20";
+    let then = service.get(then).await.1;
+    assert_eq!((&then["cost_usd"], &then["unpriced_tokens"]), (&json!("0"), &json!(1_000_000)));
+    assert_eq!(month("2026-11", "2026-12").await, (json!("4"), json!(1_000_000)));
     assert_eq!(reprice(false).await["adjustments"], 0);
     let task = service.get("/v1/tasks/T-1?at_least=tail").await.1;
     assert_eq!(

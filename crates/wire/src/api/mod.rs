@@ -51,7 +51,7 @@ pub use health::{
     BreakerState, BudgetHealth, FigureRow, PhaseRow, ReviewList, ReviewTask, ThresholdProposal, TierRow,
     UtilizationClass, WeekRow,
 };
-pub use ledger::{DatedAhead, Group, LedgerReport, ReportPeriod, Totals};
+pub use ledger::{ChosenGroups, DatedAhead, Group, LedgerReport, ReportPeriod, Totals};
 pub use limits::{LimitsResponse, PhaseLimitView};
 pub use money::{MoneyExport, MoneyLineView};
 pub use operate::{
