@@ -243,8 +243,8 @@ impl Args {
         if args.global.form == Form::Json {
             args.global.format = Format::Json;
         }
-        if !args.global.form.fits(&args.command) {
-            Self::command().error(clap::error::ErrorKind::InvalidValue, form::RULE).exit();
+        if let Some(rule) = args.global.form.refused(&args.command) {
+            Self::command().error(clap::error::ErrorKind::InvalidValue, rule).exit();
         }
         args
     }

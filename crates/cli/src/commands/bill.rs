@@ -8,10 +8,10 @@ use tollgate_import::bill::{Columns, read as read_bill};
 use tollgate_wire::api::{BillLineView, BillRequest};
 
 use super::{ask, read};
-use crate::args::{BillCommand, BillCompareArgs, BillImportArgs, Format, Global};
+use crate::args::{BillCommand, BillCompareArgs, BillImportArgs, Form, Format, Global};
 use crate::connect::Access;
 use crate::exit::Failure;
-use crate::output::{self, json, say};
+use crate::output::{self, json, out, say};
 
 pub(crate) async fn run(global: &Global, command: BillCommand) -> Result<ExitCode, Failure> {
     match command {
@@ -59,6 +59,10 @@ async fn compare(global: &Global, args: BillCompareArgs) -> Result<ExitCode, Fai
     let asked =
         ask(global, Access::Existing, async |it| it.client.compare_bills(&wanted, &read(global)).await);
     let comparison = asked.await?;
+    if global.form == Form::Csv {
+        out(&output::bill_comparison_csv(&comparison));
+        return Ok(ExitCode::SUCCESS);
+    }
     match global.format {
         Format::Json => json(&comparison),
         Format::Table => say(&output::bill_comparison(&comparison)),

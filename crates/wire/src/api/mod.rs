@@ -59,8 +59,8 @@ pub use operate::{
     QuarantinedTask, RebuildResponse, ReloadResponse, ViewHealth,
 };
 pub use price_decisions::{
-    PriceChangeRow, PriceDecisionAnswer, PriceDecisionRequest, PriceDecisions, PriceDifference,
-    PriceEntryHistory, PriceSetRequest, PriceSourceList, PriceSourceState, PriceUpdateReport,
+    PriceAmounts, PriceChangeRow, PriceDecisionAnswer, PriceDecisionRequest, PriceDecisions, PriceDifference,
+    PriceEntryHistory, PriceRejected, PriceSetRequest, PriceSourceList, PriceSourceState, PriceUpdateReport,
     PriceUpdateRequest, PriceWaiting, RepriceDay, RepriceReport, RepriceRequest,
 };
 pub use prices::{PriceList, PriceQuote, PriceQuoteLine, PriceQuoteUnit, PriceRow};
