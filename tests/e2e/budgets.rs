@@ -135,6 +135,13 @@ fn lists_are_tables_json_and_csv() {
     assert_eq!((&status["level"], &status["reserved"]["usd"]), (&"action".into(), &"0.3".into()), "{status}");
     drop(served);
     assert!(place.ok("--data d allocate list --state refused").contains("no allocations"));
+    assert!(place.ok("--data d allocate list --state released").contains("no allocations"));
+    let _ = place.ok("--data d allocate release job-1");
+    for (state, is_one) in [("released", true), ("open", false), ("expired", false), ("all", true)] {
+        let found = place.json(&format!("--data d allocate list --state {state}"));
+        assert_eq!(found["allocations"].as_array().unwrap().len(), usize::from(is_one), "{state}: {found}");
+    }
+    assert!(place.fails(2, "--data d allocate list --state gone").contains("expired"));
     assert!(place.fails(2, "--data d policy show search --format csv").contains("--format md, html and csv"));
 }
 

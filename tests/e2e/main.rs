@@ -12,6 +12,7 @@ mod focus;
 mod guides;
 mod help;
 mod import;
+mod known_on;
 mod ledgers;
 mod life;
 mod mistakes;

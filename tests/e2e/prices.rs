@@ -70,12 +70,24 @@ fn prices_are_updated_decided_and_usage_is_priced_again_by_commands() {
         run("usage record T-1 --id u --model m --provider acme --input 1000000 --at 2026-10-30T10:00:00Z");
     assert!(run("prices update --dry-run").contains("1 price would come into force"));
     assert!(run("prices history").contains("nothing was decided"));
+    let csv = run("prices list acme/m --format csv");
+    assert_eq!(csv.lines().count(), 1, "the entry is of no book: {csv}");
     assert!(run("prices update").contains("1 price came into force"));
     place.write("list.json", &list("9"));
     assert!(run("prices update").contains("large_change"));
     let json = |rest: &str| place.json(&format!("--data d --price-sources sources.yaml {rest}"));
     let version = json("prices history --waiting")["entries"][0]["waiting"]["price_version"].clone();
     let version = version.as_str().unwrap();
+    let waits = run("prices history");
+    let row = waits
+        .lines()
+        .find(|line| line.contains("waits"))
+        .unwrap()
+        .split_whitespace()
+        .collect::<Vec<_>>()
+        .join(" ");
+    assert!(row.starts_with(&format!("acme/m {version} waits since 2")), "{waits}");
+    assert!(row.ends_with("input_uncached 2 > 9 350 % list large_change"), "{waits}");
     assert!(
         run(&format!("prices approve {version} --by ann --from 2026-10-01T00:00:00Z"))
             .contains("acme/m costs what list@")
@@ -93,6 +105,99 @@ fn prices_are_updated_decided_and_usage_is_priced_again_by_commands() {
     assert!(run(reprice).contains("nothing to adjust"));
     assert_eq!(json("task show T-1")["cost_usd"], "9");
     assert!(run("prices set acme/n --input 1.25 --by ann").contains("acme/n costs what manual@"));
+    place.write("list.json", &list("90"));
+    history_has_amounts_and_reasons(&place);
+}
+
+/// Of a ledger with decisions about `acme/m` and `acme/n`, after a list that is much dearer.
+fn history_has_amounts_and_reasons(place: &Place) {
+    let run = |rest: &str| place.ok(&format!("--data d --price-sources sources.yaml {rest}"));
+    let json = |rest: &str| place.json(&format!("--data d --price-sources sources.yaml {rest}"));
+    let _ = run("prices update");
+    let waits = json("prices history --waiting")["entries"][0]["waiting"]["price_version"].clone();
+    let _ = run(&format!("prices reject {} --by bob --reason \"a slip, surely\"", waits.as_str().unwrap()));
+    let shown = run("prices history");
+    for part in
+        ["rejected", "by bob, a slip, surely, waited for: large_change", "input_uncached 2 > 90", "by ann"]
+    {
+        assert!(shown.contains(part), "{part}: {shown}");
+    }
+    let csv = run("prices history --format csv");
+    let rows: Vec<&str> = csv.lines().collect();
+    let columns = rows[0].split(',').count();
+    assert_eq!((rows.len(), columns), (5, 27), "{csv}");
+    assert!(
+        rows[0].starts_with("entry,state,price_version,old_version,from,waits_since,decided_at,source,"),
+        "{csv}"
+    );
+    let rejected = rows.iter().find(|row| row.starts_with("acme/m,rejected,")).unwrap();
+    assert!(rejected.contains(",list,false,4400,bob,\"a slip, surely\",large_change,2,"), "{csv}");
+    assert!(
+        rows.iter().all(|row| row.replace("slip, surely", "").matches(',').count() == columns - 1),
+        "{csv}"
+    );
+    let listed = run("prices list acme/n --format csv");
+    let row = listed.lines().nth(1).unwrap();
+    assert!(row.starts_with("acme/n,") && row.contains(",true,1.25,"), "{listed}");
+    assert_eq!(row.matches(',').count(), listed.lines().next().unwrap().matches(',').count(), "{listed}");
     let refused = place.fails(3, "--data d prices set acme/n --input 0.0000000000001 --by ann");
     assert!(refused.contains("at most 12 decimal places"), "{refused}");
+}
+
+#[test]
+fn a_question_about_sources_makes_no_ledger() {
+    let place = Place::new();
+    assert!(place.ok("--data d prices sources").contains("no sources of prices are named"));
+    assert!(!place.path("d").exists(), "a question makes nothing");
+    place.write("sources.yaml", "sources: [{id: list, kind: litellm, file: list.json, trust: 0.9}]");
+    let shown = place.ok("--data d --price-sources sources.yaml prices sources");
+    assert!(shown.contains("list") && shown.contains("litellm") && shown.contains("0.9"), "{shown}");
+    place.write("sources.yaml", "sources: [{id: list}]");
+    let refused = place.fails(3, "--data d --price-sources sources.yaml prices sources");
+    assert!(refused.contains("sources[0].kind: must be given"), "{refused}");
+    assert!(!place.path("d").exists());
+}
+
+#[test]
+fn bills_alerts_and_charges_have_the_forms_that_fit_them() {
+    let place = Place::new();
+    let record = "--data d usage record T-1 --provider openai --model gpt-5";
+    let _ = place.ok(&format!("{record} --at 2026-10-30T08:00:00Z --input 1000"));
+    let _ = place
+        .ok("--data d usage record T-1 --provider openai --model =x --at 2026-10-30T08:00:00Z --input 7");
+    place.write("bill.csv", "day,model,tokens,amount_usd\n2026-10-30,gpt-5,1000,0.5\n");
+    let _ = place.ok("--data d bill import bill.csv --provider openai");
+    let compare = "--data d bill compare --provider openai --from 2026-10-30 --to 2026-10-31 --format csv";
+    let csv = place.ok(compare);
+    let rows: Vec<&str> = csv.lines().collect();
+    assert_eq!(
+        rows[0],
+        "day,model,billed_usd,ledger_usd,difference_usd,difference_percent,billed_tokens,ledger_tokens,unpriced_tokens,\
+         unpriced_units,correction,unpriced,neighbouring_day,not_in_ledger,not_billed,rate,unexplained_usd,time_zone,\
+         known_on,as_of"
+    );
+    assert!(rows[1].starts_with("2026-10-30,'=x,0,0,0,,,7,7,,,,,,,,0,UTC,,"), "{csv}");
+    assert!(
+        rows[2]
+            .starts_with("2026-10-30,gpt-5,0.5,0.00125,0.49875,39900.00,1000,1000,0,,,,,,,0.49875,0,UTC,,"),
+        "{csv}"
+    );
+    place.write(
+        "euros.csv",
+        "day,model,amount_usd,currency\n2026-10-30,gpt-5,0.5,USD\n2026-10-30,gpt-5,0.5,EUR\n",
+    );
+    let refused = place.fails(3, "--data d bill import euros.csv --provider openai");
+    assert!(refused.contains("line 3, column `currency`: `EUR`: must be USD"), "{refused}");
+    let refused = place.fails(2, "--data d report focus --format json");
+    assert!(
+        refused.contains("are CSV: leave --format out, or use `report export --format json`"),
+        "{refused}"
+    );
+    assert_eq!(place.ok("--data d report focus --format csv"), place.ok("--data d report focus"));
+    let alerts = place.ok("--data d alerts --all --format csv");
+    assert!(
+        alerts.starts_with("id,raised_at,severity,rule,tenant,task,scope,level,generation,state,message,"),
+        "{alerts}"
+    );
+    assert!(place.fails(2, "--data d alerts --follow --format csv").contains("`prices history`, `alerts`)"));
 }

@@ -16,7 +16,7 @@ pub struct AllocationSearch {
     pub context: Option<String>,
     /// Only those of this task.
     pub task: Option<String>,
-    /// `all`, `open` or `refused`.
+    /// `all`, `open`, `refused`, `released` or `expired`.
     pub state: Option<String>,
     /// Only those decided before this record: the `next` of the previous page.
     pub before: Option<u64>,

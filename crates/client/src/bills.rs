@@ -17,6 +17,8 @@ pub struct BillQuery {
     pub to: String,
     /// The zone in which the ledger's usage is put into days; absent for UTC.
     pub time_zone: Option<String>,
+    /// A UTC day: only what the ledger had recorded by its end.
+    pub known_on: Option<String>,
 }
 
 impl Client {
@@ -37,7 +39,8 @@ impl Client {
             .with("provider", Some(&wanted.provider))
             .with("from", Some(&wanted.from))
             .with("to", Some(&wanted.to))
-            .with("time_zone", wanted.time_zone.as_ref());
+            .with("time_zone", wanted.time_zone.as_ref())
+            .with("known_on", wanted.known_on.as_ref());
         self.get(&address.read(read).text).await
     }
 }

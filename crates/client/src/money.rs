@@ -17,8 +17,10 @@ pub struct FocusQuery {
     pub time_zone: Option<String>,
     /// The billing account of all charges.
     pub billing_account: Option<String>,
-    /// Dimensions to show as tags, separated by commas.
+    /// Dimensions to show as tags, separated by commas; absent for all labels, `none` for no tags.
     pub tags: Option<String>,
+    /// A UTC day: only what the ledger had recorded by its end.
+    pub known_on: Option<String>,
 }
 
 /// Which lines to export. Absent fields use the ledger's defaults.
@@ -28,7 +30,7 @@ pub struct ExportQuery {
     pub dimensions: Option<String>,
     /// Only usage with these values, such as `provider=anthropic`, separated by commas.
     pub only: Option<String>,
-    /// `hour`, `day`, `week`, `month` or `none`.
+    /// `hour`, `day`, `week`, `month` or `none`, and dimensions, separated by commas.
     pub by: Option<String>,
     /// A time or day; only what happened from then on.
     pub since: Option<String>,
@@ -36,6 +38,8 @@ pub struct ExportQuery {
     pub until: Option<String>,
     /// The name of a time zone, such as `Europe/Berlin`.
     pub time_zone: Option<String>,
+    /// A UTC day: only what the ledger had recorded by its end.
+    pub known_on: Option<String>,
 }
 
 impl ExportQuery {
@@ -47,6 +51,7 @@ impl ExportQuery {
             .with("since", self.since.as_ref())
             .with("until", self.until.as_ref())
             .with("time_zone", self.time_zone.as_ref())
+            .with("known_on", self.known_on.as_ref())
     }
 }
 
@@ -59,7 +64,8 @@ impl Client {
             .with("until", wanted.until.as_ref())
             .with("time_zone", wanted.time_zone.as_ref())
             .with("billing_account", wanted.billing_account.as_ref())
-            .with("tags", wanted.tags.as_ref());
+            .with("tags", wanted.tags.as_ref())
+            .with("known_on", wanted.known_on.as_ref());
         self.text(&address.read(read).text).await
     }
 

@@ -52,7 +52,7 @@ impl TaskQuery {
 pub struct ReportQuery {
     /// The most groups in each list, up to 1000; one row represents the others.
     pub top: Option<usize>,
-    /// `hour`, `day`, `week` or `month`.
+    /// `hour`, `day`, `week` or `month`, and a dimension such as `team`, separated by a comma.
     pub by: Option<String>,
     /// The name of a time zone, such as `Europe/Berlin`.
     pub time_zone: Option<String>,
@@ -60,6 +60,8 @@ pub struct ReportQuery {
     pub since: Option<String>,
     /// A time or day; only what happened before it.
     pub until: Option<String>,
+    /// A UTC day: only what the ledger had recorded by its end.
+    pub known_on: Option<String>,
 }
 
 impl ReportQuery {
@@ -70,5 +72,6 @@ impl ReportQuery {
             .with("time_zone", self.time_zone.as_ref())
             .with("since", self.since.as_ref())
             .with("until", self.until.as_ref())
+            .with("known_on", self.known_on.as_ref())
     }
 }

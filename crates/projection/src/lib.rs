@@ -22,6 +22,7 @@ pub mod savings;
 pub mod selection;
 pub mod spending;
 pub mod status;
+mod text;
 
 #[cfg(test)]
 mod testing;

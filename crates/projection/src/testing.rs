@@ -76,8 +76,10 @@ impl Stored {
 /// * `open [complexity=…] [importance=…] [multiplier=…] [title=…] [why=…] [tag=…] [PHASE=TOKENS] [tracked]`
 /// * `start PHASE`, `end PHASE`, `close OUTCOME`, `raise PHASE TOKENS [MS]`, `pass ADVANCE`, `gate ADVANCE`,
 ///   `importance TIER`, `mark WORD`
-/// * `use WHERE [in=…] [cached=…] [write=…] [out=…] [think=…] [est] [usd=…] [model=…] [provider=…] [UNIT=…]`
-/// * `adjust WHERE` with the same words, signed; `adjust ? …` for usage that was not found
+/// * `use WHERE [in=…] [cached=…] [write=…] [out=…] [think=…] [est] [usd=…] [model=…] [provider=…] [UNIT=…]
+///   [component=…] [label.KEY=…]`
+/// * `adjust WHERE` with the same words, signed, `of=TIME` of the usage; `adjust ? …` for usage that was not found;
+///   `reprice WHERE` with the same words, what it `was=…`
 /// * `wait WHERE MS`, `signal WHERE NAME VALUE [KEY]`, `explain WHERE TEXT`
 ///
 /// * steps about alerts: see [`noted`]

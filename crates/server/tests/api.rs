@@ -42,6 +42,8 @@ mod gate;
 mod govern;
 #[path = "api/identity.rs"]
 mod identity;
+#[path = "api/known_on.rs"]
+mod known_on;
 #[path = "api/memory.rs"]
 mod memory;
 #[path = "api/money.rs"]

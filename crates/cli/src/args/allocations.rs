@@ -88,8 +88,8 @@ pub(crate) struct AllocationListArgs {
     /// Only allocations of this task
     #[arg(long)]
     pub(crate) task: Option<String>,
-    /// all, open or refused
-    #[arg(long, default_value = "all", value_parser = ["all", "open", "refused"], hide_possible_values = true)]
+    /// all, open, refused, released or expired
+    #[arg(long, default_value = "all", value_parser = ["all", "open", "refused", "released", "expired"], hide_possible_values = true)]
     pub(crate) state: String,
     /// Only allocations decided before this record
     #[arg(long, value_name = "SEQUENCE")]

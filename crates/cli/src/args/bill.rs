@@ -41,4 +41,7 @@ pub(crate) struct BillCompareArgs {
     /// Time zone in which the ledger's usage is put into days (default: UTC, in which most providers bill)
     #[arg(long, visible_alias = "zone", value_name = "ZONE")]
     pub(crate) time_zone: Option<String>,
+    /// As known on this UTC day: leave out usage, corrections, other prices and bills that were recorded later
+    #[arg(long, value_name = "DATE")]
+    pub(crate) known_on: Option<String>,
 }

@@ -48,7 +48,9 @@ pub(crate) use price_decisions::{
 pub(crate) use prices::{PriceListArgs, PriceShowArgs, PricesCommand};
 pub(crate) use record::{AdjustArgs, Counts, Lengths, RecordArgs, UsageCommand};
 pub(crate) use replay::{CalibrateArgs, HistoryArgs, PicturesArgs, ReplayCommand, WhatIfArgs};
-pub(crate) use report::{CostArgs, ExportArgs, FocusArgs, LimitsArgs, ReportArgs, ReportCommand};
+pub(crate) use report::{
+    AccessesArgs, CostArgs, ExportArgs, FocusArgs, LimitsArgs, ReportArgs, ReportCommand,
+};
 pub(crate) use task::{
     CloseArgs, EventArgs, ExplainArgs, GateArgs, ImportanceArgs, ListArgs, MarkArgs, OpenArgs, OverrideArgs,
     PhaseArgs, PhaseCommand, RecoverArgs, SignalArgs, StoryArgs, TaskCommand, TaskName,
@@ -241,8 +243,8 @@ impl Args {
         if args.global.form == Form::Json {
             args.global.format = Format::Json;
         }
-        if !args.global.form.fits(&args.command) {
-            Self::command().error(clap::error::ErrorKind::InvalidValue, form::RULE).exit();
+        if let Some(rule) = args.global.form.refused(&args.command) {
+            Self::command().error(clap::error::ErrorKind::InvalidValue, rule).exit();
         }
         args
     }

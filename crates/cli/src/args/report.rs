@@ -32,7 +32,8 @@ pub(crate) struct ReportArgs {
     /// Totals: maximum number of groups per list, those with the most tokens first; one more row sums up the rest
     #[arg(long, value_name = "COUNT", conflicts_with = "task", value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) top: Option<u16>,
-    /// Totals: by hour, day, week (ISO 8601) or month
+    /// Totals: by hour, day, week (ISO 8601) or month; and by component, team, user, task_type, label:KEY or any other
+    /// dimension of `report export`, such as month,team
     #[arg(long, value_name = "PERIOD", conflicts_with = "task")]
     pub(crate) by: Option<String>,
     /// Totals: time zone of the periods, such as Europe/Berlin (default: the config's, else UTC)
@@ -44,6 +45,9 @@ pub(crate) struct ReportArgs {
     /// Totals: only usage before this time
     #[arg(long, value_name = "TIME", conflicts_with = "task")]
     pub(crate) until: Option<String>,
+    /// Totals: as known on this UTC day: leave out what was recorded later, whenever it happened
+    #[arg(long, value_name = "DATE", conflicts_with = "task")]
+    pub(crate) known_on: Option<String>,
     #[command(subcommand)]
     pub(crate) what: Option<ReportCommand>,
 }
@@ -83,6 +87,10 @@ pub(crate) struct RangeArgs {
     /// Time zone of days and months, such as Europe/Berlin (default: the config's, else UTC)
     #[arg(long, visible_alias = "zone", value_name = "ZONE")]
     pub(crate) time_zone: Option<String>,
+    /// As known on this UTC day: leave out what was recorded later (usage, corrections, other prices), whenever it
+    /// happened
+    #[arg(long, value_name = "DATE")]
+    pub(crate) known_on: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -92,21 +100,24 @@ pub(crate) struct FocusArgs {
     /// The billing account of all charges (default: tollgate)
     #[arg(long, value_name = "NAME")]
     pub(crate) billing_account: Option<String>,
-    /// Divide charges further, and show as tags: phase, producer, complexity, importance; separated by commas
+    /// Divide charges further, and show as tags: labels (all, the default), team, user, label:KEY, producer or another
+    /// dimension of `report export`; separated by commas; none for no tags
     #[arg(long, value_name = "DIMENSIONS")]
     pub(crate) tags: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]
 pub(crate) struct ExportArgs {
-    /// What lines are told apart by, separated by commas: tenant, producer, provider, model, service_tier, phase,
-    /// complexity, importance, price_version, corrects (default: tenant,provider,model)
+    /// What lines are told apart by, separated by commas: tenant, producer, component, provider, model, tier,
+    /// service_tier, phase, complexity, importance, price_version, corrects, recorded_on, team, user, task_type,
+    /// label:KEY, labels (default: tenant,provider,model, or those of --by)
     #[arg(long, value_name = "DIMENSIONS")]
     pub(crate) dimensions: Option<String>,
     /// Only usage with these values, such as provider=anthropic; separated by commas
     #[arg(long, value_name = "FILTERS")]
     pub(crate) only: Option<String>,
-    /// By hour, day (default), week (ISO 8601), month, or none for the time range as a whole
+    /// By hour, day (default), week (ISO 8601), month, or none for the time range as a whole; and by dimensions, such
+    /// as month,team: with dimensions alone there are no periods
     #[arg(long, value_name = "PERIOD")]
     pub(crate) by: Option<String>,
     #[command(flatten)]

@@ -7,10 +7,12 @@ use tollgate_wire::api::{AcknowledgeRequest, ResendRequest};
 
 use super::events::tell;
 use super::{ask, read};
-use crate::args::{AcknowledgeArgs, AlertsArgs, AlertsCommand, DeliveriesArgs, Format, Global, ResendArgs};
+use crate::args::{
+    AcknowledgeArgs, AlertsArgs, AlertsCommand, DeliveriesArgs, Form, Format, Global, ResendArgs,
+};
 use crate::connect::Access;
 use crate::exit::Failure;
-use crate::output::{self, json, json_line, line, say, time};
+use crate::output::{self, json, json_line, line, out, say, time};
 
 /// How long one query for a change waits.
 const FOLLOW_MS: u64 = 30_000;
@@ -34,6 +36,10 @@ pub(crate) async fn run(global: &Global, args: &AlertsArgs) -> Result<ExitCode, 
         state: args.state.clone().or(args.all.then(|| "all".to_owned())),
     };
     let list = ask(global, Access::Existing, async |it| it.client.alerts(&filter, 1000, &read).await).await?;
+    if global.form == Form::Csv {
+        out(&output::alerts_csv(&list));
+        return Ok(ExitCode::SUCCESS);
+    }
     match global.format {
         Format::Json => json(&list),
         Format::Table => say(&output::alerts(&list)),

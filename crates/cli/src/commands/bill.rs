@@ -8,10 +8,10 @@ use tollgate_import::bill::{Columns, read as read_bill};
 use tollgate_wire::api::{BillLineView, BillRequest};
 
 use super::{ask, read};
-use crate::args::{BillCommand, BillCompareArgs, BillImportArgs, Format, Global};
+use crate::args::{BillCommand, BillCompareArgs, BillImportArgs, Form, Format, Global};
 use crate::connect::Access;
 use crate::exit::Failure;
-use crate::output::{self, json, say};
+use crate::output::{self, json, out, say};
 
 pub(crate) async fn run(global: &Global, command: BillCommand) -> Result<ExitCode, Failure> {
     match command {
@@ -54,11 +54,15 @@ async fn import(global: &Global, args: BillImportArgs) -> Result<ExitCode, Failu
 }
 
 async fn compare(global: &Global, args: BillCompareArgs) -> Result<ExitCode, Failure> {
-    let BillCompareArgs { provider, from, to, time_zone } = args;
-    let wanted = BillQuery { provider, from, to, time_zone };
+    let BillCompareArgs { provider, from, to, time_zone, known_on } = args;
+    let wanted = BillQuery { provider, from, to, time_zone, known_on };
     let asked =
         ask(global, Access::Existing, async |it| it.client.compare_bills(&wanted, &read(global)).await);
     let comparison = asked.await?;
+    if global.form == Form::Csv {
+        out(&output::bill_comparison_csv(&comparison));
+        return Ok(ExitCode::SUCCESS);
+    }
     match global.format {
         Format::Json => json(&comparison),
         Format::Table => say(&output::bill_comparison(&comparison)),

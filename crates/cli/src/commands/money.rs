@@ -18,6 +18,7 @@ pub(crate) async fn focus(global: &Global, args: &FocusArgs) -> Result<ExitCode,
         time_zone: args.range.time_zone.clone(),
         billing_account: args.billing_account.clone(),
         tags: args.tags.clone(),
+        known_on: args.range.known_on.clone(),
     };
     let asked = ask(global, Access::Existing, async |it| it.client.focus(&wanted, &read(global)).await);
     out(&asked.await?);
@@ -33,6 +34,7 @@ pub(crate) async fn export(global: &Global, args: &ExportArgs) -> Result<ExitCod
         since: args.range.since.clone(),
         until: args.range.until.clone(),
         time_zone: args.range.time_zone.clone(),
+        known_on: args.range.known_on.clone(),
     };
     if global.form == Form::Csv {
         let asked =

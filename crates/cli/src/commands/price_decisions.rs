@@ -4,19 +4,20 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use serde::Serialize;
-use tollgate_client::PriceDecisionSearch;
+use tollgate_client::{ClientError, PriceDecisionSearch};
 use tollgate_domain::money::Usd;
 use tollgate_domain::price::PricedKind;
+use tollgate_server::ledger::{PRICE_SOURCES, named_sources};
 use tollgate_wire::api::{PriceDecisionRequest, PriceSetRequest, PriceUpdateRequest, RepriceRequest};
 
 use super::ask;
 use crate::args::{
-    Format, Global, PriceApproveArgs, PriceHistoryArgs, PriceRejectArgs, PriceSetArgs, PriceUpdateArgs,
+    Form, Format, Global, PriceApproveArgs, PriceHistoryArgs, PriceRejectArgs, PriceSetArgs, PriceUpdateArgs,
     RepriceArgs,
 };
-use crate::connect::Access;
+use crate::connect::{Access, is_ledger, is_served};
 use crate::exit::Failure;
-use crate::output::{self, json, say};
+use crate::output::{self, json, out, say};
 
 pub(crate) async fn update(global: &Global, args: PriceUpdateArgs) -> Result<ExitCode, Failure> {
     let PriceUpdateArgs { dry_run, refresh, accept_shrink } = args;
@@ -87,12 +88,31 @@ pub(crate) async fn history(global: &Global, args: PriceHistoryArgs) -> Result<E
     let PriceHistoryArgs { search, waiting, as_known_on, after, limit } = args;
     let wanted = PriceDecisionSearch { search, waiting, as_known_on, after, limit: Some(limit.into()) };
     let decided = ask(global, Access::Existing, async |it| it.client.price_decisions(&wanted).await).await?;
+    if global.form == Form::Csv {
+        out(&output::price_history_csv(&decided));
+        return Ok(ExitCode::SUCCESS);
+    }
     shown(global, &decided, output::price_history)
 }
 
 pub(crate) async fn sources(global: &Global) -> Result<ExitCode, Failure> {
-    let sources = ask(global, Access::MayCreate, async |it| it.client.price_sources().await).await?;
+    let sources = if has_ledger(global).await {
+        ask(global, Access::Existing, async |it| it.client.price_sources().await).await?
+    } else {
+        // A question makes no ledger: without one, nothing is known about the sources that the file names.
+        let own = global.data.join(PRICE_SOURCES);
+        let file = global.price_sources.as_deref().unwrap_or(&own);
+        named_sources(file).map_err(|problem| Failure::from(ClientError::Problem(problem)))?
+    };
     shown(global, &sources, output::price_sources)
+}
+
+/// Whether there is a ledger to ask.
+async fn has_ledger(global: &Global) -> bool {
+    global.server.is_some()
+        || global.log.is_some()
+        || is_served(&global.data).await
+        || is_ledger(&global.data)
 }
 
 pub(crate) async fn reprice(global: &Global, args: RepriceArgs) -> Result<ExitCode, Failure> {

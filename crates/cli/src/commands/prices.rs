@@ -13,11 +13,11 @@ use tollgate_domain::units::UnitCounts;
 use tollgate_server::ledger::{PricesQuery, QuoteQuery, prices_of, quote_of};
 
 use super::{ask, price_book, price_decisions};
-use crate::args::{Format, Global, PriceListArgs, PriceShowArgs, PricesCommand};
+use crate::args::{Form, Format, Global, PriceListArgs, PriceShowArgs, PricesCommand};
 use crate::commands::config::read_config;
 use crate::connect::{Access, config_file, is_ledger, is_served};
 use crate::exit::Failure;
-use crate::output::{self, json, say};
+use crate::output::{self, json, out, say};
 
 pub(crate) async fn run(global: &Global, command: PricesCommand) -> Result<ExitCode, Failure> {
     match command {
@@ -43,6 +43,10 @@ async fn list(global: &Global, args: PriceListArgs) -> Result<ExitCode, Failure>
         let (book, source, _) = named(global)?;
         prices_of(&book, &source, &PricesQuery { search, provider, after, limit }, SystemClock.now())
     };
+    if global.form == Form::Csv {
+        out(&output::prices_csv(&list));
+        return Ok(ExitCode::SUCCESS);
+    }
     match global.format {
         Format::Json => json(&list),
         Format::Table => say(&output::price_list(&list)),

@@ -9,7 +9,7 @@ use tollgate_server::ledger::limits_of;
 use tollgate_wire::api::{HealthStatus, TaskReport};
 
 use super::{ask, read};
-use crate::args::{Form, Format, Global, LimitsArgs, ReportArgs, ReportCommand};
+use crate::args::{AccessesArgs, CostArgs, Form, Format, Global, LimitsArgs, ReportArgs, ReportCommand};
 use crate::commands::config::read_config;
 use crate::connect::{Access, config_file, is_served};
 use crate::exit::Failure;
@@ -102,77 +102,86 @@ enum Shown {
     Report(Box<TaskReport>),
 }
 
-/// Totals of the ledger, the report of a task, or who read them.
+/// Totals of the ledger, the report of a task, or what else there is to report.
 pub(crate) async fn report(global: &Global, args: &ReportArgs) -> Result<ExitCode, Failure> {
+    match (&args.what, &args.task) {
+        (Some(ReportCommand::Accesses(wanted)), _) => accesses(global, wanted).await,
+        (Some(ReportCommand::Focus(wanted)), _) => super::money::focus(global, wanted).await,
+        (Some(ReportCommand::Export(wanted)), _) => super::money::export(global, wanted).await,
+        (Some(ReportCommand::Savings(stated)), _) => savings(global, stated).await,
+        (None, Some(task)) => task_report(global, args, task).await,
+        (None, None) => totals(global, args).await,
+    }
+}
+
+async fn accesses(global: &Global, wanted: &AccessesArgs) -> Result<ExitCode, Failure> {
+    let (by, of_task) = (wanted.by.as_deref(), wanted.of_task.as_deref());
     let read = read(global);
-    if let Some(ReportCommand::Accesses(wanted)) = &args.what {
-        let (by, of_task) = (wanted.by.as_deref(), wanted.of_task.as_deref());
-        let asked = ask(global, Access::Existing, async |it| {
-            it.client.accesses(by, of_task, wanted.limit.into(), &read).await
-        });
-        let list = asked.await?;
-        match global.format {
-            Format::Json => json(&list),
-            Format::Table => say(&output::accesses(&list)),
-        }
-        return Ok(ExitCode::SUCCESS);
+    let asked = ask(global, Access::Existing, async |it| {
+        it.client.accesses(by, of_task, wanted.limit.into(), &read).await
+    });
+    let list = asked.await?;
+    match global.format {
+        Format::Json => json(&list),
+        Format::Table => say(&output::accesses(&list)),
     }
-    match &args.what {
-        Some(ReportCommand::Focus(wanted)) => return super::money::focus(global, wanted).await,
-        Some(ReportCommand::Export(wanted)) => return super::money::export(global, wanted).await,
-        Some(ReportCommand::Accesses(_) | ReportCommand::Savings(_)) | None => {}
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn savings(global: &Global, stated: &CostArgs) -> Result<ExitCode, Failure> {
+    let (cost, interruption) = (stated.cost_usd.as_deref(), stated.interruption_usd.as_deref());
+    let read = read(global);
+    let asked = ask(global, Access::Existing, async |it| it.client.savings(cost, interruption, &read).await);
+    let savings = asked.await?;
+    match global.format {
+        Format::Json => json(&savings),
+        Format::Table => say(&output::savings(&savings)),
     }
-    if let Some(ReportCommand::Savings(stated)) = &args.what {
-        let (cost, interruption) = (stated.cost_usd.as_deref(), stated.interruption_usd.as_deref());
-        let asked =
-            ask(global, Access::Existing, async |it| it.client.savings(cost, interruption, &read).await);
-        let savings = asked.await?;
-        match global.format {
-            Format::Json => json(&savings),
-            Format::Table => say(&output::savings(&savings)),
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn task_report(global: &Global, args: &ReportArgs, task: &str) -> Result<ExitCode, Failure> {
+    // The ledger renders every format: it records in which one the report was read.
+    let form = match global.form {
+        Form::Json if !args.markdown => None,
+        Form::Html => Some("html"),
+        Form::Csv => Some("csv"),
+        Form::Json | Form::Table | Form::Md => Some("md"),
+    };
+    let read = read(global);
+    let asked = ask(global, Access::Existing, async |it| {
+        let client = it.client.redacted(args.redact);
+        match form {
+            Some(form) => client.task_report_as(task, form, &read).await.map(Shown::Text),
+            None => client.task_report(task, &read).await.map(Box::new).map(Shown::Report),
         }
-        return Ok(ExitCode::SUCCESS);
+    });
+    match asked.await? {
+        // A file must not contain flags of the machine it was made on; text on a screen is typed into
+        // that machine.
+        Shown::Text(text) if global.form == Form::Table => say(&text),
+        Shown::Text(text) => out(&text),
+        Shown::Report(report) => json(&report),
     }
-    match &args.task {
-        Some(task) => {
-            // The ledger renders every format: it records in which one the report was read.
-            let form = match global.form {
-                Form::Json if !args.markdown => None,
-                Form::Html => Some("html"),
-                Form::Csv => Some("csv"),
-                Form::Json | Form::Table | Form::Md => Some("md"),
-            };
-            let asked = ask(global, Access::Existing, async |it| {
-                let client = it.client.redacted(args.redact);
-                match form {
-                    Some(form) => client.task_report_as(task, form, &read).await.map(Shown::Text),
-                    None => client.task_report(task, &read).await.map(Box::new).map(Shown::Report),
-                }
-            });
-            match asked.await? {
-                // A file must not contain flags of the machine it was made on; text on a screen is typed into
-                // that machine.
-                Shown::Text(text) if global.form == Form::Table => say(&text),
-                Shown::Text(text) => out(&text),
-                Shown::Report(report) => json(&report),
-            }
-        }
-        None => {
-            let wanted = ReportQuery {
-                top: args.top.map(usize::from),
-                by: args.by.clone(),
-                time_zone: args.time_zone.clone(),
-                since: args.since.clone(),
-                until: args.until.clone(),
-            };
-            let report =
-                ask(global, Access::Existing, async |it| it.client.report_by(&wanted, &read).await).await?;
-            match (global.form, global.format) {
-                (Form::Csv, _) => out(&ledger_csv(&report)),
-                (_, Format::Json) => json(&report),
-                (_, Format::Table) => say(&output::ledger_report(&report, args.top.map(usize::from))),
-            }
-        }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn totals(global: &Global, args: &ReportArgs) -> Result<ExitCode, Failure> {
+    let wanted = ReportQuery {
+        top: args.top.map(usize::from),
+        by: args.by.clone(),
+        time_zone: args.time_zone.clone(),
+        since: args.since.clone(),
+        until: args.until.clone(),
+        known_on: args.known_on.clone(),
+    };
+    let read = read(global);
+    let asked = ask(global, Access::Existing, async |it| it.client.report_by(&wanted, &read).await);
+    let report = asked.await?;
+    match (global.form, global.format) {
+        (Form::Csv, _) => out(&ledger_csv(&report)),
+        (_, Format::Json) => json(&report),
+        (_, Format::Table) => say(&output::ledger_report(&report, args.top.map(usize::from))),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -67,5 +67,8 @@ pub(crate) fn bill_comparison(comparison: &BillComparison) -> String {
         let days = counted(comparison.days_without_bill, "day");
         let _ = writeln!(text, "{days} without a bill: not compared");
     }
+    if let Some(day) = &comparison.known_on {
+        let _ = writeln!(text, "as known on {day}: what was recorded later is left out");
+    }
     text
 }

@@ -29,7 +29,8 @@ pub(crate) fn money_export(export: &MoneyExport) -> String {
     let mut text = table(&header, &numbers, export.lines.iter().map(row).collect());
     let totals = &export.totals;
     // Writing to a String cannot fail, here and below.
-    let _ = writeln!(text, "\n{} tokens, {} USD", grouped(totals.tokens.total), totals.cost_usd);
+    let known = export.period.known_on.as_ref().map(|day| format!(", as known on {day}")).unwrap_or_default();
+    let _ = writeln!(text, "\n{} tokens, {} USD{known}", grouped(totals.tokens.total), totals.cost_usd);
     if !totals.units.is_empty() {
         let _ = writeln!(text, "{}", in_words(&totals.units));
     }

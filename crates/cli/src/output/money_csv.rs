@@ -130,7 +130,7 @@ pub(crate) fn allocations_csv(list: &AllocationList) -> String {
     lines(&header, rows)
 }
 
-fn maybe(text: &Option<String>) -> String {
+pub(super) fn maybe(text: &Option<String>) -> String {
     csv_text(text.as_deref().unwrap_or_default())
 }
 
@@ -142,7 +142,7 @@ fn limit(limit: &LimitView) -> [String; 2] {
     [limit.tokens.map(|tokens| tokens.to_string()).unwrap_or_default(), limit.usd.clone().unwrap_or_default()]
 }
 
-fn lines(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
+pub(super) fn lines(header: &[&str], rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut out = header.join(",") + "\r\n";
     for row in rows {
         out.push_str(&row.join(","));

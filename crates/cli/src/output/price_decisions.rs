@@ -3,8 +3,7 @@
 use std::fmt::Write;
 
 use tollgate_wire::api::{
-    PriceDecisionAnswer, PriceDecisions, PriceDifference, PriceSourceList, PriceSourceState,
-    PriceUpdateReport, RepriceReport,
+    PriceDecisionAnswer, PriceDifference, PriceSourceList, PriceSourceState, PriceUpdateReport, RepriceReport,
 };
 
 use super::{counted, grouped_u64, table, time};
@@ -152,55 +151,6 @@ pub(crate) fn price_decision(answer: &PriceDecisionAnswer) -> String {
             format!("{} of {} is rejected: it is not proposed again\n", answer.price_version, answer.entry)
         }
     }
-}
-
-/// What was decided about prices.
-pub(crate) fn price_history(decided: &PriceDecisions) -> String {
-    if decided.entries.is_empty() {
-        return "nothing was decided about such a price\n".to_owned();
-    }
-    let mut rows = Vec::new();
-    for entry in &decided.entries {
-        for change in &entry.changes {
-            let who = change.approved_by.as_ref().map(|by| format!("by {by}"));
-            let verified = change.verified.then(|| "verified".to_owned());
-            let percent =
-                change.percent.filter(|percent| *percent < u32::MAX).map(|percent| format!("{percent} %"));
-            rows.push(vec![
-                entry.entry.clone(),
-                change.price_version.clone(),
-                time(&change.from),
-                percent.unwrap_or_default(),
-                [verified, who, change.reason.clone()].into_iter().flatten().collect::<Vec<_>>().join(", "),
-            ]);
-        }
-        if let Some(waiting) = &entry.waiting {
-            let percent =
-                waiting.percent.filter(|percent| *percent < u32::MAX).map(|percent| format!("{percent} %"));
-            rows.push(vec![
-                entry.entry.clone(),
-                waiting.price_version.clone(),
-                "waits".to_owned(),
-                percent.unwrap_or_default(),
-                waiting.waits.join(", "),
-            ]);
-        }
-        if entry.changes.is_empty() && entry.waiting.is_none() && !entry.disputed.is_empty() {
-            rows.push(vec![
-                entry.entry.clone(),
-                String::new(),
-                "disputed".to_owned(),
-                String::new(),
-                entry.disputed.join(" | "),
-            ]);
-        }
-    }
-    let mut text = table(&["entry", "version", "from", "change", ""], &[3], rows);
-    if let Some(next) = &decided.next {
-        // Writing to a String cannot fail.
-        let _ = writeln!(text, "more entries after {next}: use --after {next}");
-    }
-    text
 }
 
 /// What pricing usage again comes to.

@@ -121,11 +121,11 @@ pub(crate) fn price_quote(quote: &PriceQuote) -> String {
 }
 
 /// What the price of a unit is for, if not for one.
-fn per(unit: &str) -> &'static str {
+pub(super) fn per(unit: &str) -> &'static str {
     if unit.ends_with("_ms") { " a second" } else { "" }
 }
 
-fn per_million(usd_per_token: &str) -> String {
+pub(super) fn per_million(usd_per_token: &str) -> String {
     let million = usd_per_token.parse::<Usd>().ok().and_then(|usd| usd.checked_times(1_000_000));
     million.map_or_else(|| usd_per_token.to_owned(), |usd| usd.to_string())
 }

@@ -15,12 +15,13 @@ pub(crate) fn ledger_report(report: &LedgerReport, top: Option<usize>) -> String
     let most = top.unwrap_or(SHOWN);
     let period = &report.period;
     let events = counted(report.totals.usage_events, "usage event");
+    let known = period.known_on.as_ref().map(|day| format!(", as known on {day}")).unwrap_or_default();
     let mut text = match (&period.since, &period.until) {
-        (None, None) => format!("{}, {events}\n\n", counted(report.tasks, "task")),
+        (None, None) => format!("{}, {events}{known}\n\n", counted(report.tasks, "task")),
         (since, until) => {
             let end = |word: &str, end: &Option<String>| end.as_ref().map(|end| format!(" {word} {end}"));
             let [since, until] = [end("since", since), end("until", until)].map(Option::unwrap_or_default);
-            format!("{events}{since}{until}\n\n")
+            format!("{events}{since}{until}{known}\n\n")
         }
     };
     let tokens = &report.totals.tokens;
@@ -62,6 +63,9 @@ pub(crate) fn ledger_report(report: &LedgerReport, top: Option<usize>) -> String
     }
     for warning in &report.price_warnings {
         let _ = writeln!(text, "! {warning}");
+    }
+    if let Some(chosen) = &report.chosen {
+        let _ = write!(text, "\n{}", by(&chosen.dimension, &period.time_zone, &chosen.groups, most));
     }
     for (name, groups) in [
         ("hour", &report.by_hour),

@@ -57,6 +57,21 @@ pub struct PriceProposal {
     pub since: Timestamp,
 }
 
+/// A price that a person rejected.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PriceRejection {
+    /// Its version.
+    pub version: String,
+    /// What was proposed; `None`: something else waited already when it was rejected.
+    pub proposal: Option<PriceProposal>,
+    /// Who rejected it.
+    pub by: String,
+    /// Why.
+    pub reason: Option<String>,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// What was decided about one entry.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct EntryHistory {
@@ -64,8 +79,8 @@ pub struct EntryHistory {
     pub changes: Vec<PriceChange>,
     /// What waits: the latest proposal.
     pub waiting: Option<PriceProposal>,
-    /// Versions that were rejected, the latest last.
-    pub rejected: Vec<String>,
+    /// What was rejected, the latest last.
+    pub rejected: Vec<PriceRejection>,
     /// What the sources say if they do not agree.
     pub disputed: Vec<String>,
     /// When they last said something else about that.
@@ -123,14 +138,18 @@ impl EntryHistory {
                 });
             }
             PriceEvent::PriceDecided(decided) => {
-                if self.waiting.as_ref().is_some_and(|waiting| waiting.version == decided.price_version) {
-                    self.waiting = None;
-                }
-                self.rejected.retain(|version| *version != decided.price_version);
+                let proposal = self.waiting.take_if(|waiting| waiting.version == decided.price_version);
+                self.rejected.retain(|rejected| rejected.version != decided.price_version);
                 if !decided.approved {
                     let excess = self.rejected.len().saturating_add(1).saturating_sub(MAX_REJECTED);
                     self.rejected.drain(..excess.min(self.rejected.len()));
-                    self.rejected.push(decided.price_version.clone());
+                    self.rejected.push(PriceRejection {
+                        version: decided.price_version.clone(),
+                        proposal,
+                        by: decided.by.clone(),
+                        reason: decided.reason.clone(),
+                        at,
+                    });
                 }
             }
             PriceEvent::PriceDisputed(disputed) => {
@@ -204,6 +223,11 @@ impl PriceHistory {
         for entry in known.entries.values_mut() {
             entry.changes.retain(|change| change.recorded_at <= time);
             entry.waiting = entry.waiting.take().filter(|waiting| waiting.since <= time);
+            // What was rejected since waited then.
+            let later = entry.rejected.extract_if(.., |rejected| rejected.at > time);
+            let proposals: Vec<PriceProposal> = later.filter_map(|rejected| rejected.proposal).collect();
+            let waited = proposals.into_iter().filter(|proposal| proposal.since <= time);
+            entry.waiting = entry.waiting.take().into_iter().chain(waited).max_by_key(|one| one.since);
             if entry.disputed_at.is_some_and(|at| at > time) {
                 entry.disputed.clear();
             }
@@ -285,7 +309,8 @@ mod tests {
             }
             let entry = &history.entries["m"];
             assert_eq!(entry.waiting.as_ref().map(|waiting| waiting.version.as_str()), waiting, "{events:?}");
-            assert_eq!(entry.rejected, rejected, "{events:?}");
+            let found: Vec<&str> = entry.rejected.iter().map(|rejected| rejected.version.as_str()).collect();
+            assert_eq!(found, rejected, "{events:?}");
             let versions: Vec<&str> = entry.changes.iter().map(|change| change.version.as_str()).collect();
             assert_eq!(versions, changes, "{events:?}");
         }
@@ -316,6 +341,15 @@ mod tests {
         history.apply(at(5), &changed("a@2"));
         history.apply(at(6), &PriceDisputed { entry: "m".to_owned(), said: vec!["a: 1".to_owned()] }.into());
         assert_eq!(history.as_known_on(at(4)).entries["m"].changes.len(), 1);
+        history.apply(at(3), &proposed("b@1"));
+        history.apply(at(7), &decided("b@1", false));
+        let entry = |time| history.as_known_on(at(time)).entries["m"].clone();
+        let waiting = [2, 3, 6, 7].map(|time| entry(time).waiting.map(|waiting| waiting.version));
+        assert_eq!(waiting, [None, Some("b@1".to_owned()), Some("b@1".to_owned()), None]);
+        assert_eq!([6, 7].map(|time| entry(time).rejected.len()), [0, 1]);
+        let rejected = &history.entries["m"].rejected[0];
+        assert_eq!((rejected.by.as_str(), rejected.at), ("ann", at(7)));
+        assert_eq!(rejected.proposal.as_ref().map(|proposal| proposal.percent), Some(Some(60)));
         assert!(!history.entries["m"].disputed.is_empty());
         assert!(history.as_known_on(at(4)).entries["m"].disputed.is_empty());
     }

@@ -4,6 +4,7 @@ use super::entries::{Entries, Fields};
 use super::fields::{self, Field};
 use super::notes::Notes;
 use super::points::PointCosts;
+use super::quote::PriceEntry;
 use super::{ModelPrice, litellm, provider};
 use crate::hex::hex_of_sha256;
 use crate::time::Timestamp;
@@ -73,6 +74,12 @@ impl Listed {
             let left_out = notes.left_out.first().map(ToString::to_string);
             invalid(left_out.unwrap_or_else(|| "have no price".to_owned()))
         })
+    }
+
+    /// The entry that it is in a price book.
+    #[must_use]
+    pub const fn as_entry(&self) -> PriceEntry<'_> {
+        PriceEntry::new(self.entry.as_str(), Some(&self.price))
     }
 
     /// What it costs at the usage points.

@@ -2,6 +2,7 @@
 
 mod aliases;
 mod by_name;
+mod change;
 mod changes;
 mod compare;
 mod cost;
@@ -37,7 +38,7 @@ use crate::usage::{Cost, UsageRecorded, Used, UsedChange};
 
 pub use aliases::Aliases;
 pub use compare::{TOLERANCE, Trust};
-pub use history::{EntryHistory, PriceChange, PriceHistory, PriceProposal, SourceHistory};
+pub use history::{EntryHistory, PriceChange, PriceHistory, PriceProposal, PriceRejection, SourceHistory};
 pub use listed::{InvalidRates, Listed, ModelName, list};
 pub use notes::{Doubt, InvalidPriceBook, Notes, OtherUnit, PriceProblem, Stays, Taken};
 pub use percent::Percent;

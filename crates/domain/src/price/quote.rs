@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::by_name::Sought;
 use super::find::{self, Missing};
 use super::rates::{PricedKind, Rates};
 use super::unit_rates::{self, UnitLine};
@@ -145,9 +146,23 @@ impl PriceBook {
     pub fn entries(&self, at: Timestamp) -> impl Iterator<Item = PriceEntry<'_>> {
         self.at(at).iter().map(|(name, price)| PriceEntry { name, price })
     }
+
+    /// An entry as the book itself has it, whatever came into force since.
+    #[must_use]
+    pub fn own_entry(&self, name: &str) -> Option<PriceEntry<'_>> {
+        self.models.get(Sought::named(name)).map(|(name, price)| PriceEntry { name, price: price.as_ref() })
+    }
 }
 
 impl<'a> PriceEntry<'a> {
+    pub(super) const fn price(&self) -> Option<&'a ModelPrice> {
+        self.price
+    }
+
+    pub(super) const fn new(name: &'a str, price: Option<&'a ModelPrice>) -> Self {
+        Self { name, price }
+    }
+
     /// Whether it has a price.
     #[must_use]
     pub const fn is_priced(&self) -> bool {

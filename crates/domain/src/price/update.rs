@@ -2,15 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::change::largest;
 use super::compare::{Agreement, Opinion, Trust, judge};
 use super::history::{EntryHistory, PriceHistory};
 use super::listed::{Listed, ModelName};
-use super::percent::{Percent, percent_of};
+use super::percent::Percent;
 use super::points::{PointCosts, moments_of_a_week};
-use super::{ModelPrice, PriceBook, cost};
+use super::{ModelPrice, PriceBook};
 use crate::event::WaitReason;
 use crate::time::Timestamp;
-use crate::tokens::TokenCounts;
 use crate::words::words;
 
 /// A change by more than so many percent at any usage point waits for a person.
@@ -207,7 +207,8 @@ impl Update<'_> {
         // Under the name of the entry that it changes.
         let listed = Listed { entry: entry.to_owned(), ..best.listed.clone() };
         let version = listed.version(best.source);
-        if history.is_some_and(|history| history.rejected.contains(&version)) {
+        if history.is_some_and(|history| history.rejected.iter().any(|rejected| rejected.version == version))
+        {
             return None;
         }
         let waits = self.waits(lists, rules);
@@ -223,7 +224,7 @@ impl Update<'_> {
             old_version: self.current.map(|current| self.book.version_of(current).to_owned()),
             old_costs: self.current.map(|current| PointCosts::of(current, self.moments)),
             new_costs: PointCosts::of(new, self.moments),
-            percent: self.current.and_then(|current| self.percent(current, new)),
+            percent: self.current.and_then(|current| largest(current, new, self.moments)),
             known,
             waits,
         })
@@ -232,45 +233,17 @@ impl Update<'_> {
     /// Whether two prices say different things about anything that both say something about.
     fn differs(&self, current: &ModelPrice, new: &ModelPrice) -> bool {
         // Where nothing of both can be compared, any difference is one.
-        self.percent(current, new).map_or_else(|| !current.costs_like(new), |percent| percent > 0)
+        largest(current, new, self.moments).map_or_else(|| !current.costs_like(new), |percent| percent > 0)
             || new.service_tiers.iter().any(|(tier, schedule)| {
                 current.service_tiers.get(tier).is_some_and(|theirs| theirs != schedule)
             })
-    }
-
-    /// The largest change at a usage point, or of the rate of a kind that no point has.
-    fn percent(&self, current: &ModelPrice, new: &ModelPrice) -> Option<Percent> {
-        let (old_costs, new_costs) =
-            (PointCosts::of(current, self.moments), PointCosts::of(new, self.moments));
-        let at_points = old_costs.largest_change(&new_costs).map(|(percent, _)| percent);
-        let rates = current.given.largest_change(&new.given);
-        rates.into_iter().chain(at_points).chain(self.percent_elsewhere(current, new)).max()
-    }
-
-    /// The largest change of calls that are like no usage point: those with much of everything, and those of service
-    /// tiers that both prices have.
-    fn percent_elsewhere(&self, current: &ModelPrice, new: &ModelPrice) -> Option<Percent> {
-        let tiers = current.service_tiers.keys().filter(|tier| new.service_tiers.contains_key(*tier));
-        let tiers: Vec<Option<&str>> = tiers.map(|tier| Some(*tier)).chain([None]).collect();
-        let calls = [100_000, 300_000].map(|input| TokenCounts {
-            input_uncached: input,
-            output: 100_000,
-            ..TokenCounts::default()
-        });
-        let each = self.moments.iter().flat_map(|at| tiers.iter().map(move |tier| (*at, *tier)));
-        let each = each.flat_map(|(at, tier)| calls.iter().map(move |tokens| (at, tier, tokens)));
-        let changes = each.filter_map(|(at, tier, tokens)| {
-            let costs = |price| cost::of(price, tier, at, tokens.into());
-            Some(percent_of(costs(current)?, costs(new)?))
-        });
-        changes.max()
     }
 
     fn waits(&self, lists: &[SourceList], rules: UpdateRules) -> Vec<WaitReason> {
         let (best, costs) = (&self.judged.best, PointCosts::of(&self.judged.best.listed.price, self.moments));
         let current = self.current.map(|current| (current, PointCosts::of(current, self.moments)));
         let mut waits = Vec::new();
-        let changed = self.current.and_then(|current| self.percent(current, &best.listed.price));
+        let changed = self.current.and_then(|current| largest(current, &best.listed.price, self.moments));
         if changed.is_some_and(|percent| percent > MAX_CHANGE) {
             waits.push(WaitReason::LargeChange);
         }

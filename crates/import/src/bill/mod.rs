@@ -65,7 +65,9 @@ pub fn read(text: &str, columns: &Columns) -> Result<Vec<(Day, BillLine)>, Inval
         })
     };
     let (day, model, amount) = (column(&columns.day)?, column(&columns.model)?, column(&columns.amount)?);
-    let currency = columns.currency.as_deref().map(column).transpose()?;
+    // A column of this name says it, whether it was named or not; where it was not, an empty field says nothing.
+    let named = columns.currency.as_deref().map(column).transpose()?;
+    let currency = named.or_else(|| head.iter().position(|there| there.eq_ignore_ascii_case("currency")));
     // Without a map, a bill may leave out how many tokens it is about.
     let is_default = *columns == Columns::default();
     let tokens: Vec<&String> =
@@ -77,6 +79,7 @@ pub fn read(text: &str, columns: &Columns) -> Result<Vec<(Day, BillLine)>, Inval
         let line = Line { record: &record, head: &head };
         if let Some(at) = currency
             && !line.text(at).eq_ignore_ascii_case("usd")
+            && (named.is_some() || !line.text(at).is_empty())
         {
             return Err(line.invalid(at, "must be USD: other currencies are not converted"));
         }
@@ -203,6 +206,21 @@ mod tests {
                 &mapped,
                 "Date,Model name,In,Out,Cost,Currency\n2026-11-02,m,3,4,0.5,USD\n2026-11-02,m,3,4,0.5,EUR\n",
                 "line 3, column `Currency`: `EUR`: must be USD: other currencies are not converted",
+            ),
+            (
+                &plain,
+                "day,model,tokens,amount_usd,Currency\n2026-11-02,m,1,1,\n2026-11-02,m,1,1,usd\n2026-11-02,m,1,1,EUR\n",
+                "line 4, column `Currency`: `EUR`: must be USD: other currencies are not converted",
+            ),
+            (
+                &Columns { currency: None, ..mapped.clone() },
+                "Date,Model name,In,Out,Cost,currency\n2026-11-02,m,3,4,0.5,GBP\n",
+                "line 2, column `currency`: `GBP`: must be USD: other currencies are not converted",
+            ),
+            (
+                &mapped,
+                "Date,Model name,In,Out,Cost,Currency\n2026-11-02,m,3,4,0.5,\n",
+                "line 2, column `Currency`: ``: must be USD: other currencies are not converted",
             ),
             (
                 &plain,

@@ -5,6 +5,7 @@ use tollgate_domain::budget::{Amount, BudgetState};
 use tollgate_domain::event::{Allocated, AllocationRefused, AllocationRequest, BudgetEvent, PolicyFigures};
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_domain::time::Timestamp;
+use tollgate_wire::api::AllocationStateWord;
 
 /// What the view keeps under a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -56,6 +57,18 @@ pub struct AllocationRow {
 }
 
 impl AllocationRow {
+    /// Its state at a time: what nobody has recorded as expired yet is expired once its time is over.
+    #[must_use]
+    pub fn state_at(&self, now: Timestamp) -> AllocationStateWord {
+        match &self.state {
+            AllocationState::Refused => AllocationStateWord::Refused,
+            AllocationState::Released { .. } => AllocationStateWord::Released,
+            AllocationState::Expired => AllocationStateWord::Expired,
+            AllocationState::Open if self.expires_at <= now => AllocationStateWord::Expired,
+            AllocationState::Open => AllocationStateWord::Open,
+        }
+    }
+
     /// An allocation as it was decided; `None`: the event decides about no new one.
     #[must_use]
     pub fn of(event: &BudgetEvent, sequence: Sequence) -> Option<Self> {

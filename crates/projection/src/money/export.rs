@@ -30,7 +30,7 @@ pub fn export_line(line: &MoneyLine<'_>) -> MoneyLineView {
         period: line.period.map(|period| period.name.clone()),
         dimensions: line
             .values()
-            .map(|(dimension, value)| (dimension.as_str().to_owned(), value.to_owned()))
+            .map(|(dimension, value)| (dimension.to_string(), value.to_owned()))
             .collect(),
         totals: totals(line.sums),
     }
@@ -45,8 +45,10 @@ pub fn export_csv<'a>(
 ) -> String {
     let mut out = String::new();
     if let Some(dimensions) = dimensions {
-        let names = dimensions.iter().map(|dimension| dimension.as_str());
-        let names: Vec<&str> = std::iter::once("period").chain(names).chain(SUMS).collect();
+        // The key of a label is a text of others.
+        let names = dimensions.iter().map(|dimension| csv_text(&dimension.to_string()));
+        let sums = SUMS.iter().map(|&name| name.to_owned());
+        let names: Vec<String> = std::iter::once("period".to_owned()).chain(names).chain(sums).collect();
         out.push_str(&names.join(","));
         out.push_str("\r\n");
     }

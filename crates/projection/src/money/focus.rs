@@ -4,20 +4,19 @@
 //! do not prove how the cost divides among them, the first row has all of it and no unit price. An empty field is a
 //! null.
 
-use std::collections::BTreeMap;
-
 use tollgate_domain::money::Usd;
 use tollgate_domain::time::{Day, Timestamp};
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::units::Unit;
 use tollgate_domain::zone::Zone;
 
+use super::focus_tags::{object, tags};
 use super::focus_units::{consumed_unit, meter, meter_words, quantity};
 use super::kinds::{KindRates, Priced};
 use super::{LineDimension, MoneyLine};
 
 /// The columns, in order: those of FOCUS, then our own.
-pub const FOCUS_COLUMNS: [&str; 53] = [
+pub const FOCUS_COLUMNS: [&str; 55] = [
     "BilledCost",
     "BillingAccountId",
     "BillingAccountName",
@@ -59,10 +58,12 @@ pub const FOCUS_COLUMNS: [&str; 53] = [
     "Tags",
     "x_CacheWriteTokens",
     "x_CachedInputTokens",
+    "x_Component",
     "x_CorrectedDay",
     "x_InputUncachedTokens",
     "x_Model",
     "x_OutputTokens",
+    "x_Phase",
     "x_PriceVersion",
     "x_ReasoningTokens",
     "x_ServiceTier",
@@ -74,17 +75,19 @@ pub const FOCUS_COLUMNS: [&str; 53] = [
 ];
 
 /// What lines are told apart by, so that rows can be made of them.
-pub const FOCUS_DIMENSIONS: [LineDimension; 6] = [
+pub const FOCUS_DIMENSIONS: [LineDimension; 8] = [
     LineDimension::Tenant,
     LineDimension::Provider,
     LineDimension::Model,
+    LineDimension::Phase,
+    LineDimension::Component,
     LineDimension::ServiceTier,
     LineDimension::PriceVersion,
     LineDimension::Corrects,
 ];
 
 /// A row: the fields in the order of [`FOCUS_COLUMNS`]. An empty field is a null.
-pub type FocusRow = [String; 53];
+pub type FocusRow = [String; 55];
 
 /// What prices of models are for, in the lists of their providers: a million tokens.
 const PRICED_TOKENS: i128 = 1_000_000;
@@ -96,7 +99,8 @@ pub struct FocusOptions {
     pub zone: Zone,
     /// The billing account that the charges are booked on.
     pub billing_account: String,
-    /// Dimensions that are shown as tags.
+    /// Dimensions that are shown as tags: labels by their keys, which are those of whoever labelled the usage, and
+    /// others as our own, with `tollgate/` before their names.
     pub tags: Vec<LineDimension>,
 }
 
@@ -226,15 +230,15 @@ fn fields(
     rates: Option<&KindRates>,
     options: &FocusOptions,
 ) -> FocusRow {
-    let value = |dimension| line.value(dimension).to_owned();
+    let value = |dimension: &LineDimension| line.value(dimension).to_owned();
     let [tenant, provider, model] = names(line, rates);
-    let tier = line.value(LineDimension::ServiceTier);
+    let tier = line.value(&LineDimension::ServiceTier);
     let kind = charge.priced.map_or("tokens", Priced::as_str);
     let sku = format!("{provider}/{model}/{kind}");
     let price = format!("{sku}/{}", if tier.is_empty() { "standard" } else { tier });
     let cost = amount(charge.cost);
     let day = line.period.map(|period| period.name.clone()).unwrap_or_default();
-    let corrected = line.value(LineDimension::Corrects);
+    let corrected = line.value(&LineDimension::Corrects);
     let earlier = !corrected.is_empty() && month_of(corrected) < month_of(&day);
     let tokens = &charge.tokens;
     [
@@ -247,7 +251,7 @@ fn fields(
         days.month[0].to_string(),
         "Usage".to_owned(),
         if earlier { "Correction".to_owned() } else { String::new() },
-        description(&provider, &model, charge, corrected),
+        description(&provider, &model, charge, line),
         "Usage-Based".to_owned(),
         days.day[1].to_string(),
         days.day[0].to_string(),
@@ -279,14 +283,16 @@ fn fields(
         tenant.clone(),
         tenant,
         "Tenant".to_owned(),
-        tags(line, options),
+        tags(line, &options.tags),
         tokens.cache_write.to_string(),
         tokens.cached_input.to_string(),
+        value(&LineDimension::Component),
         corrected.to_owned(),
         tokens.input_uncached.to_string(),
-        value(LineDimension::Model),
+        value(&LineDimension::Model),
         tokens.output.to_string(),
-        value(LineDimension::PriceVersion),
+        value(&LineDimension::Phase),
+        value(&LineDimension::PriceVersion),
         tokens.reasoning.to_string(),
         tier.to_owned(),
         options.zone.name().to_owned(),
@@ -305,9 +311,9 @@ fn list_price(charge: &Charge) -> String {
 
 /// Tenant, provider and model, none of which may be null. A provider that was not stated is that of the prices.
 fn names(line: &MoneyLine<'_>, rates: Option<&KindRates>) -> [String; 3] {
-    let stated = line.value(LineDimension::Provider);
+    let stated = line.value(&LineDimension::Provider);
     let known = rates.and_then(|rates| rates.provider.as_deref()).filter(|_| stated.is_empty());
-    [line.value(LineDimension::Tenant), known.unwrap_or(stated), line.value(LineDimension::Model)]
+    [line.value(&LineDimension::Tenant), known.unwrap_or(stated), line.value(&LineDimension::Model)]
         .map(|text| if text.is_empty() { "unknown" } else { text }.to_owned())
 }
 
@@ -332,17 +338,24 @@ fn millions(tokens: i128) -> String {
 }
 
 /// Without commas, so that the simplest tools can cut rows into columns.
-fn description(provider: &str, model: &str, charge: &Charge, corrected: &str) -> String {
+fn description(provider: &str, model: &str, charge: &Charge, line: &MoneyLine<'_>) -> String {
     let what = match charge.priced {
         None => "tokens of all kinds".to_owned(),
         Some(Priced::Kind(kind)) => meter_words(kind).to_owned(),
         Some(Priced::Unit(unit)) => unit.as_str().replace('_', " "),
     };
+    let corrected = line.value(&LineDimension::Corrects);
+    // Usage without a price book: whatever gave it a price, or took it away, was recorded by itself.
+    let is_settled = charge.count > 0
+        && charge.cost == Usd::ZERO
+        && corrected.is_empty()
+        && line.value(&LineDimension::PriceVersion).is_empty();
     let unpriced = match charge.unpriced.signum() {
         0 if charge.is_rest => " (its cost is in the row before)",
+        0 if is_settled => " (priced or corrected since)",
         0 => "",
         1 => " (no price is known: the cost of 0 is none)",
-        _ => " (priced since)",
+        _ => " (no longer without a price)",
     };
     let of = if corrected.is_empty() { String::new() } else { format!(" (correcting {corrected})") };
     format!("{model} by {provider}: {what}{of}{unpriced}")
@@ -356,20 +369,4 @@ impl Charge {
             Priced::Kind(_) => None,
         }
     }
-}
-
-/// The tags as a JSON object; none if there is none.
-fn tags(line: &MoneyLine<'_>, options: &FocusOptions) -> String {
-    let keys: Vec<String> = options.tags.iter().map(|tag| format!("tollgate/{tag}")).collect();
-    object(keys.iter().map(String::as_str).zip(options.tags.iter().map(|tag| line.value(*tag))))
-}
-
-/// A JSON object of the texts that are not empty; empty if all are.
-fn object<'a>(pairs: impl Iterator<Item = (&'a str, &'a str)>) -> String {
-    let fields: BTreeMap<&str, &str> = pairs.filter(|(_, value)| !value.is_empty()).collect();
-    if fields.is_empty() {
-        return String::new();
-    }
-    // Texts and their keys can always be written.
-    serde_json::to_string(&fields).unwrap_or_default()
 }

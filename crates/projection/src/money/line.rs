@@ -50,7 +50,7 @@ impl MoneyLines {
     /// Adds a cell. Without a calendar, lines have no periods; days of corrected usage are those of the zone.
     pub fn add(&mut self, calendar: Option<&mut Calendar>, zone: &Zone, key: &CellKey<'_>, cell: &Cell) {
         let period = calendar.map(|calendar| calendar.period_of(moment(key.from)));
-        let values = self.dimensions.iter().map(|dimension| value(*dimension, key, zone)).collect();
+        let values = self.dimensions.iter().map(|dimension| dimension.of_cell(key, zone)).collect();
         self.lines.entry((period, values)).or_default().add(cell);
     }
 
@@ -97,40 +97,14 @@ impl MoneyLines {
 impl<'a> MoneyLine<'a> {
     /// The value of a dimension; empty if it was not stated, or if lines are not told apart by it.
     #[must_use]
-    pub fn value(&self, dimension: LineDimension) -> &'a str {
+    pub fn value(&self, dimension: &LineDimension) -> &'a str {
         self.values().find(|(of, _)| *of == dimension).map_or("", |(_, value)| value)
     }
 
     /// The dimensions with their values.
-    pub fn values(&self) -> impl Iterator<Item = (LineDimension, &'a str)> + use<'a> {
+    pub fn values(&self) -> impl Iterator<Item = (&'a LineDimension, &'a str)> + use<'a> {
         let (dimensions, values) = self.values;
-        dimensions.iter().copied().zip(values.iter().map(String::as_str))
-    }
-}
-
-fn value(dimension: LineDimension, key: &CellKey<'_>, zone: &Zone) -> String {
-    let text = match dimension {
-        LineDimension::Tenant => key.tenant,
-        LineDimension::Producer => key.producer,
-        LineDimension::Provider => key.provider,
-        LineDimension::Model => key.model,
-        LineDimension::ServiceTier => key.service_tier,
-        LineDimension::Phase => key.phase,
-        LineDimension::Complexity => key.tiers.map_or("", |(complexity, _)| complexity.as_str()),
-        LineDimension::Importance => key.tiers.map_or("", |(_, importance)| importance.as_str()),
-        LineDimension::PriceVersion => key.price_version,
-        LineDimension::Corrects => {
-            return key.corrects.map(|from| zone.day_of(moment(from)).to_string()).unwrap_or_default();
-        }
-    };
-    text.to_owned()
-}
-
-impl LineDimension {
-    /// The value that the usage of a cell has; empty if it was not stated. Days are those of the zone.
-    #[must_use]
-    pub fn of_cell(self, key: &CellKey<'_>, zone: &Zone) -> String {
-        value(self, key, zone)
+        dimensions.iter().zip(values.iter().map(String::as_str))
     }
 }
 

@@ -6,12 +6,13 @@
 mod dimension;
 mod export;
 mod focus;
+mod focus_tags;
 mod focus_units;
 mod kinds;
 mod line;
 mod reconcile;
 
-pub use dimension::LineDimension;
+pub use dimension::{InvalidLineDimension, LineDimension};
 pub use export::{export_csv, export_line};
 pub use focus::{FOCUS_COLUMNS, FOCUS_DIMENSIONS, FocusOptions, FocusRow, focus_csv, focus_rows};
 pub use kinds::KindRates;

@@ -71,14 +71,16 @@ impl Reconciliation {
     /// Adds a line of the ledger by day, told apart by [`RECONCILED_BY`].
     pub fn usage(&mut self, line: &MoneyLine<'_>) {
         let Some(day) = line.period.and_then(|period| period.name.parse::<Day>().ok()) else { return };
-        let (model, sums) = (line.value(LineDimension::Model), line.sums);
-        let of = line.value(LineDimension::Corrects).parse().unwrap_or(day);
-        // What has no price, or has one now, is of the day of the usage, whenever that was said.
+        let (model, sums) = (line.value(&LineDimension::Model), line.sums);
+        let of = line.value(&LineDimension::Corrects).parse().unwrap_or(day);
+        // What has a price now is of the day of the usage, whenever that was said, as what has none is.
         let row = self.row(model, of);
         row.unpriced_left = row.unpriced_left.saturating_add(sums.unpriced_tokens);
         row.unpriced_units.add(&sums.units.unpriced);
         row.priced_since = row.priced_since.saturating_add(sums.newly_priced);
-        if sums.unpriced_tokens != 0 {
+        let (corrects, version) =
+            (line.value(&LineDimension::Corrects), line.value(&LineDimension::PriceVersion));
+        if version.is_empty() && (sums.unpriced_tokens != 0 || !corrects.is_empty()) {
             row.unpriced.add(&sums.tokens);
         }
         let row = self.row(model, day);

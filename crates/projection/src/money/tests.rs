@@ -52,12 +52,12 @@ fn options(zone: &str) -> FocusOptions {
     FocusOptions {
         zone: zone.parse().expect("a zone"),
         billing_account: "acme".to_owned(),
-        tags: vec![LineDimension::Phase],
+        tags: vec![LineDimension::Labels, LineDimension::Importance],
     }
 }
 
 fn focus(events: &[Stored], zone: &str, rates: Option<&KindRates>) -> Vec<FocusRow> {
-    let dimensions: Vec<LineDimension> = FOCUS_DIMENSIONS.into_iter().chain([LineDimension::Phase]).collect();
+    let dimensions: Vec<LineDimension> = FOCUS_DIMENSIONS.into_iter().chain(options(zone).tags).collect();
     let lines = lines(events, Some(Grain::Day), zone, &dimensions);
     lines.iter().flat_map(|line| focus_rows(&line, rates, &options(zone))).collect()
 }
@@ -130,6 +130,28 @@ fn periods_are_times_in_utc() {
         let rows = focus(&story("use - model=m in=1").events, zone, None);
         let columns = ["ChargePeriodStart", "ChargePeriodEnd", "BillingPeriodStart", "BillingPeriodEnd"];
         assert_eq!(columns.map(|column| named(&rows[0], column)).join(" "), expected, "{zone}");
+    }
+}
+
+/// One line per case: `steps | the rows`, each as component, phase, tags, and what is said of it.
+#[test]
+fn labels_are_tags_and_only_what_had_no_price_is_said_to_have_one_since() {
+    for line in r#"
+        use SPEC/1 model=m in=1 usd=0.5 component=c label.team=a | c SPEC {"team":"a"} m by unknown: tokens of all kinds
+        open, use - model=m in=1 usd=0.5 label.user=u label.team=a | - - {"team":"a","tollgate/importance":"medium","user":"u"} m by unknown: tokens of all kinds
+        use - model=m in=2 usd=1, adjust - model=m in=-1 usd=-0.5 of=2026-11-20T08:00:00Z | - - - m by unknown: tokens of all kinds; - - - m by unknown: tokens of all kinds (correcting 2026-11-20)
+        use - model=m in=2 | - - - m by unknown: tokens of all kinds (no price is known: the cost of 0 is none)
+        use - model=m in=2, adjust - model=m in=-1 of=2026-11-21T08:00:00Z | - - - m by unknown: tokens of all kinds (no price is known: the cost of 0 is none); - - - m by unknown: tokens of all kinds (correcting 2026-11-21)
+        use - model=m in=2, adjust - model=m in=-2 of=2026-11-21T08:00:00Z | - - - m by unknown: tokens of all kinds (priced or corrected since); - - - m by unknown: tokens of all kinds (correcting 2026-11-21)
+        use - model=m in=2, +24h, reprice - model=m in=2 usd=1 of=2026-11-21T08:00:00Z | - - - m by unknown: tokens of all kinds (priced or corrected since); - - - m by unknown: tokens of all kinds (correcting 2026-11-21)
+        use - model=m in=2 tier=flex, reprice - model=m in=2 usd=1 of=2026-11-21T08:00:00Z | - - - m by unknown: tokens of all kinds (no longer without a price); - - - m by unknown: tokens of all kinds (correcting 2026-11-21); - - - m by unknown: tokens of all kinds (no price is known: the cost of 0 is none)
+    "#.lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let (given, then) = line.split_once(" | ").expect("2 columns");
+        let shown = focus(&story(given).events, "UTC", None).iter().map(|row| {
+            let columns = ["x_Component", "x_Phase", "Tags", "ChargeDescription"].map(|column| named(row, column));
+            columns.map(|field| if field.is_empty() { "-" } else { field }).join(" ")
+        }).collect::<Vec<_>>().join("; ");
+        assert_eq!(shown, then, "{line}");
     }
 }
 
@@ -260,9 +282,8 @@ proptest! {
         prop_assert_eq!(sum("x_ReasoningTokens"), whole.tokens.reasoning);
         prop_assert_eq!(sum("x_CachedInputTokens"), whole.tokens.cached_input);
         prop_assert_eq!(sum("x_TollgateUnpricedTokens"), whole.unpriced_tokens);
-        for word in LineDimension::NAMES {
-            let dimension = LineDimension::from_word(word).unwrap();
-            let exported = lines(&events, Some(Grain::Hour), zone, &[dimension]);
+        for dimension in LineDimension::named() {
+            let exported = lines(&events, Some(Grain::Hour), zone, std::slice::from_ref(&dimension));
             prop_assert_eq!(exported.total(), whole.clone(), "{}", dimension);
         }
         // Lines from other processes arrive as JSON, and in parts.

@@ -6,7 +6,7 @@ use tollgate_wire::api::{Group, LedgerReport, Totals};
 use super::csv::text;
 
 /// The columns, in order.
-pub const LEDGER_COLUMNS: [&str; 20] = [
+pub const LEDGER_COLUMNS: [&str; 21] = [
     "list",
     "key",
     "rest_of",
@@ -26,6 +26,7 @@ pub const LEDGER_COLUMNS: [&str; 20] = [
     "time_zone",
     "since",
     "until",
+    "known_on",
     "as_of",
 ];
 
@@ -35,7 +36,7 @@ pub const LEDGER_COLUMNS: [&str; 20] = [
 pub fn ledger_csv(report: &LedgerReport) -> String {
     let mut out = LEDGER_COLUMNS.join(",");
     out.push_str("\r\n");
-    let mut line = |fields: [String; 20]| {
+    let mut line = |fields: [String; 21]| {
         out.push_str(&fields.join(","));
         out.push_str("\r\n");
     };
@@ -57,6 +58,11 @@ pub fn ledger_csv(report: &LedgerReport) -> String {
             line(row(report, list, &group.key, group.rest_of, &group.totals, ahead(group)));
         }
     }
+    if let Some(chosen) = &report.chosen {
+        for group in &chosen.groups {
+            line(row(report, &text(&chosen.dimension), &group.key, group.rest_of, &group.totals, None));
+        }
+    }
     out
 }
 
@@ -67,7 +73,7 @@ fn row(
     rest_of: Option<u64>,
     totals: &Totals,
     ahead: Option<i64>,
-) -> [String; 20] {
+) -> [String; 21] {
     let tokens = &totals.tokens;
     let maybe = |value: &Option<String>| text(value.as_deref().unwrap_or_default());
     [
@@ -91,6 +97,7 @@ fn row(
         text(&report.period.time_zone),
         maybe(&report.period.since),
         maybe(&report.period.until),
+        maybe(&report.period.known_on),
         text(&report.as_of),
     ]
 }

@@ -274,8 +274,8 @@ fn the_report_of_a_small_ledger() {
     };
     insta::assert_snapshot!(
         "ledger_csv",
-        ledger_csv(&totals.report(period.clone(), 3, 0, "9f3c@3:120".to_owned()))
+        ledger_csv(&totals.report(period.clone(), None, 3, 0, "9f3c@3:120".to_owned()))
     );
-    let report = totals.report(period, 3, 0, "9f3c@3:120".to_owned());
+    let report = totals.report(period, None, 3, 0, "9f3c@3:120".to_owned());
     insta::assert_snapshot!("ledger_report", serde_json::to_string_pretty(&report).unwrap());
 }

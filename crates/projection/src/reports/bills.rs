@@ -10,7 +10,7 @@ use crate::fold::Rows;
 
 const BILL: u8 = b'b';
 
-/// A day of a provider's bill: the last one that was imported.
+/// A day of a provider's bill: the last one that was imported on a day.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct BillDay {
     /// Its record.
@@ -37,12 +37,21 @@ pub fn bills_of(tenant: &str, provider: &str) -> Vec<u8> {
 /// The account and the day in a key with this prefix.
 #[must_use]
 pub fn bill_of_key<'a>(prefix: &[u8], key: &'a [u8]) -> Option<(&'a str, Day)> {
-    let (account, day) = key.strip_prefix(prefix)?.split_last_chunk()?;
+    let (key, _) = key.strip_prefix(prefix)?.split_last_chunk::<DAY_BYTES>()?;
+    let (account, day) = key.split_last_chunk::<DAY_BYTES>()?;
     let account = std::str::from_utf8(account.strip_suffix(&[0])?).ok()?;
     Some((account, Day((u32::from_be_bytes(*day) ^ (1 << 31)).cast_signed())))
 }
 
-/// Records a day. It takes the place of an earlier bill of the same account.
+const DAY_BYTES: usize = 4;
+
+/// With the sign bit flipped, days before 1970 sort before the others.
+const fn day_bytes(day: Day) -> [u8; DAY_BYTES] {
+    (day.0.cast_unsigned() ^ (1 << 31)).to_be_bytes()
+}
+
+/// Records a day. It takes the place of an earlier bill of the same account, which is kept if it is of another day:
+/// that was known until then.
 pub(super) fn note<R: Rows<ReportRow>>(
     rows: &mut R,
     event: &RecordedEvent<'_>,
@@ -51,8 +60,8 @@ pub(super) fn note<R: Rows<ReportRow>>(
     let mut key = bills_of(event.tenant, &billed.provider);
     key.extend_from_slice(billed.account.as_bytes());
     key.push(0);
-    // With the sign bit flipped, days before 1970 sort before the others.
-    key.extend_from_slice(&(billed.day.0.cast_unsigned() ^ (1 << 31)).to_be_bytes());
+    key.extend_from_slice(&day_bytes(billed.day));
+    key.extend_from_slice(&day_bytes(event.recorded_at.day()));
     let day = || BillDay {
         sequence: event.sequence,
         imported_at: event.recorded_at,

@@ -5,7 +5,7 @@ use tollgate_domain::money::Usd;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::price::{EntryHistory, SourceHistory};
 use tollgate_domain::tier::{Complexity, Importance};
-use tollgate_domain::time::Timestamp;
+use tollgate_domain::time::{Day, Timestamp};
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::usage::UnitTally;
 
@@ -14,9 +14,11 @@ use super::bills::BillDay;
 use super::class::{Sums, TaskSums};
 use super::configs::Blocks;
 use super::in_force::LastSettings;
+use super::labels::Labels;
+use crate::text::{read_text, write_text};
 
-/// The key of the number of tasks.
-pub const TASK_COUNT_KEY: &[u8] = b"n";
+/// Prefix of the keys of numbers of tasks.
+pub const TASK_COUNTS: &[u8] = b"n";
 
 /// Prefix of the keys of cells by UTC day.
 pub const DAY_CELLS: &[u8] = b"c";
@@ -33,7 +35,7 @@ pub(super) const DAY_S: i64 = 86_400;
 /// What the reports view keeps under a key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ReportRow {
-    /// How many tasks have at least one event.
+    /// How many tasks of a tenant had their first event recorded on a day.
     TaskCount(u64),
     /// What a task used, and its tiers.
     Task(Box<TaskSums>),
@@ -90,7 +92,7 @@ impl Cell {
 }
 
 /// What the usage of a cell has in common. Empty text: not stated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct CellKey<'a> {
     /// The beginning of its time, in seconds since 1970.
     pub from: i64,
@@ -98,6 +100,8 @@ pub struct CellKey<'a> {
     pub tenant: &'a str,
     /// Who appended it.
     pub producer: &'a str,
+    /// Which part of the producer made the calls.
+    pub component: &'a str,
     /// Who served the model.
     pub provider: &'a str,
     /// Which model.
@@ -113,7 +117,16 @@ pub struct CellKey<'a> {
     /// Of corrections: the beginning of the [`quarter`] of the usage that they correct. `None` for usage, and
     /// for corrections of usage whose time is not known.
     pub corrects: Option<i64>,
+    /// The UTC day on which it was recorded, if that is not the day of its time.
+    pub recorded: Option<Day>,
+    /// Its labels.
+    pub labels: Labels<'a>,
 }
+
+/// What follows the texts of a key: which of these it has.
+const CORRECTS: u8 = 1;
+const RECORDED: u8 = 2;
+const LABELS: u8 = 4;
 
 impl<'a> CellKey<'a> {
     /// Its bytes under a prefix: times in order, texts preceded by their lengths.
@@ -122,6 +135,7 @@ impl<'a> CellKey<'a> {
         let texts = [
             self.tenant,
             self.producer,
+            self.component,
             self.provider,
             self.model,
             self.phase,
@@ -131,14 +145,19 @@ impl<'a> CellKey<'a> {
         let mut bytes = key_from(rows, self.from);
         let (complexity, importance) = self.tiers.map_or((u8::MAX, u8::MAX), |(c, i)| (c as u8, i as u8));
         bytes.extend_from_slice(&[complexity, importance]);
-        for text in texts {
-            // Texts of an event are at most 2,000 bytes.
-            let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
-            bytes.extend_from_slice(&length.to_be_bytes());
-            bytes.extend_from_slice(text.as_bytes());
-        }
-        bytes.push(u8::from(self.corrects.is_some()));
+        texts.iter().for_each(|text| write_text(text, &mut bytes));
+        let is_labelled = self.labels.pairs().next().is_some();
+        let has = |has: bool, bit: u8| if has { bit } else { 0 };
+        bytes.push(
+            has(self.corrects.is_some(), CORRECTS)
+                | has(self.recorded.is_some(), RECORDED)
+                | has(is_labelled, LABELS),
+        );
         bytes.extend(self.corrects.iter().flat_map(|corrects| corrects.to_be_bytes()));
+        bytes.extend(self.recorded.iter().flat_map(|day| day.0.to_be_bytes()));
+        if is_labelled {
+            self.labels.write(&mut bytes);
+        }
         bytes
     }
 
@@ -148,17 +167,20 @@ impl<'a> CellKey<'a> {
         let (from, rest) = read_from(bytes, &[DAY_CELLS, QUARTER_CELLS])?;
         let (&[complexity, importance], mut rest) = rest.split_first_chunk::<2>()?;
         let mut text = || {
-            let (length, tail) = rest.split_first_chunk::<2>()?;
-            let (text, tail) = tail.split_at_checked(u16::from_be_bytes(*length).into())?;
+            let (text, tail) = read_text(rest)?;
             rest = tail;
-            std::str::from_utf8(text).ok()
+            Some(text)
         };
-        let (tenant, producer, provider, model, phase) = (text()?, text()?, text()?, text()?, text()?);
+        let (tenant, producer, component) = (text()?, text()?, text()?);
+        let (provider, model, phase) = (text()?, text()?, text()?);
         let (service_tier, price_version) = (text()?, text()?);
-        let corrects = match rest {
-            [0] => None,
-            [1, rest @ ..] => Some(i64::from_be_bytes(rest.try_into().ok()?)),
-            _ => return None,
+        let (&has, rest) = rest.split_first().filter(|(has, _)| **has <= CORRECTS | RECORDED | LABELS)?;
+        let (corrects, rest) = if has & CORRECTS == 0 { (None, rest) } else { number(rest)? };
+        let (recorded, rest) = read_recorded(has & RECORDED != 0, rest)?;
+        let labels = match (has & LABELS != 0, rest) {
+            (true, rest) => Labels::read(rest)?,
+            (false, []) => Labels::NONE,
+            (false, [_, ..]) => return None,
         };
         let complexity = Complexity::ALL.get(usize::from(complexity)).copied();
         let importance = Importance::ALL.get(usize::from(importance)).copied();
@@ -167,6 +189,7 @@ impl<'a> CellKey<'a> {
             from,
             tenant,
             producer,
+            component,
             provider,
             model,
             phase,
@@ -174,8 +197,35 @@ impl<'a> CellKey<'a> {
             service_tier,
             price_version,
             corrects,
+            recorded,
+            labels,
         })
     }
+
+    /// The UTC day on which it was recorded.
+    #[must_use]
+    pub fn recorded_on(&self) -> Day {
+        self.recorded.unwrap_or_else(|| day_of(self.from))
+    }
+}
+
+/// The UTC day of a time in seconds since 1970.
+pub(super) fn day_of(second: i64) -> Day {
+    Timestamp::from_micros(second.saturating_mul(1_000_000)).unwrap_or_default().day()
+}
+
+fn number(bytes: &[u8]) -> Option<(Option<i64>, &[u8])> {
+    let (number, rest) = bytes.split_first_chunk()?;
+    Some((Some(i64::from_be_bytes(*number)), rest))
+}
+
+/// The day on which something was recorded, if the key has one, and what follows.
+fn read_recorded(has: bool, bytes: &[u8]) -> Option<(Option<Day>, &[u8])> {
+    if !has {
+        return Some((None, bytes));
+    }
+    let (day, rest) = bytes.split_first_chunk()?;
+    Some((Some(Day(i32::from_be_bytes(*day))), rest))
 }
 
 /// A quarter of an hour of a tenant.
@@ -185,6 +235,8 @@ pub struct QuarterKey<'a> {
     pub from: i64,
     /// Whether this is the part that was dated in the future by a wrong clock.
     pub ahead: bool,
+    /// The UTC day on which it was recorded, if that is not the day of its time.
+    pub recorded: Option<Day>,
     /// Owner of the tasks.
     pub tenant: &'a str,
 }
@@ -194,7 +246,8 @@ impl<'a> QuarterKey<'a> {
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut bytes = key_from(QUARTERS, self.from);
-        bytes.push(u8::from(self.ahead));
+        bytes.push(u8::from(self.ahead) | if self.recorded.is_some() { RECORDED } else { 0 });
+        bytes.extend(self.recorded.iter().flat_map(|day| day.0.to_be_bytes()));
         bytes.extend_from_slice(self.tenant.as_bytes());
         bytes
     }
@@ -203,9 +256,32 @@ impl<'a> QuarterKey<'a> {
     #[must_use]
     pub fn read(bytes: &'a [u8]) -> Option<Self> {
         let (from, rest) = read_from(bytes, &[QUARTERS])?;
-        let (&ahead, tenant) = rest.split_first()?;
-        Some(Self { from, ahead: ahead == 1, tenant: std::str::from_utf8(tenant).ok()? })
+        let (&has, rest) = rest.split_first()?;
+        let (recorded, tenant) = read_recorded(has & RECORDED != 0, rest)?;
+        Some(Self { from, ahead: has & 1 == 1, recorded, tenant: std::str::from_utf8(tenant).ok()? })
     }
+
+    /// The UTC day on which it was recorded.
+    #[must_use]
+    pub fn recorded_on(&self) -> Day {
+        self.recorded.unwrap_or_else(|| day_of(self.from))
+    }
+}
+
+/// The key of how many tasks of a tenant had their first event recorded on a day.
+#[must_use]
+pub(super) fn task_count_key(day: Day, tenant: &str) -> Vec<u8> {
+    let mut key = TASK_COUNTS.to_vec();
+    key.extend_from_slice(&day.0.to_be_bytes());
+    key.extend_from_slice(tenant.as_bytes());
+    key
+}
+
+/// The day and the tenant in such a key; `None` for keys of other rows.
+#[must_use]
+pub fn day_of_task_count(key: &[u8]) -> Option<(Day, &str)> {
+    let (day, tenant) = key.strip_prefix(TASK_COUNTS)?.split_first_chunk()?;
+    Some((Day(i32::from_be_bytes(*day)), std::str::from_utf8(tenant).ok()?))
 }
 
 /// The key before those of a time and after those of earlier ones.
@@ -222,12 +298,6 @@ fn read_from<'a>(bytes: &'a [u8], rows: &[&[u8]]) -> Option<(i64, &'a [u8])> {
     let rest = rows.iter().find_map(|prefix| bytes.strip_prefix(*prefix))?;
     let (from, rest) = rest.split_first_chunk()?;
     Some(((u64::from_be_bytes(*from) ^ (1 << 63)).cast_signed(), rest))
-}
-
-/// The prefix of the keys of a tenant's tasks.
-#[must_use]
-pub fn tasks_of(tenant: &str) -> Vec<u8> {
-    task_sums_key(tenant, "")
 }
 
 /// The key of what a task used.

@@ -4,6 +4,7 @@ use tollgate_domain::event::{
     BillEvent, EventBody, LedgerEvent, RecordedEvent, ReportEvent, TaskEvent, TaskOutcome, UsageEvent,
 };
 use tollgate_domain::money::Usd;
+use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::units::UnitSums;
 use tollgate_domain::usage::{
@@ -12,15 +13,17 @@ use tollgate_domain::usage::{
 use tollgate_domain::zone::quarter;
 
 use super::cell::{
-    Cell, CellKey, DAY_CELLS, DAY_S, QUARTER_CELLS, QuarterKey, ReportRow, TASK_COUNT_KEY, task_sums_key,
+    Cell, CellKey, DAY_CELLS, DAY_S, QUARTER_CELLS, QuarterKey, ReportRow, day_of, task_count_key,
+    task_sums_key,
 };
 use super::class::{Class, TaskSums};
+use super::labels::Labels;
 use super::{Reports, access, bills, class, configs, in_force, prices};
 use crate::fold::{Projection, Rows};
 
 impl Projection for Reports {
     const NAME: &'static str = "reports";
-    const VERSION: u32 = 10;
+    const VERSION: u32 = 11;
     type Row = ReportRow;
     type Live = ();
 
@@ -46,7 +49,8 @@ impl Projection for Reports {
         }
         let key = task_sums_key(event.tenant, event.task);
         if rows.get(&key)?.is_none()
-            && let ReportRow::TaskCount(count) = rows.change(TASK_COUNT_KEY, || ReportRow::TaskCount(0))?
+            && let ReportRow::TaskCount(count) = rows
+                .change(&task_count_key(event.recorded_at.day(), event.tenant), || ReportRow::TaskCount(0))?
         {
             *count = count.saturating_add(1);
         }
@@ -55,41 +59,44 @@ impl Projection for Reports {
         };
         // Usage is counted under the tiers that were in force when it was recorded.
         let tiers = task.tiers;
-        let (added, cell) = task_changed(task, event);
+        let (added, counted) = task_changed(task, event);
         let class = task.tiers;
-        if let Some((key, cell)) = cell {
-            count(rows, event, &CellKey { tiers, ..key }, &cell)?;
+        for (key, cell) in counted.into_iter().flatten() {
+            count(rows, event, CellKey { tiers, ..key }, &cell)?;
         }
         let Some((complexity, importance)) = class else { return Ok(()) };
         class::add(rows, &Class { tenant: event.tenant, complexity, importance }, added)
     }
 }
 
-/// Folds an event into the sums of its task; returns what that adds to the task's class, and to a cell.
-fn task_changed<'a>(
-    task: &mut TaskSums,
-    event: &RecordedEvent<'a>,
-) -> (class::Added, Option<(CellKey<'a>, Cell)>) {
+/// What an event adds to the cell of its time, and, if that is another one, to that of the usage it is about.
+type Counted<'a> = [Option<(CellKey<'a>, Cell)>; 2];
+
+/// Folds an event into the sums of its task; returns what that adds to the task's class, and to cells.
+fn task_changed<'a>(task: &mut TaskSums, event: &RecordedEvent<'a>) -> (class::Added, Counted<'a>) {
     match event.body {
         EventBody::Task(TaskEvent::TaskOpened(opened)) => {
             let tiers = opened.limits.as_ref().map(|limits| (limits.complexity, limits.importance));
-            (task.opened(tiers), None)
+            (task.opened(tiers), [None, None])
         }
         EventBody::Usage(UsageEvent::UsageRecorded(usage)) => {
             let (key, cell) = usage_cell(event, usage);
-            (task.used(phase_of(usage.execution.as_ref()), cell.tokens.total()), Some((key, cell)))
+            (task.used(phase_of(usage.execution.as_ref()), cell.tokens.total()), [Some((key, cell)), None])
         }
         EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) => {
             let (key, cell) = adjustment_cell(event, adjusted);
             let execution = adjusted.resolved.as_ref().and_then(|resolved| resolved.execution.as_ref());
-            (task.used(phase_of(execution), cell.tokens.total()), Some((key, cell)))
+            let added = task.used(phase_of(execution), cell.tokens.total());
+            (added, with_unpriced(key, cell, adjusted.used_at(), adjusted.unpriced()))
         }
         EventBody::Usage(UsageEvent::UsageRepriced(repriced)) => {
-            (Vec::new(), Some(repriced_cell(event, repriced)))
+            let (key, cell) = repriced_cell(event, repriced);
+            let priced = repriced.newly_priced().negated();
+            (Vec::new(), with_unpriced(key, cell, Some(repriced.used_at), priced))
         }
-        EventBody::Task(TaskEvent::PhaseEnded(ended)) => (task.ended(ended.phase.as_str()), None),
+        EventBody::Task(TaskEvent::PhaseEnded(ended)) => (task.ended(ended.phase.as_str()), [None, None]),
         EventBody::Task(TaskEvent::TaskClosed(closed)) if closed.outcome == TaskOutcome::Completed => {
-            (task.completed(), None)
+            (task.completed(), [None, None])
         }
         EventBody::Task(
             TaskEvent::TaskClosed(_)
@@ -108,7 +115,7 @@ fn task_changed<'a>(
         | EventBody::Inbox(_)
         | EventBody::Budget(_)
         | EventBody::Bill(_)
-        | EventBody::Report(_) => (Vec::new(), None),
+        | EventBody::Report(_) => (Vec::new(), [None, None]),
     }
 }
 
@@ -122,15 +129,21 @@ fn phase_of(execution: Option<&NamedExecution>) -> Option<&str> {
 fn count<R: Rows<ReportRow>>(
     rows: &mut R,
     event: &RecordedEvent<'_>,
-    key: &CellKey<'_>,
+    key: CellKey<'_>,
     sums: &Cell,
 ) -> Result<(), R::Error> {
-    let from = key.from;
+    let (from, recorded) = (key.from, event.recorded_at.day());
+    // Most usage is recorded on the day it happens: then the keys are no longer, and no more of them.
+    let recorded = Some(recorded).filter(|day| *day != day_of(from));
+    let key = CellKey { recorded, ..key };
     let day = from.saturating_sub(from.rem_euclid(DAY_S));
-    let ahead = event.occurred_at.skew_ms(event.recorded_at).is_some_and(|ms| ms > 0);
-    add(rows, &CellKey { from: day, ..*key }.to_bytes(DAY_CELLS), sums)?;
+    let at = Timestamp::from_micros(from.saturating_mul(1_000_000)).unwrap_or_default();
+    // The quarter of an hour in which it counts may have begun before the time that is ahead.
+    let at = if from == quarter(event.occurred_at) { event.occurred_at } else { at };
+    let ahead = at.skew_ms(event.recorded_at).is_some_and(|ms| ms > 0);
+    add(rows, &CellKey { from: day, ..key }.to_bytes(DAY_CELLS), sums)?;
     add(rows, &key.to_bytes(QUARTER_CELLS), sums)?;
-    add(rows, &QuarterKey { from, ahead, tenant: key.tenant }.to_bytes(), sums)
+    add(rows, &QuarterKey { from, ahead, recorded, tenant: key.tenant }.to_bytes(), sums)
 }
 
 fn add<R: Rows<ReportRow>>(rows: &mut R, key: &[u8], sums: &Cell) -> Result<(), R::Error> {
@@ -143,31 +156,36 @@ fn add<R: Rows<ReportRow>>(rows: &mut R, key: &[u8], sums: &Cell) -> Result<(), 
 
 fn usage_cell<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> (CellKey<'a>, Cell) {
     let key = CellKey {
+        component: usage.component.as_deref().unwrap_or_default(),
+        labels: Labels::Of(&usage.labels),
         service_tier: usage.service_tier.as_deref().unwrap_or_default(),
         price_version: price_version(&usage.cost),
         ..key(event, usage.execution.as_ref(), usage.provider.as_deref(), usage.model.as_deref())
     };
     let tokens = TokenSums::from(usage.tokens);
     let estimated_tokens = if usage.estimated { tokens.total() } else { 0 };
-    let cell = costed(tokens, UnitSums::from(&usage.units), usage.cost.usd(), usage.unpriced());
+    let cell =
+        without_price(costed(tokens, UnitSums::from(&usage.units), usage.cost.usd()), usage.unpriced());
     (key, Cell { usage_events: 1, estimated_tokens, ..cell })
 }
 
-/// A correction counts on the day it was made: a closed month keeps its reported figures.
+/// A correction counts on the day it was made: a closed month keeps its reported figures. What it says of tokens
+/// without a price is added by [`with_unpriced`].
 fn adjustment_cell<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> (CellKey<'a>, Cell) {
     let Some(resolved) = &adjusted.resolved else {
-        let cell = costed(adjusted.tokens, adjusted.units.clone(), Usd::ZERO, adjusted.unpriced());
-        return (key(event, None, None, None), cell);
+        return (key(event, None, None, None), costed(adjusted.tokens, adjusted.units.clone(), Usd::ZERO));
     };
     let (provider, model) = (resolved.provider.as_deref(), resolved.model.as_deref());
     let key = CellKey {
+        component: resolved.component.as_deref().unwrap_or_default(),
+        labels: Labels::Of(&resolved.labels),
         service_tier: resolved.service_tier.as_deref().unwrap_or_default(),
         price_version: price_version(&resolved.cost),
         corrects: resolved.occurred_at.map(quarter),
         ..key(event, resolved.execution.as_ref(), provider, model)
     };
     let counted = adjusted.counted();
-    (key, costed(counted.tokens, counted.units, resolved.cost.usd(), adjusted.unpriced()))
+    (key, costed(counted.tokens, counted.units, resolved.cost.usd()))
 }
 
 fn price_version(cost: &Cost) -> &str {
@@ -183,19 +201,45 @@ fn repriced_cell<'a>(event: &RecordedEvent<'a>, repriced: &'a UsageRepriced) -> 
     let (provider, model) = (repriced.provider.as_deref(), repriced.model.as_deref());
     let key = CellKey {
         producer: &repriced.adjusts_producer,
+        component: repriced.component.as_deref().unwrap_or_default(),
+        labels: Labels::Of(&repriced.labels),
         price_version: price_version(&repriced.new),
         corrects: Some(quarter(repriced.used_at)),
         ..key(event, repriced.execution.as_ref(), provider, model)
     };
     let priced = repriced.newly_priced();
     let newly_priced = if priced.is_nothing() { Usd::ZERO } else { repriced.difference() };
-    let cell = costed(TokenSums::default(), UnitSums::default(), repriced.difference(), priced.negated());
+    let cell = costed(TokenSums::default(), UnitSums::default(), repriced.difference());
     (key, Cell { newly_priced, ..cell })
 }
 
-fn costed(tokens: TokenSums, used: UnitSums, cost: Usd, unpriced: Unpriced) -> Cell {
-    let units = UnitTally { used, unpriced: unpriced.units };
-    Cell { tokens, cost, unpriced_tokens: unpriced.tokens, units, ..Cell::default() }
+/// The cell of a correction, and what the correction adds to what has no price: that is told of the usage, in the
+/// time of the usage and with usage that has no price, so that a price for earlier usage hides nothing of later usage.
+fn with_unpriced<'a>(
+    key: CellKey<'a>,
+    cell: Cell,
+    used_at: Option<Timestamp>,
+    unpriced: Unpriced,
+) -> Counted<'a> {
+    if unpriced.is_nothing() {
+        return [Some((key, cell)), None];
+    }
+    match used_at {
+        None => [Some((key, without_price(cell, unpriced))), None],
+        Some(at) => {
+            let of = CellKey { from: quarter(at), price_version: "", corrects: None, ..key };
+            [Some((key, cell)), Some((of, without_price(Cell::default(), unpriced)))]
+        }
+    }
+}
+
+fn costed(tokens: TokenSums, used: UnitSums, cost: Usd) -> Cell {
+    Cell { tokens, cost, units: UnitTally { used, unpriced: UnitSums::default() }, ..Cell::default() }
+}
+
+fn without_price(cell: Cell, unpriced: Unpriced) -> Cell {
+    let units = UnitTally { unpriced: unpriced.units, ..cell.units };
+    Cell { unpriced_tokens: unpriced.tokens, units, ..cell }
 }
 
 fn key<'a>(
@@ -208,6 +252,7 @@ fn key<'a>(
         from: quarter(event.occurred_at),
         tenant: event.tenant,
         producer: event.producer,
+        component: "",
         provider: provider.unwrap_or_default(),
         model: model.unwrap_or_default(),
         phase: execution.map(|execution| execution.phase.as_str()).unwrap_or_default(),
@@ -215,5 +260,7 @@ fn key<'a>(
         service_tier: "",
         price_version: "",
         corrects: None,
+        recorded: None,
+        labels: Labels::NONE,
     }
 }

@@ -9,6 +9,7 @@ mod class;
 mod configs;
 mod fold;
 mod in_force;
+mod labels;
 mod prices;
 mod span;
 mod totals;
@@ -16,12 +17,13 @@ mod totals;
 pub use access::{ReportAccess, accesses_of};
 pub use bills::{BillDay, bill_of_key, bills_of};
 pub use cell::{
-    Cell, CellKey, DAY_CELLS, QUARTER_CELLS, QUARTERS, QuarterKey, ReportRow, TASK_COUNT_KEY, key_from,
-    task_sums_key, tasks_of,
+    Cell, CellKey, DAY_CELLS, QUARTER_CELLS, QUARTERS, QuarterKey, ReportRow, TASK_COUNTS, day_of_task_count,
+    key_from, task_sums_key,
 };
 pub use class::{Class, ClassSums, PhaseSums, Sums, TaskSums};
 pub use configs::{Blocks, CONFIGS, config_hash};
 pub use in_force::{LAST_SETTINGS, LastConfig, LastPrices, LastSettings};
+pub use labels::{Labels, SESSION};
 pub use prices::{PRICE_MARK, PRICE_SOURCES, PRICED_ENTRIES, name_of_price_key};
 pub use span::{Scan, Span};
 pub use totals::totals;

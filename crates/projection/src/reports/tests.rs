@@ -7,12 +7,14 @@ use tollgate_domain::event::{EventBody, UsageEvent};
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::money::Usd;
 use tollgate_domain::tier::{Complexity, Importance};
+use tollgate_domain::time::Day;
 use tollgate_domain::units::UnitSums;
 use tollgate_domain::usage::Cost;
 use tollgate_domain::zone::{Calendar, Grain, Zone};
 use tollgate_wire::api::{Group, LedgerReport, ReportPeriod, TokenTotals, Totals};
 
 mod ahead;
+mod known_on;
 mod repriced;
 mod zones;
 
@@ -38,7 +40,7 @@ fn check(table: &str) {
 fn report(events: &[Stored]) -> LedgerReport {
     folds_alike_over_a_store(&Reports, events, |_| true);
     let (totals, tasks) = totals(events);
-    totals.report(by(Grain::Day), tasks, 0, "9f3c@3:9".to_owned())
+    totals.report(by(Grain::Day), None, tasks, 0, "9f3c@3:9".to_owned())
 }
 
 fn by(grain: Grain) -> ReportPeriod {
@@ -50,7 +52,17 @@ fn totals(events: &[Stored]) -> (LedgerTotals, u64) {
 }
 
 /// What a view with these rows answers.
-fn totals_of(rows: &BTreeMap<Vec<u8>, ReportRow>, mut calendar: Calendar, span: Span) -> (LedgerTotals, u64) {
+fn totals_of(rows: &BTreeMap<Vec<u8>, ReportRow>, calendar: Calendar, span: Span) -> (LedgerTotals, u64) {
+    totals_known(rows, calendar, span, Day(i32::MAX))
+}
+
+/// The same, as known on a day.
+fn totals_known(
+    rows: &BTreeMap<Vec<u8>, ReportRow>,
+    mut calendar: Calendar,
+    span: Span,
+    known_on: Day,
+) -> (LedgerTotals, u64) {
     let mut totals = LedgerTotals::default();
     let mut cells = |scan: Scan, show: &mut dyn FnMut(&mut LedgerTotals, &[u8], &Cell)| {
         let within = key_from(scan.rows, scan.from)..key_from(scan.rows, scan.to);
@@ -60,15 +72,22 @@ fn totals_of(rows: &BTreeMap<Vec<u8>, ReportRow>, mut calendar: Calendar, span: 
         }
     };
     for scan in span.cells() {
-        cells(scan, &mut |totals, key, cell| totals.add(&CellKey::read(key).expect("a key"), cell));
+        cells(scan, &mut |totals, key, cell| {
+            let key = CellKey::read(key).expect("a key");
+            if key.recorded_on() <= known_on {
+                totals.add(&key, cell);
+            }
+        });
     }
     cells(span.quarters(), &mut |totals, key, cell| {
-        totals.add_quarter(&mut calendar, &QuarterKey::read(key).expect("a key"), cell);
+        let key = QuarterKey::read(key).expect("a key");
+        if key.recorded_on() <= known_on {
+            totals.add_quarter(&mut calendar, &key, cell);
+        }
     });
-    let tasks = match rows.get(TASK_COUNT_KEY) {
-        Some(ReportRow::TaskCount(count)) => *count,
-        _ => 0,
-    };
+    let counts =
+        rows.iter().filter(|(key, _)| day_of_task_count(key).is_some_and(|(day, _)| day <= known_on));
+    let tasks = counts.map(|(_, row)| if let ReportRow::TaskCount(count) = row { *count } else { 0 }).sum();
     for (key, row) in rows {
         let is_cell = CellKey::read(key).is_some() || QuarterKey::read(key).is_some();
         assert_eq!(is_cell, matches!(row, ReportRow::Cell(_)), "{row:?}");
@@ -96,6 +115,10 @@ fn fact(name: &str, report: &LedgerReport) -> String {
         "models" => groups(&report.by_model),
         "model_costs" => costs(&report.by_model),
         "day_costs" => costs(&report.by_day),
+        "day_unpriced" => {
+            let shown = |group: &Group| format!("{}:{}", group.key, group.totals.unpriced_tokens);
+            report.by_day.iter().map(shown).collect::<Vec<_>>().join(",")
+        }
         "providers" => groups(&report.by_provider),
         "producers" => groups(&report.by_producer),
         "phases" => groups(&report.by_phase),
@@ -181,10 +204,12 @@ fn an_adjustment_lands_on_its_own_day_and_the_model_of_the_usage() {
 
 #[test]
 fn keys_round_trip_and_sort_by_time() {
+    let labels = BTreeMap::from([("team".to_owned(), "search".to_owned())]);
     let key = |from: i64| CellKey {
         from,
         tenant: "acme",
         producer: "",
+        component: "planner",
         provider: "pröv",
         model: "m\0n",
         phase: "SPEC",
@@ -192,13 +217,19 @@ fn keys_round_trip_and_sort_by_time() {
         service_tier: "batch",
         price_version: "shipped@0123456789ab",
         corrects: Some(-900),
+        recorded: Some(Day(-3)),
+        labels: Labels::Of(&labels),
     };
     let plain = CellKey { tiers: None, corrects: None, price_version: "", ..key(5) };
-    for key in [key(20_778), key(0), key(-1), plain] {
+    let known = CellKey { labels: Labels::NONE, ..plain };
+    let on_its_day = CellKey { recorded: None, ..plain };
+    let bare = CellKey { recorded: None, ..known };
+    for key in [key(20_778), key(0), key(-1), plain, known, on_its_day, bare] {
         let bytes = key.to_bytes(DAY_CELLS);
         assert_eq!(CellKey::read(&bytes), Some(key));
         assert_eq!(CellKey::read(&key.to_bytes(QUARTER_CELLS)), Some(key));
-        let quarter = QuarterKey { from: key.from, ahead: key.from > 0, tenant: key.tenant };
+        let (from, recorded) = (key.from, key.recorded);
+        let quarter = QuarterKey { from, ahead: from > 0, recorded, tenant: key.tenant };
         assert_eq!(QuarterKey::read(&quarter.to_bytes()), Some(quarter));
         assert_eq!((QuarterKey::read(&bytes), CellKey::read(&quarter.to_bytes())), (None, None));
         for cut in 0..bytes.len() {
@@ -207,7 +238,11 @@ fn keys_round_trip_and_sort_by_time() {
     }
     let sorted = [i64::MIN, -1, 0, 1, i64::MAX].map(|from| key(from).to_bytes(DAY_CELLS));
     assert!(sorted.is_sorted());
-    assert!(CellKey::read(TASK_COUNT_KEY).is_none());
+    let counted = cell::task_count_key(Day(-7), "acme");
+    assert_eq!(day_of_task_count(&counted), Some((Day(-7), "acme")));
+    assert!(CellKey::read(&counted).is_none());
+    let days = [key(0), on_its_day].map(|key| key.recorded_on().0);
+    assert_eq!(days, [-3, 0], "that of its time, unless it says another");
     // What is left of a text's end cannot be mistaken for the next text.
     let moved = CellKey { tenant: "ac", producer: "me", ..key(1) };
     let whole = CellKey { tenant: "acme", producer: "", ..key(1) };
@@ -229,7 +264,7 @@ proptest! {
             let json = serde_json::to_string(&totals(&part).0).unwrap();
             parts.merge(&serde_json::from_str(&json).unwrap());
         }
-        let in_parts = parts.report(by(Grain::Day), report.tasks, 0, report.as_of.clone());
+        let in_parts = parts.report(by(Grain::Day), None, report.tasks, 0, report.as_of.clone());
         prop_assert_eq!(&in_parts.totals, &report.totals);
         prop_assert_eq!(&in_parts.by_day, &report.by_day);
         prop_assert_eq!(&in_parts.by_model, &report.by_model);

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::zone::{Calendar, Grain, Period};
-use tollgate_wire::api::{DatedAhead, Group, LedgerReport, ReportPeriod, Totals};
+use tollgate_wire::api::{ChosenGroups, DatedAhead, Group, LedgerReport, ReportPeriod, Totals};
 
 use super::cell::{Cell, CellKey, QuarterKey};
 use crate::report::{narrow, token_totals, unit_totals};
@@ -32,6 +32,9 @@ pub struct LedgerTotals {
     by_phase: BTreeMap<String, Cell>,
     by_complexity: BTreeMap<String, Cell>,
     by_importance: BTreeMap<String, Cell>,
+    /// By what was asked for besides.
+    #[serde(default)]
+    by_chosen: BTreeMap<String, Cell>,
     /// What was cut off, by dimension.
     #[serde(default)]
     rest: BTreeMap<Listing, Rest>,
@@ -51,6 +54,7 @@ enum Listing {
     Phase,
     Complexity,
     Importance,
+    Chosen,
 }
 
 /// Groups that are not listed, combined.
@@ -93,6 +97,11 @@ impl LedgerTotals {
         }
     }
 
+    /// Adds a cell to a group of what was asked for besides.
+    pub fn add_chosen(&mut self, group: String, cell: &Cell) {
+        self.by_chosen.entry(group).or_default().add(cell);
+    }
+
     /// Adds the totals of other cells.
     pub fn merge(&mut self, other: &Self) {
         self.all.add(&other.all);
@@ -108,6 +117,7 @@ impl LedgerTotals {
             (&mut self.by_phase, &other.by_phase),
             (&mut self.by_complexity, &other.by_complexity),
             (&mut self.by_importance, &other.by_importance),
+            (&mut self.by_chosen, &other.by_chosen),
         ] {
             for (name, cell) in others {
                 groups.entry(name.clone()).or_default().add(cell);
@@ -163,6 +173,7 @@ impl LedgerTotals {
             (Listing::Phase, &mut self.by_phase),
             (Listing::Complexity, &mut self.by_complexity),
             (Listing::Importance, &mut self.by_importance),
+            (Listing::Chosen, &mut self.by_chosen),
         ] {
             let wanted = listed.0.get(&dimension);
             groups.retain(|name, cell| {
@@ -175,7 +186,7 @@ impl LedgerTotals {
         }
     }
 
-    fn named(&self) -> [(Listing, &BTreeMap<String, Cell>); 6] {
+    fn named(&self) -> [(Listing, &BTreeMap<String, Cell>); 7] {
         [
             (Listing::Model, &self.by_model),
             (Listing::Provider, &self.by_provider),
@@ -183,6 +194,7 @@ impl LedgerTotals {
             (Listing::Phase, &self.by_phase),
             (Listing::Complexity, &self.by_complexity),
             (Listing::Importance, &self.by_importance),
+            (Listing::Chosen, &self.by_chosen),
         ]
     }
 
@@ -203,11 +215,12 @@ impl LedgerTotals {
         self.rest_of(Listing::Earlier, "(earlier)").into_iter().chain(listed).chain(further).collect()
     }
 
-    /// The report, for this number of tasks, as of a position.
+    /// The report, for this number of tasks, as of a position; `chosen` is what was asked for besides.
     #[must_use]
     pub fn report(
         &self,
         period: ReportPeriod,
+        chosen: Option<String>,
         tasks: u64,
         degraded_tasks: u64,
         as_of: String,
@@ -233,6 +246,10 @@ impl LedgerTotals {
             by_phase: groups(Listing::Phase, &self.by_phase),
             by_complexity: groups(Listing::Complexity, &self.by_complexity),
             by_importance: groups(Listing::Importance, &self.by_importance),
+            chosen: chosen.map(|dimension| ChosenGroups {
+                dimension,
+                groups: groups(Listing::Chosen, &self.by_chosen),
+            }),
             degraded_tasks,
             price_warnings: Vec::new(),
         }

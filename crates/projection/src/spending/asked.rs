@@ -5,8 +5,8 @@ use std::collections::HashMap;
 use tollgate_domain::budget::{Dimension, Spent};
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 
-use super::table::write_text;
 use super::{Counted, SpentAsk, Touched, Uses};
+use crate::text::write_text;
 
 /// The most sums that are kept: ten thousand policies with their windows of now and before. Each takes about
 /// half a kilobyte.

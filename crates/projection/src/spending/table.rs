@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use tollgate_domain::budget::{Dimensions, MAX_VALUE_BYTES};
 
+use crate::text::{read_text, write_text};
+
 /// The label that usage of a session has.
 pub(super) const SESSION: &str = "session";
 
@@ -143,17 +145,4 @@ impl<'a> CellValues<'a> {
             labels: &self.labels,
         }
     }
-}
-
-/// A text preceded by its length. Texts of events have at most 2,000 bytes.
-pub(super) fn write_text(text: &str, key: &mut Vec<u8>) {
-    let length = u16::try_from(text.len()).unwrap_or(u16::MAX);
-    key.extend_from_slice(&length.to_be_bytes());
-    key.extend_from_slice(text.as_bytes());
-}
-
-fn read_text(bytes: &[u8]) -> Option<(&str, &[u8])> {
-    let (length, rest) = bytes.split_first_chunk::<2>()?;
-    let (text, rest) = rest.split_at_checked(u16::from_be_bytes(*length).into())?;
-    Some((std::str::from_utf8(text).ok()?, rest))
 }

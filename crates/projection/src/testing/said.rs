@@ -20,6 +20,8 @@ pub(super) struct Said {
     provider: Option<String>,
     service_tier: Option<String>,
     corrects: Option<Timestamp>,
+    component: Option<String>,
+    labels: BTreeMap<String, String>,
 }
 
 impl Said {
@@ -37,6 +39,10 @@ impl Said {
                 Some(("model", name)) => said.model = Some(name.to_owned()),
                 Some(("provider", name)) => said.provider = Some(name.to_owned()),
                 Some(("tier", name)) => said.service_tier = Some(name.to_owned()),
+                Some(("component", name)) => said.component = Some(name.to_owned()),
+                Some((label, value)) if label.starts_with("label.") => {
+                    said.labels.insert(label["label.".len()..].to_owned(), value.to_owned());
+                }
                 Some(("of", time)) => said.corrects = Some(time.parse().unwrap()),
                 Some((unit, count)) if Unit::from_word(unit).is_some() => {
                     let pair = (Unit::from_word(unit).unwrap(), count.parse().unwrap());
@@ -66,11 +72,11 @@ pub(super) fn used(place: &str, said: &Said) -> UsageRecorded {
         execution: named(place),
         provider: said.provider.clone(),
         model: said.model.clone(),
-        component: None,
+        component: said.component.clone(),
         request_id: None,
         service_tier: said.service_tier.clone(),
         allocation: None,
-        labels: BTreeMap::new(),
+        labels: said.labels.clone(),
         tokens: TokenCounts {
             input_uncached: count(said.tokens.input_uncached),
             cached_input: count(said.tokens.cached_input),
@@ -92,9 +98,9 @@ pub(super) fn adjusted(place: &str, said: &Said) -> UsageAdjusted {
             execution: named(place),
             provider: said.provider.clone(),
             model: said.model.clone(),
-            component: None,
+            component: said.component.clone(),
             allocation: None,
-            labels: BTreeMap::new(),
+            labels: said.labels.clone(),
             service_tier: said.service_tier.clone(),
             occurred_at: said.corrects,
             cost: said.cost.clone(),
@@ -124,8 +130,8 @@ pub(super) fn repriced(place: &str, said: &Said) -> UsageRepriced {
         execution: named(place),
         provider: said.provider.clone(),
         model: said.model.clone(),
-        component: None,
-        labels: BTreeMap::new(),
+        component: said.component.clone(),
+        labels: said.labels.clone(),
         allocation: None,
         old: said.was.clone(),
         new: said.cost.clone(),

@@ -9,6 +9,7 @@ use tollgate_projection::budgets::{
     AllocationRow, BudgetsRow, TENANTS, TenantBudgets, allocation_key, listing, tenant_key,
 };
 use tollgate_projection::spending::{Spending, SpendingRow};
+use tollgate_wire::api::AllocationStateWord;
 
 use crate::query::Query;
 use crate::rows::RowError;
@@ -161,10 +162,10 @@ pub struct ListAllocations {
     pub context: Option<String>,
     /// Only those of this task.
     pub task: Option<String>,
-    /// Only those that are open and have not been recorded as expired.
-    pub open: bool,
-    /// Only those that were refused.
-    pub refused: bool,
+    /// Only those in this state.
+    pub state: Option<AllocationStateWord>,
+    /// When: what is open then has not expired.
+    pub now: Timestamp,
     /// How many at most.
     pub limit: usize,
 }
@@ -218,11 +219,9 @@ pub struct AllocationPage {
 
 impl ListAllocations {
     fn wants(&self, row: &AllocationRow) -> bool {
-        use tollgate_projection::budgets::AllocationState;
         self.context.as_ref().is_none_or(|context| row.request.context.as_ref() == Some(context))
             && self.task.as_ref().is_none_or(|task| row.request.task.as_ref() == Some(task))
-            && (!self.open || row.state == AllocationState::Open)
-            && (!self.refused || row.state == AllocationState::Refused)
+            && self.state.is_none_or(|state| row.state_at(self.now) == state)
     }
 }
 

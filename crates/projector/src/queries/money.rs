@@ -1,6 +1,6 @@
 //! What usage cost, by period and chosen dimensions: asked of the view `reports`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::time::Day;
@@ -24,6 +24,9 @@ pub struct LinesOf {
     pub span: Span,
     /// What lines are told apart by.
     pub dimensions: Vec<LineDimension>,
+    /// Only what was recorded by the end of this UTC day.
+    #[serde(default)]
+    pub known_on: Option<Day>,
     /// Only usage with all of these values.
     pub only: Vec<(LineDimension, String)>,
     /// The most lines to make: with more of them, the answer is [cut](LinesFound::is_cut).
@@ -64,6 +67,9 @@ impl Query<Reports> for LinesOf {
         let scans = if by_day { self.span.cells() } else { vec![self.span.quarter_cells()] };
         let mut calendar = self.by.map(|by| Calendar::new(self.zone.clone(), by));
         each_cell_of(view, &scans, |key, cell| {
+            if self.known_on.is_some_and(|day| key.recorded_on() > day) {
+                return;
+            }
             let is =
                 |(dimension, value): &(LineDimension, String)| dimension.of_cell(key, &self.zone) == *value;
             if !found.is_cut && self.only.iter().all(is) {
@@ -86,6 +92,9 @@ pub struct BillsOf {
     pub from: Day,
     /// The first day after them.
     pub to: Day,
+    /// Only bills that were recorded by the end of this UTC day.
+    #[serde(default)]
+    pub known_on: Option<Day>,
 }
 
 impl Query<Reports> for BillsOf {
@@ -96,17 +105,22 @@ impl Query<Reports> for BillsOf {
 
     fn answer(&self, view: &Seen<'_, Reports>) -> Result<Self::Answer, RowError> {
         let prefix = bills_of(&self.tenant, &self.provider);
-        let mut found = Vec::new();
+        let mut found: BTreeMap<(String, Day), BillDay> = BTreeMap::new();
         for row in view.scan(&prefix, None) {
             let (key, row) = row?;
             let Some((account, day)) = bill_of_key(&prefix, &key) else { continue };
             if let ReportRow::Bill(bill) = &*row
                 && (self.from..self.to).contains(&day)
+                && self.known_on.is_none_or(|known_on| bill.imported_at.day() <= known_on)
             {
-                found.push((account.to_owned(), day, (**bill).clone()));
+                // The last one counts.
+                let of = (account.to_owned(), day);
+                if found.get(&of).is_none_or(|earlier| earlier.sequence < bill.sequence) {
+                    found.insert(of, (**bill).clone());
+                }
             }
         }
-        Ok(found)
+        Ok(found.into_iter().map(|((account, day), bill)| (account, day, bill)).collect())
     }
 }
 

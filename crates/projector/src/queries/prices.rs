@@ -81,7 +81,9 @@ impl Query<Reports> for PricesDecided {
 
 fn size_of_entry(history: &EntryHistory) -> usize {
     let changes = history.changes.iter().map(|change| change.rates.len().saturating_add(ENTRY_BYTES));
-    let waiting = history.waiting.iter().map(|waiting| waiting.rates.len());
+    let rejected = history.rejected.iter().filter_map(|rejected| rejected.proposal.as_ref());
+    let waiting = history.waiting.iter().chain(rejected);
+    let waiting = waiting.map(|waiting| waiting.rates.len().saturating_add(ENTRY_BYTES));
     let said = history.disputed.iter().map(String::len);
     changes.chain(waiting).chain(said).fold(ENTRY_BYTES, usize::saturating_add)
 }

@@ -4,10 +4,12 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::tier::{Complexity, Importance};
+use tollgate_domain::time::Day;
 use tollgate_domain::zone::{Calendar, Grain, Zone, database_version};
+use tollgate_projection::money::LineDimension;
 use tollgate_projection::reports::{
     Cell, CellKey, Class, ClassSums, LedgerTotals, Listed, QuarterKey, ReportRow, Reports, Scan, Span,
-    TASK_COUNT_KEY, accesses_of, key_from, task_sums_key, tasks_of,
+    TASK_COUNTS, accesses_of, day_of_task_count, key_from, task_sums_key,
 };
 use tollgate_wire::api::AccessView;
 
@@ -29,6 +31,12 @@ pub struct TotalsOf {
     /// The time range.
     #[serde(default)]
     pub span: Span,
+    /// What to group by, besides what every report is grouped by.
+    #[serde(default)]
+    pub chosen: Option<LineDimension>,
+    /// Only what was recorded by the end of this UTC day.
+    #[serde(default)]
+    pub known_on: Option<Day>,
     /// For each dimension this many groups, those with the most tokens; all if absent.
     #[serde(default)]
     pub top: Option<usize>,
@@ -97,30 +105,32 @@ impl Query<Reports> for TotalsOf {
             zone_databases: BTreeSet::from([database_version().to_owned()]),
             ..LedgerTotalsOf::default()
         };
-        match tenant {
-            Some(tenant) => {
-                for row in view.scan(&tasks_of(tenant), None) {
-                    row?;
-                    found.tasks += 1;
-                }
-            }
-            None => {
-                if let Some(ReportRow::TaskCount(count)) = view.get(TASK_COUNT_KEY)?.as_deref() {
-                    found.tasks = *count;
-                }
+        let wanted = |of: &str| tenant.is_none_or(|tenant| tenant == of);
+        let known = |day: Day| self.known_on.is_none_or(|known_on| day <= known_on);
+        for row in view.scan(TASK_COUNTS, None) {
+            let (key, row) = row?;
+            if let (ReportRow::TaskCount(count), Some((day, of))) = (&*row, day_of_task_count(&key))
+                && wanted(of)
+                && known(day)
+            {
+                found.tasks = found.tasks.saturating_add(*count);
             }
         }
-        let wanted = |of: &str| tenant.is_none_or(|tenant| tenant == of);
         each_cell_of(view, &self.span.cells(), |key, cell| {
-            if wanted(key.tenant) {
+            if wanted(key.tenant) && known(key.recorded_on()) {
                 found.totals.add(key, cell);
+                if let Some(chosen) = &self.chosen {
+                    let value = chosen.of_cell(key, &self.zone);
+                    let group = if value.is_empty() { chosen.absent().to_owned() } else { value };
+                    found.totals.add_chosen(group, cell);
+                }
             }
         })?;
         let mut calendar = Calendar::new(self.zone.clone(), self.by);
         let quarters = self.span.quarters();
         each_cell(view, quarters, |key, cell| {
             let Some(key) = QuarterKey::read(key).filter(|key| key.from < quarters.to) else { return false };
-            if wanted(key.tenant) {
+            if wanted(key.tenant) && known(key.recorded_on()) {
                 found.totals.add_quarter(&mut calendar, &key, cell);
             }
             true

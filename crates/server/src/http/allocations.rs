@@ -8,8 +8,8 @@ use serde::Deserialize;
 use tollgate_domain::position::Sequence;
 use tollgate_projector::queries::ListAllocations;
 use tollgate_wire::api::{
-    AllocateRequest, AllocationList, AllocationView, CheckResponse, ExtendRequest, Problem, ReleaseRequest,
-    RouteRequest, RouteResponse,
+    AllocateRequest, AllocationList, AllocationStateWord, AllocationView, CheckResponse, ExtendRequest,
+    Problem, ReleaseRequest, RouteRequest, RouteResponse,
 };
 
 use super::body::JsonText;
@@ -31,8 +31,8 @@ pub(crate) struct AllocationsQuery {
     context: Option<String>,
     /// Only those of this task.
     task: Option<String>,
-    /// `all` (default), `open` (neither released nor recorded as expired) or `refused`.
-    #[param(pattern = "^(all|open|refused)$")]
+    /// `all` (default), `open`, `refused`, `released` or `expired`: as the answer shows it.
+    #[param(pattern = "^(all|open|refused|released|expired)$")]
     state: Option<String>,
     /// Only those decided before this record: the `next` of the previous page.
     before: Option<u64>,
@@ -128,19 +128,19 @@ pub(crate) async fn list(
     Params(query): Params<AllocationsQuery>,
 ) -> Handled<Response> {
     let limit = page_limit(query.limit)?;
-    let states = ["all", "open", "refused"];
-    let state = word("state", query.state.as_deref(), &states, |word| {
-        states.into_iter().find(|state| *state == word)
+    let states: Vec<&str> = ["all"].into_iter().chain(AllocationStateWord::NAMES.iter().copied()).collect();
+    let state = word("state", query.state.as_deref(), &states, |word| match word {
+        "all" => Some(None),
+        word => AllocationStateWord::from_word(word).map(Some),
     })?;
     let read = read(query.at_least, query.wait_ms)?;
     let wanted = ListAllocations {
-        tenant: String::new(),
         before: query.before.map(Sequence),
         context: query.context,
         task: query.task,
-        open: state == Some("open"),
-        refused: state == Some("refused"),
+        state: state.flatten(),
         limit,
+        ..ListAllocations::default()
     };
     let tenant = tenant(query.tenant.as_deref());
     written(&app, app.ledger.budgets().allocations(tenant, wanted, &read).await?).await

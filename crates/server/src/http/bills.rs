@@ -33,6 +33,11 @@ pub(crate) struct CompareParams {
     /// Time zone in which the ledger's usage is put into days (default: UTC, in which most providers bill).
     #[serde(alias = "zone")]
     time_zone: Option<String>,
+    /// As known on this UTC day: what the ledger recorded later is left out, whenever it happened (usage, corrections,
+    /// other prices, bills).
+    #[serde(alias = "known-on")]
+    #[param(format = Date)]
+    known_on: Option<String>,
     /// A position, or `tail`.
     #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
@@ -68,9 +73,9 @@ pub(crate) async fn compare(
     State(app): State<App>,
     Params(query): Params<CompareParams>,
 ) -> Handled<Response> {
-    let CompareParams { tenant: named, provider, from, to, time_zone, at_least, wait_ms } = query;
+    let CompareParams { tenant: named, provider, from, to, time_zone, known_on, at_least, wait_ms } = query;
     let tenant = tenant(named.as_deref()).to_owned();
-    let asked = BillQuery { tenant, provider, from, to, time_zone };
+    let asked = BillQuery { tenant, provider, from, to, time_zone, known_on };
     let read = read(at_least, wait_ms)?;
     written(&app, app.ledger.ask().compare_bills(&asked, &read).await?).await
 }

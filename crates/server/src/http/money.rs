@@ -38,9 +38,14 @@ pub(crate) struct FocusParams {
     time_zone: Option<String>,
     /// The billing account of all charges (default: `tollgate`).
     billing_account: Option<String>,
-    /// Dimensions to divide charges by further and to show as tags, separated by commas: `phase`, `producer`,
-    /// `complexity`, `importance`.
+    /// What to divide charges by further and to show as tags, separated by commas: `labels` (all of them, the default),
+    /// `team`, `user`, `label.KEY`, `producer`, `complexity` or any other dimension of an export; `none` for no tags.
     tags: Option<String>,
+    /// As known on this UTC day: what the ledger recorded later is left out, whenever it happened (usage, corrections,
+    /// other prices, bills).
+    #[serde(alias = "known-on")]
+    #[param(format = Date)]
+    known_on: Option<String>,
     /// A position, or `tail`.
     #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
     at_least: Option<String>,
@@ -57,15 +62,15 @@ pub(crate) struct ExportParams {
     /// Only this tenant (default: all tenants).
     #[param(min_length = 1, max_length = 64)]
     tenant: Option<String>,
-    /// What lines are told apart by, separated by commas: `tenant`, `producer`, `provider`, `model`,
-    /// `service_tier`, `phase`, `complexity`, `importance`, `price_version`, `corrects` (default:
-    /// `tenant,provider,model`).
+    /// What lines are told apart by, separated by commas: `tenant`, `producer`, `component`, `provider`, `model`,
+    /// `tier`, `service_tier`, `phase`, `complexity`, `importance`, `price_version`, `corrects`, `recorded_on`,
+    /// `team`, `user`, `task_type`, `label.KEY`, or `labels` for all labels (default: `tenant,provider,model`, or
+    /// those of `by`).
     dimensions: Option<String>,
     /// Only usage with these values, such as `provider=anthropic`; several separated by commas.
     only: Option<String>,
     /// Length of the periods: `hour`, `day` (default), `week` (ISO 8601), `month`, or `none` for the time
-    /// range as a whole.
-    #[param(pattern = "^(hour|day|week|month|none)$")]
+    /// range as a whole; and dimensions, such as `month,team`. With dimensions alone there are no periods.
     by: Option<String>,
     /// Only usage at or after this time: an RFC 3339 time on a quarter of an hour, or a date in the time zone.
     #[serde(alias = "from")]
@@ -76,6 +81,11 @@ pub(crate) struct ExportParams {
     /// Time zone of the periods (default: the config's `reports.time_zone`).
     #[serde(alias = "zone")]
     time_zone: Option<String>,
+    /// As known on this UTC day: what the ledger recorded later is left out, whenever it happened (usage, corrections,
+    /// other prices, bills).
+    #[serde(alias = "known-on")]
+    #[param(format = Date)]
+    known_on: Option<String>,
     /// `json` or `csv`.
     #[param(pattern = "^(json|csv)$")]
     format: Option<String>,
@@ -98,9 +108,10 @@ pub(crate) struct ExportParams {
     (status = 503, description = "The view has not reached the requested position", body = Problem),
 ))]
 pub(crate) async fn focus(State(app): State<App>, Params(query): Params<FocusParams>) -> Handled<Response> {
-    let FocusParams { tenant, since, until, time_zone, billing_account, tags, at_least, wait_ms } = query;
+    let FocusParams { tenant, since, until, time_zone, billing_account, tags, known_on, at_least, wait_ms } =
+        query;
     let period = PeriodQuery { by: None, time_zone, since, until };
-    let asked = FocusQuery { tenant, billing_account, tags, period };
+    let asked = FocusQuery { tenant, billing_account, tags, period, known_on };
     let export = app.ledger.ask().focus(&asked, &read(at_least, wait_ms)?).await?;
     let as_of = export.as_of().to_string();
     let parts = unfold(export, |mut export| async { Some((export.next_csv()?, export)) });
@@ -126,9 +137,21 @@ pub(crate) async fn export(
         Some("csv") => true,
         Some(other) => return Err(INVALID.of_field("format", other, "must be `json` or `csv`").into()),
     };
-    let ExportParams { tenant, dimensions, only, by, since, until, time_zone, at_least, wait_ms, .. } = query;
+    let ExportParams {
+        tenant,
+        dimensions,
+        only,
+        by,
+        since,
+        until,
+        time_zone,
+        known_on,
+        at_least,
+        wait_ms,
+        ..
+    } = query;
     let period = PeriodQuery { by, time_zone, since, until };
-    let asked = ExportQuery { tenant, dimensions, only, period };
+    let asked = ExportQuery { tenant, dimensions, only, period, known_on };
     let lines = app.ledger.ask().export(&asked, &read(at_least, wait_ms)?).await?;
     if !as_csv {
         let answer = app.ledger.ask().make(move || lines.answer()).await?;

@@ -60,8 +60,9 @@ pub(crate) struct LedgerQuery {
     /// more row sums up the rest.
     #[param(minimum = 1, maximum = 1000)]
     top: Option<usize>,
-    /// Length of the periods: `hour`, `day` (default), `week` (ISO 8601) or `month`.
-    #[param(pattern = "^(hour|day|week|month)$")]
+    /// Length of the periods: `hour`, `day` (default), `week` (ISO 8601) or `month`; and one dimension to group by,
+    /// besides the usual ones: `component`, `team`, `user`, `task_type`, `label.KEY` or any other of an export.
+    /// Separated by a comma, such as `month,team`.
     by: Option<String>,
     /// Time zone of the periods, by its IANA name, such as `Europe/Berlin` (default: the config's `reports.time_zone`).
     #[serde(alias = "zone")]
@@ -70,6 +71,11 @@ pub(crate) struct LedgerQuery {
     since: Option<String>,
     /// Only usage before this time, in the same form.
     until: Option<String>,
+    /// As known on this UTC day: what the ledger recorded later is left out, whenever it happened (usage, corrections,
+    /// other prices, bills).
+    #[serde(alias = "known-on")]
+    #[param(format = Date)]
+    known_on: Option<String>,
     /// `json` or `csv`.
     #[param(pattern = "^(json|csv)$")]
     format: Option<String>,
@@ -239,7 +245,7 @@ pub(crate) async fn report(
     Params(query): Params<LedgerQuery>,
     headers: HeaderMap,
 ) -> Handled<Response> {
-    let LedgerQuery { tenant, top, by, time_zone, since, until, format, at_least, wait_ms } = query;
+    let LedgerQuery { tenant, top, by, time_zone, since, until, known_on, format, at_least, wait_ms } = query;
     let as_csv = match format.as_deref() {
         None => accepted(&headers).starts_with("text/csv"),
         Some("json") => false,
@@ -252,7 +258,8 @@ pub(crate) async fn report(
     }
     let read = read(at_least, wait_ms)?;
     let period = PeriodQuery { by, time_zone, since, until };
-    let report = app.ledger.ask().ledger_report(&TotalsQuery { tenant, top, period }, &read).await?;
+    let asked = TotalsQuery { tenant, top, period, known_on };
+    let report = app.ledger.ask().ledger_report(&asked, &read).await?;
     if as_csv {
         Ok(as_attachment("ledger_report.csv", ledger_csv(&report)))
     } else {

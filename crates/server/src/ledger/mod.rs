@@ -37,7 +37,7 @@ pub use ask::{
 };
 pub use budgets::{BudgetDecisions, PolicyPage};
 pub use gate::Gate;
-pub use in_force::InForce;
+pub use in_force::{InForce, named_sources};
 pub use operate::{AccessQuery, AlertsBy, Delivering, Operations, ReadFile, Reading, VIEWS};
 pub(crate) use operate::{Name, RemediationState};
 pub use settings::{BUILT_IN, Settings, SettingsError, SettingsOptions};
@@ -53,7 +53,7 @@ use crate::metrics::Metrics;
 const REDACTION_KEY: &str = "redaction.key";
 
 /// The file in a data directory that names the sources of prices.
-const PRICE_SOURCES: &str = "prices.yaml";
+pub const PRICE_SOURCES: &str = "prices.yaml";
 
 /// A running ledger, in parts. Each is given what it may touch, and knows those before it: queries, what is
 /// in force, appends, the gate, and what people and reactors do. All methods may be called concurrently.

@@ -198,6 +198,11 @@ async fn failure_02_what_nobody_settles_is_free_at_its_expiry() {
     );
     let (status, problem) = service.post("/v1/allocations/a/extend", json!({"ttl_s": 60})).await;
     assert_eq!((status.as_u16(), &problem["code"]), (422, &json!("allocation_expired")), "{problem}");
+    // Lists select by the state that they show.
+    for (state, count) in [("open", 0), ("expired", 1)] {
+        let (_, list) = service.get(&format!("/v1/allocations?state={state}&at_least=tail")).await;
+        assert_eq!(list["allocations"].as_array().map(Vec::len), Some(count), "{list}");
+    }
     // The log says so, once.
     assert_eq!(service.ledger.budgets().record_expired().await.unwrap(), 1);
     assert_eq!(service.ledger.budgets().record_expired().await.unwrap(), 0);

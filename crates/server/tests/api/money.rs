@@ -140,12 +140,12 @@ async fn lines_are_told_apart_by_what_was_asked_and_add_up() {
 async fn what_cannot_be_exported_is_named() {
     let service = Service::new().await;
     for (path, expected) in [
-        ("export?dimensions=colour", "dimensions: `colour`: must be names of tenant, producer"),
+        ("export?dimensions=colour", "dimensions: `colour`: must be tenant, producer"),
         ("export?only=openai", "only: `openai`: must be a dimension and its value"),
-        ("export?only=colour=red", "only: `colour`: must be names of"),
+        ("export?only=colour=red", "only: `colour`: must be tenant, "),
         ("export?by=year", "by: `year`: must be"),
         ("export?format=xml", "format: `xml`: must be `json` or `csv`"),
-        ("focus?tags=colour", "tags: `colour`: must be names of"),
+        ("focus?tags=colour", "tags: `colour`: must be tenant, "),
         ("focus?billing_account=%20", "must name the account"),
         ("focus?since=yesterday", "since: `yesterday`: must be a time"),
     ] {

@@ -84,6 +84,15 @@ async fn what_sources_agree_on_comes_into_force_and_a_large_change_waits_for_a_p
     let history = service.get("/v1/prices/history?search=ACME").await.1;
     let changes = history["entries"][0]["changes"].as_array().unwrap();
     assert_eq!((changes.len(), changes[1]["approved_by"].as_str()), (2, Some("ann")), "{history}");
+    let input = |amounts: &Value| amounts["usd_per_token"]["input_uncached"].clone();
+    let shown = changes
+        .iter()
+        .map(|change| (input(&change["old"]), input(&change["new"]), change["percent"].clone()));
+    let expected =
+        [(json!(null), json!("0.000001"), json!(null)), (json!("0.000001"), json!("0.000003"), json!(200))];
+    assert_eq!(shown.collect::<Vec<_>>(), expected, "{history}");
+    assert_eq!((&changes[1]["reason"], &changes[1]["source"]), (&json!("as announced"), &json!("a")));
+    assert_eq!(changes[1]["recorded_at"], "2026-11-21T10:00:00Z");
     let earlier = service.get("/v1/prices/history?as_known_on=2026-11-20T12:00:00Z").await.1;
     assert_eq!(earlier["entries"][0]["changes"].as_array().map(Vec::len), Some(1), "{earlier}");
 }
@@ -97,12 +106,30 @@ async fn what_was_rejected_is_not_proposed_again_and_a_failing_source_keeps_nobo
     assert!(report["sources"][0]["problem"].as_str().unwrap().contains("a.json: "), "{report}");
     assert_eq!(report["waiting"][0]["waits"], json!(["unverified"]), "{report}");
     let version = report["waiting"][0]["price_version"].clone();
-    let (status, decided) =
-        service.post("/v1/prices/reject", json!({"price_version": version, "by": "ann"})).await;
+    let (status, decided) = service
+        .post("/v1/prices/reject", json!({"price_version": version, "by": "ann", "reason": "too cheap"}))
+        .await;
     assert_eq!((status.as_u16(), decided["in_force"].as_bool()), (200, Some(false)), "{decided}");
     let again = update(&service, json!({})).await;
     assert_eq!((&again["waiting"], &again["applied"]), (&json!([]), &json!([])), "{again}");
     assert_eq!(service.get("/v1/prices/history?waiting=true").await.1["entries"], json!([]));
+    let history = service.get("/v1/prices/history").await.1;
+    let rejected = &history["entries"][0]["rejected"][0];
+    assert_eq!((&rejected["price_version"], &rejected["by"]), (&version, &json!("ann")), "{history}");
+    assert_eq!((&rejected["at"], &rejected["reason"]), (&json!("2026-11-20T10:00:00Z"), &json!("too cheap")));
+    let proposed = &rejected["proposed"];
+    assert_eq!((&proposed["waits"], &proposed["source"]), (&json!(["unverified"]), &json!("b")), "{history}");
+    assert_eq!(proposed["new"]["usd_per_token"]["input_uncached"], "0.000001");
+    // By hand, with what the book had before.
+    let set = json!({"entry": "gpt-5", "usd_per_token": {"input_uncached": "0.0000025"}, "by": "bob", "reason": "a deal"});
+    assert_eq!(service.post("/v1/prices/set", set).await.0, 200);
+    let set = service.get("/v1/prices/history?search=gpt-5").await.1["entries"][0]["changes"][0].clone();
+    let of = |when: &str| set[when]["usd_per_token"]["input_uncached"].clone();
+    assert_eq!(
+        (of("old"), of("new"), &set["percent"]),
+        (json!("0.00000125"), json!("0.0000025"), &json!(100)),
+        "{set}"
+    );
     let sources = service.get("/v1/prices/sources").await.1;
     let told: Vec<(&str, bool)> = sources["sources"]
         .as_array()
@@ -205,10 +232,15 @@ async fn failure_11_usage_is_priced_again_once_and_a_closed_month_does_not_move(
         dry["days"].as_array().unwrap().iter().map(|day| day["day"].as_str().unwrap()).collect();
     assert_eq!(days, ["2026-10-30", "2026-11-19"]);
     assert_eq!(month("2026-11", "2026-12").await, (json!("0"), json!(2_000_000)));
+    service.clock.set(at("2026-11-21T10:00:00Z"));
     assert_eq!(reprice(false).await["difference_usd"], "4");
-    // October is as it was reported; November has the difference, and what other models have no price for.
-    assert_eq!(month("2026-10", "2026-11").await, (json!("0"), json!(1_000_000)));
-    assert_eq!(month("2026-11", "2026-12").await, (json!("4"), json!(0)));
+    // October costs what was reported, and has a price by now; November has the difference, and what another model has
+    // no price for. As known the day before, October is as it was reported.
+    assert_eq!(month("2026-10", "2026-11").await, (json!("0"), json!(0)));
+    let then = "/v1/report?since=2026-10-01&until=2026-11-01&known_on=2026-11-20";
+    let then = service.get(then).await.1;
+    assert_eq!((&then["cost_usd"], &then["unpriced_tokens"]), (&json!("0"), &json!(1_000_000)));
+    assert_eq!(month("2026-11", "2026-12").await, (json!("4"), json!(1_000_000)));
     assert_eq!(reprice(false).await["adjustments"], 0);
     let task = service.get("/v1/tasks/T-1?at_least=tail").await.1;
     assert_eq!(

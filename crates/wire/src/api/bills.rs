@@ -74,6 +74,9 @@ pub struct BillComparison {
     pub to: String,
     /// Days in the range that no bill covers: they are not compared.
     pub days_without_bill: u64,
+    /// The UTC day by whose end all that counts was recorded; absent if everything counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_on: Option<String>,
     /// All rows together.
     pub total: ComparedAmounts,
     /// By day and model.

@@ -47,11 +47,23 @@ pub struct LedgerReport {
     pub by_complexity: Vec<Group>,
     /// By importance; usage of implicit tasks is `implicit`.
     pub by_importance: Vec<Group>,
+    /// By the dimension that `by` names, if it names one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<ChosenGroups>,
     /// Tasks with events that could not be read; the numbers leave those events out.
     pub degraded_tasks: u64,
     /// Doubts about the prices in force: their age, and implausible prices of listed models.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub price_warnings: Vec<String>,
+}
+
+/// Usage by a dimension that was asked for.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ChosenGroups {
+    /// Which one: `component`, `team`, `label.KEY`, …
+    pub dimension: String,
+    /// By its values, as the other lists. Usage that does not say is `unknown`.
+    pub groups: Vec<Group>,
 }
 
 /// The time range of a report, and its periods.
@@ -69,6 +81,9 @@ pub struct ReportPeriod {
     /// End of the range, exclusive; absent if it ends with the last usage.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub until: Option<String>,
+    /// The UTC day by whose end all that counts was recorded; absent if everything counts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_on: Option<String>,
 }
 
 /// Usage that a producer's wrong clock dated ahead.

@@ -51,7 +51,7 @@ pub use health::{
     BreakerState, BudgetHealth, FigureRow, PhaseRow, ReviewList, ReviewTask, ThresholdProposal, TierRow,
     UtilizationClass, WeekRow,
 };
-pub use ledger::{DatedAhead, Group, LedgerReport, ReportPeriod, Totals};
+pub use ledger::{ChosenGroups, DatedAhead, Group, LedgerReport, ReportPeriod, Totals};
 pub use limits::{LimitsResponse, PhaseLimitView};
 pub use money::{MoneyExport, MoneyLineView};
 pub use operate::{
@@ -59,8 +59,8 @@ pub use operate::{
     QuarantinedTask, RebuildResponse, ReloadResponse, ViewHealth,
 };
 pub use price_decisions::{
-    PriceChangeRow, PriceDecisionAnswer, PriceDecisionRequest, PriceDecisions, PriceDifference,
-    PriceEntryHistory, PriceSetRequest, PriceSourceList, PriceSourceState, PriceUpdateReport,
+    PriceAmounts, PriceChangeRow, PriceDecisionAnswer, PriceDecisionRequest, PriceDecisions, PriceDifference,
+    PriceEntryHistory, PriceRejected, PriceSetRequest, PriceSourceList, PriceSourceState, PriceUpdateReport,
     PriceUpdateRequest, PriceWaiting, RepriceDay, RepriceReport, RepriceRequest,
 };
 pub use prices::{PriceList, PriceQuote, PriceQuoteLine, PriceQuoteUnit, PriceRow};

@@ -187,6 +187,9 @@ pub struct PriceEntryHistory {
     /// What waits for a person.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub waiting: Option<PriceWaiting>,
+    /// What a person rejected, the latest last: at most 32 are kept.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub rejected: Vec<PriceRejected>,
     /// What the sources say, if they do not agree.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub disputed: Vec<String>,
@@ -217,6 +220,11 @@ pub struct PriceChangeRow {
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
+    /// The amounts before it; absent: the entry had no price, or the price book in force is another than then.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub old: Option<PriceAmounts>,
+    /// Its amounts.
+    pub new: PriceAmounts,
     /// Its rates: a JSON object in the form of the price book.
     pub rates: String,
 }
@@ -232,13 +240,48 @@ pub struct PriceWaiting {
     pub source: String,
     /// Whether enough sources agreed.
     pub verified: bool,
+    /// The version in force when it was proposed.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub old_version: Option<String>,
     /// The largest change, in percent.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub percent: Option<u32>,
     /// Why it waits.
     pub waits: Vec<String>,
+    /// The amounts before it; absent: the entry had no price, or the price book in force is another than then.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub old: Option<PriceAmounts>,
+    /// Its amounts.
+    pub new: PriceAmounts,
     /// Its rates: a JSON object in the form of the price book.
     pub rates: String,
+}
+
+/// A price that a person rejected.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PriceRejected {
+    /// Its version.
+    pub price_version: String,
+    /// Who rejected it.
+    pub by: String,
+    /// When.
+    pub at: String,
+    /// Why.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reason: Option<String>,
+    /// What was proposed, and why it waited; absent: another price waited already when it was rejected.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub proposed: Option<PriceWaiting>,
+}
+
+/// Amounts of a price, for a small request without a service tier; what is not known is absent.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PriceAmounts {
+    /// US dollars per token by kind.
+    pub usd_per_token: BTreeMap<String, String>,
+    /// US dollars for one of each other unit; for a second of a time.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub usd_per_unit: BTreeMap<String, String>,
 }
 
 /// The sources of prices.

@@ -43,7 +43,7 @@ fn days_that_only_a_wrong_clock_knows_leave_the_others_in_the_list() {
     let events = story(&format!("live, use - out=500{wild}")).events;
     let (mut totals, tasks) = totals(&events);
     totals.list_periods();
-    let report = totals.report(by(Grain::Day), tasks, 0, String::new());
+    let report = totals.report(by(Grain::Day), None, tasks, 0, String::new());
     let [today, listed @ .., further] = &report.by_day[..] else { panic!("{report:?}") };
     assert_eq!((today.key.as_str(), today.totals.tokens.total, listed.len()), ("2026-11-21", 500, 100));
     assert!(listed.iter().all(|group| group.ahead.is_some()));

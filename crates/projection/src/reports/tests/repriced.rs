@@ -13,7 +13,7 @@ use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::units::UnitCounts;
 use tollgate_domain::usage::Cost;
 
-use super::super::{PRICE_SOURCES, PRICED_ENTRIES, ReportRow, Reports, name_of_price_key};
+use super::super::{Cell, PRICE_SOURCES, PRICED_ENTRIES, ReportRow, Reports, name_of_price_key};
 use crate::alerts::Alerts;
 use crate::fold::{Projection, task_key};
 use crate::status::Status;
@@ -69,7 +69,7 @@ fn repriced(old: Cost, new: &str) -> EventBody {
         counts_as: None,
         adjusts: "u".to_owned(),
         adjusts_producer: "agent".to_owned(),
-        used_at: Timestamp::default(),
+        used_at: "2026-10-30T08:00:00Z".parse().unwrap(),
         execution: None,
         provider: Some("openai".to_owned()),
         model: Some("gpt-5".to_owned()),
@@ -97,21 +97,23 @@ fn days(bodies: &[(&str, EventBody)]) -> BTreeMap<String, (String, i128, i128)> 
         if let (true, ReportRow::Cell(cell)) = (key.starts_with(super::super::DAY_CELLS), row) {
             let from = super::super::CellKey::read(key).expect("a key").from;
             let day = Timestamp::from_micros(from * 1_000_000).unwrap().day().to_string();
-            days.insert(day, (cell.cost.to_string(), cell.unpriced_tokens, cell.tokens.total()));
+            let sum: &mut Cell = days.entry(day).or_default();
+            sum.add(cell);
         }
     }
-    days
+    let shown = |cell: &Cell| (cell.cost.to_string(), cell.unpriced_tokens, cell.tokens.total());
+    days.iter().map(|(day, cell)| (day.clone(), shown(cell))).collect()
 }
 
 #[test]
-fn a_closed_month_does_not_move_and_the_month_of_the_repricing_has_the_difference() {
+fn the_cost_of_a_closed_month_does_not_move_and_the_month_of_the_repricing_has_the_difference() {
     let day = |cost: &str, unpriced, tokens| (cost.to_owned(), unpriced, tokens);
     let corrected = days(&[("10-30", used(priced("0.5"))), ("11-02", repriced(priced("0.5"), "0.2"))]);
     assert_eq!(corrected["2026-10-30"], day("0.5", 0, 100));
     assert_eq!(corrected["2026-11-02"], day("-0.3", 0, 0));
     let unpriced = days(&[("10-30", used(Cost::Unpriced)), ("11-02", repriced(Cost::Unpriced, "0.2"))]);
-    assert_eq!(unpriced["2026-10-30"], day("0", 100, 100));
-    assert_eq!(unpriced["2026-11-02"], day("0.2", -100, 0));
+    assert_eq!(unpriced["2026-10-30"], day("0", 0, 100), "what has no price is told of the usage");
+    assert_eq!(unpriced["2026-11-02"], day("0.2", 0, 0));
 }
 
 /// What else was used, and its unpriced part, after the story.

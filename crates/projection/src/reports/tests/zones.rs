@@ -44,7 +44,7 @@ fn used(list: &[(Timestamp, u64)]) -> Vec<Stored> {
 
 fn asked(events: &[Stored], zone: &Zone, grain: Grain, span: Span) -> LedgerReport {
     let (totals, tasks) = totals_of(&folded(&Reports, events), Calendar::new(zone.clone(), grain), span);
-    totals.report(by(grain), tasks, 0, "9f3c@3:9".to_owned())
+    totals.report(by(grain), None, tasks, 0, "9f3c@3:9".to_owned())
 }
 
 fn periods(report: &LedgerReport) -> &[Group] {
@@ -146,7 +146,7 @@ fn more_periods_than_are_listed_stand_in_one_row() {
         all.merge(&totals);
     }
     all.list_periods();
-    let report = all.report(by(Grain::Hour), 1, 0, String::new());
+    let report = all.report(by(Grain::Hour), None, 1, 0, String::new());
     let [earlier, listed @ ..] = &report.by_hour[..] else { panic!("{report:?}") };
     assert_eq!((earlier.key.as_str(), listed.len()), ("(earlier)", 1000));
     assert_eq!((earlier.totals.tokens.total, earlier.rest_of), (501 + 501, Some(500 + 501)));

@@ -13,6 +13,7 @@ use tollgate_projector::queries::{BillsOf, LinesFound, LinesOf};
 use tollgate_wire::api::BillComparison;
 
 use super::money::{KnownRates, MOST_LINES};
+use super::period::known_on;
 use super::query::Read;
 use super::{Queries, VIEW_WAIT};
 use crate::problem::{Answer, INVALID, of_query};
@@ -30,6 +31,8 @@ pub struct BillQuery {
     pub to: String,
     /// The zone in which the ledger's usage is put into days; `None`: UTC, in which most providers bill.
     pub time_zone: Option<String>,
+    /// Only what was recorded by the end of this UTC day.
+    pub known_on: Option<String>,
 }
 
 impl Queries {
@@ -69,9 +72,11 @@ impl Queries {
                 format!("must be later than `from`, which is {from}: it is the first day that is left out");
             return Err(INVALID.of_field("to", &asked.to, &rule));
         }
+        let known_on = known_on(asked.known_on.as_deref())?;
         let at_least = self.wanted(read).await?;
         let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
-        let bills = BillsOf { tenant: asked.tenant.clone(), provider: asked.provider.clone(), from, to };
+        let (tenant, provider) = (asked.tenant.clone(), asked.provider.clone());
+        let bills = BillsOf { tenant, provider, from, to, known_on };
         let (bills, _) = self.reports().ask_all(wait, &bills).await.map_err(|error| of_query(&error))?;
         // Corrections of these days may have been recorded at any time since.
         let since = zone.start_of(from).map(|at| at.micros().div_euclid(1_000_000));
@@ -79,6 +84,7 @@ impl Queries {
             by: Some(Grain::Day),
             zone: zone.clone(),
             span: Span { since, until: None },
+            known_on,
             dimensions: RECONCILED_BY.to_vec(),
             only: vec![
                 (LineDimension::Tenant, asked.tenant.clone()),
@@ -113,6 +119,7 @@ impl Queries {
                 time_zone: zone.to_string(),
                 from: from.to_string(),
                 to: Day(to.0.saturating_sub(1)).to_string(),
+                known_on: known_on.map(|day| day.to_string()),
                 days_without_bill: days.saturating_sub(covered),
                 total,
                 rows,

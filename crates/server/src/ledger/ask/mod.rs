@@ -5,6 +5,7 @@ mod bills;
 mod budgets;
 mod decided;
 mod deliveries;
+mod dimensions;
 mod figures;
 mod history;
 mod money;

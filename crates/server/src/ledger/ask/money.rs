@@ -17,7 +17,8 @@ use tollgate_projector::queries::{LinesFound, LinesOf};
 use tollgate_wire::api::{MoneyExport, ReportPeriod};
 
 use super::Queries;
-use super::period::{PeriodQuery, Periods};
+use super::dimensions::{By, NO_PERIODS, dimensions, only};
+use super::period::{PeriodQuery, Periods, known_on};
 use super::query::Read;
 use crate::ledger::settings::Settings;
 use crate::problem::{Answer, INVALID, of_query};
@@ -28,20 +29,21 @@ pub(super) const MOST_LINES: usize = 250_000;
 /// How many lines are written at a time.
 const LINES_AT_ONCE: usize = 250;
 
-/// What the word is for lines without periods.
-const NO_PERIODS: &str = "none";
-
 /// Which lines to export.
 #[derive(Clone, Debug, Default)]
 pub struct ExportQuery {
     /// Only of this tenant; `None`: of all tenants.
     pub tenant: Option<String>,
-    /// What lines are told apart by, separated by commas; `None`: tenant, provider and model.
+    /// What lines are told apart by, separated by commas, besides what `by` names; `None`: nothing else, or, if `by`
+    /// names nothing either, tenant, provider and model.
     pub dimensions: Option<String>,
     /// Only usage with these values, each as `dimension=value`, separated by commas.
     pub only: Option<String>,
-    /// Which time to cover, and by which periods; `none` for no periods.
+    /// Which time to cover; `by` names a period, `none` for no periods, and dimensions. Without a period they are
+    /// days, or, if it names dimensions, none.
     pub period: PeriodQuery,
+    /// Only what was recorded by the end of this UTC day.
+    pub known_on: Option<String>,
 }
 
 /// Which charges to export.
@@ -51,11 +53,23 @@ pub struct FocusQuery {
     pub tenant: Option<String>,
     /// The billing account that they are booked on; `None`: `tollgate`.
     pub billing_account: Option<String>,
-    /// Dimensions to show as tags, separated by commas.
+    /// Dimensions to show as tags, separated by commas, or `none`; `None`: all labels.
     pub tags: Option<String>,
     /// Which time to cover. Charges are by day.
     pub period: PeriodQuery,
+    /// Only what was recorded by the end of this UTC day.
+    pub known_on: Option<String>,
 }
+
+/// Which lines to make.
+struct Asked {
+    by: Option<Grain>,
+    dimensions: Vec<LineDimension>,
+    only: Vec<(LineDimension, String)>,
+}
+
+/// What the word is for charges without tags.
+const NO_TAGS: &str = "none";
 
 /// Lines of an export.
 #[derive(Debug)]
@@ -91,17 +105,27 @@ impl Queries {
     ///
     /// The problem with the query, or of reading the view.
     pub async fn export(&self, asked: &ExportQuery, read: &Read) -> Answer<Lines> {
-        let without = asked.period.by.as_deref() == Some(NO_PERIODS);
-        let by = asked.period.by.clone().filter(|_| !without);
-        let period = PeriodQuery { by, ..asked.period.clone() };
-        let periods = period.checked(&self.settings().config.reports.time_zone)?;
-        let dimensions = match &asked.dimensions {
-            None => vec![LineDimension::Tenant, LineDimension::Provider, LineDimension::Model],
-            Some(names) => dimensions("dimensions", names)?,
-        };
+        let By { period, dimensions: named } = By::of(asked.period.by.as_deref())?;
+        let without = period.as_deref().map_or(!named.is_empty(), |word| word == NO_PERIODS);
+        let by = period.filter(|_| !without);
+        let periods = PeriodQuery { by, ..asked.period.clone() };
+        let periods = periods.checked(&self.settings().config.reports.time_zone)?;
+        let mut by = named;
+        match &asked.dimensions {
+            None if by.is_empty() => {
+                by.extend([LineDimension::Tenant, LineDimension::Provider, LineDimension::Model]);
+            }
+            None => {}
+            Some(names) => {
+                let more = dimensions("dimensions", names)?;
+                by.extend(more);
+            }
+        }
+        let known = asked.known_on.as_deref();
         let mut only = only(asked.only.as_deref().unwrap_or_default())?;
         only.extend(asked.tenant.clone().map(|tenant| (LineDimension::Tenant, tenant)));
-        self.lines(&periods, (!without).then_some(periods.by), dimensions, only, read).await
+        let asked = Asked { by: (!without).then_some(periods.by), dimensions: each_once(by), only };
+        self.lines(&periods, known_on(known)?, asked, read).await
     }
 
     /// Charges by day, as FOCUS has them.
@@ -112,8 +136,11 @@ impl Queries {
     pub async fn focus(&self, asked: &FocusQuery, read: &Read) -> Answer<FocusExport> {
         let settings = self.settings();
         let periods = asked.period.checked(&settings.config.reports.time_zone)?;
-        let tags = asked.tags.as_deref().map(|names| dimensions("tags", names)).transpose()?;
-        let tags = tags.unwrap_or_default();
+        let tags = match asked.tags.as_deref() {
+            None => vec![LineDimension::Labels],
+            Some(NO_TAGS) => Vec::new(),
+            Some(names) => dimensions("tags", names)?,
+        };
         let account = asked.billing_account.clone().unwrap_or_else(|| "tollgate".to_owned());
         if account.trim().is_empty() {
             return Err(INVALID.of_field(
@@ -122,10 +149,11 @@ impl Queries {
                 "must name the account of the charges",
             ));
         }
-        let more = tags.iter().copied().filter(|tag| !FOCUS_DIMENSIONS.contains(tag));
-        let by: Vec<LineDimension> = FOCUS_DIMENSIONS.into_iter().chain(more).collect();
+        let by = each_once(FOCUS_DIMENSIONS.into_iter().chain(tags.iter().cloned()));
         let only = asked.tenant.clone().map(|tenant| (LineDimension::Tenant, tenant));
-        let lines = self.lines(&periods, Some(Grain::Day), by, only.into_iter().collect(), read).await?;
+        let known_on = known_on(asked.known_on.as_deref())?;
+        let charges = Asked { by: Some(Grain::Day), dimensions: by, only: only.into_iter().collect() };
+        let lines = self.lines(&periods, known_on, charges, read).await?;
         let options = FocusOptions { zone: periods.zone, billing_account: account, tags };
         Ok(FocusExport { lines, options, rates: KnownRates::under(settings) })
     }
@@ -133,15 +161,16 @@ impl Queries {
     async fn lines(
         &self,
         periods: &Periods,
-        by: Option<Grain>,
-        dimensions: Vec<LineDimension>,
-        only: Vec<(LineDimension, String)>,
+        known_on: Option<Day>,
+        asked: Asked,
         read: &Read,
     ) -> Answer<Lines> {
+        let Asked { by, dimensions, only } = asked;
         let at_least = self.wanted(read).await?;
         let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
         let (zone, span) = (periods.zone.clone(), periods.span());
-        let question = LinesOf { by, zone, span, dimensions: dimensions.clone(), only, most: MOST_LINES };
+        let question =
+            LinesOf { by, zone, span, known_on, dimensions: dimensions.clone(), only, most: MOST_LINES };
         let asked = self.reports().ask_all(wait, &question).await;
         let (parts, as_of) = asked.map_err(|error| of_query(&error))?;
         let found = self.make(move || {
@@ -153,7 +182,7 @@ impl Queries {
         if found.is_cut || found.lines.len() > MOST_LINES {
             return Err(INVALID.with(format!(
                 "the export has more than {MOST_LINES} lines: ask for a shorter time range, longer periods or fewer \
-                 dimensions"
+                 dimensions; of FOCUS, name the labels that you need as `tags`"
             )));
         }
         let databases: Vec<String> = found.zone_databases.into_iter().collect();
@@ -163,6 +192,7 @@ impl Queries {
             time_zone_database: databases.join(", "),
             since: periods.since.map(|since| since.to_string()),
             until: periods.until.map(|until| until.to_string()),
+            known_on: known_on.map(|day| day.to_string()),
         };
         let (lines, degraded) = (found.lines, found.degraded);
         Ok(Lines { lines, dimensions, period, degraded, as_of, is_begun: false })
@@ -182,7 +212,7 @@ impl Lines {
         MoneyExport {
             as_of: self.as_of.to_string(),
             period: self.period.clone(),
-            dimensions: self.dimensions.iter().map(|dimension| dimension.as_str().to_owned()).collect(),
+            dimensions: self.dimensions.iter().map(LineDimension::to_string).collect(),
             totals: tollgate_projection::reports::totals(&self.lines.total()),
             lines: self.lines.iter().map(|line| export_line(&line)).collect(),
             degraded_tasks: self.degraded,
@@ -231,7 +261,7 @@ impl KnownRates {
     /// Those that a line of a day was costed with, if they are those of the beginning or the end of that day: the
     /// prices that usage names, or any for usage that has none.
     pub(super) fn of_line(&mut self, line: &MoneyLine<'_>, zone: &Zone) -> Option<&KindRates> {
-        let named = |dimension| Some(line.value(dimension)).filter(|value| !value.is_empty());
+        let named = |dimension: LineDimension| Some(line.value(&dimension)).filter(|value| !value.is_empty());
         let (provider, model) = (named(LineDimension::Provider), named(LineDimension::Model));
         let (tier, priced_with) = (named(LineDimension::ServiceTier), named(LineDimension::PriceVersion));
         // A correction is costed at the prices of the day that it corrects.
@@ -275,29 +305,12 @@ impl KnownRates {
     }
 }
 
-fn dimensions(field: &str, names: &str) -> Answer<Vec<LineDimension>> {
+fn each_once(dimensions: impl IntoIterator<Item = LineDimension>) -> Vec<LineDimension> {
     let mut found = Vec::new();
-    for name in names.split(',').map(str::trim).filter(|name| !name.is_empty()) {
-        let dimension = dimension(field, name)?;
+    for dimension in dimensions {
         if !found.contains(&dimension) {
             found.push(dimension);
         }
     }
-    Ok(found)
-}
-
-fn dimension(field: &str, name: &str) -> Answer<LineDimension> {
-    let rule = || format!("must be names of {}", LineDimension::NAMES.join(", "));
-    LineDimension::from_word(name).ok_or_else(|| INVALID.of_field(field, name, &rule()))
-}
-
-fn only(filters: &str) -> Answer<Vec<(LineDimension, String)>> {
-    let one = |filter: &str| {
-        let Some((name, value)) = filter.split_once('=') else {
-            let rule = "must be a dimension and its value, such as provider=anthropic";
-            return Err(INVALID.of_field("only", filter, rule));
-        };
-        Ok((dimension("only", name.trim())?, value.to_owned()))
-    };
-    filters.split(',').filter(|filter| !filter.trim().is_empty()).map(one).collect()
+    found
 }

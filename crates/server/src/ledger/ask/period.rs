@@ -64,6 +64,12 @@ impl Periods {
     }
 }
 
+/// The UTC day by whose end what counts was recorded.
+pub(super) fn known_on(text: Option<&str>) -> Answer<Option<Day>> {
+    let rule = "must be a UTC day such as 2026-10-31: what was recorded after it is left out";
+    text.map(|text| text.parse().map_err(|_| INVALID.of_field("known_on", text, rule))).transpose()
+}
+
 /// A time, or the start of a day in the zone.
 pub(super) fn time_or_day(field: &str, text: &str, zone: &Zone) -> Answer<Timestamp> {
     let day = || text.parse::<Day>().ok().and_then(|day| zone.start_of(day));

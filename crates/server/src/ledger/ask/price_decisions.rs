@@ -1,8 +1,12 @@
 //! What was decided about prices.
 
-use tollgate_domain::price::{EntryHistory, PriceChange, PriceProposal};
+use tollgate_domain::price::{
+    EntryHistory, Listed, PriceBook, PriceChange, PriceEntry, PriceProposal, PriceRejection,
+};
 use tollgate_domain::time::Timestamp;
-use tollgate_wire::api::{PriceChangeRow, PriceDecisions, PriceEntryHistory, PriceWaiting};
+use tollgate_wire::api::{
+    PriceAmounts, PriceChangeRow, PriceDecisions, PriceEntryHistory, PriceRejected, PriceWaiting,
+};
 
 use super::Queries;
 
@@ -21,6 +25,14 @@ pub struct DecidedQuery {
     pub limit: usize,
 }
 
+/// The amounts that entries had by their versions.
+struct Amounts<'a> {
+    book: &'a PriceBook,
+    entry: &'a str,
+    /// All that came into force, also what is not shown.
+    changes: &'a [PriceChange],
+}
+
 impl Queries {
     /// What was decided about prices.
     #[must_use]
@@ -34,45 +46,91 @@ impl Queries {
                 && search.as_ref().is_none_or(|search| entry.to_lowercase().contains(search))
                 && (!query.waiting || history.waiting.is_some())
         });
-        let entries: Vec<PriceEntryHistory> =
-            found.by_ref().take(query.limit).map(|(entry, history)| row(entry, history)).collect();
+        let row = |(entry, history): (&String, &EntryHistory)| {
+            Amounts { book: &settings.prices, entry, changes: &history.changes }.row(history)
+        };
+        let entries: Vec<PriceEntryHistory> = found.by_ref().take(query.limit).map(row).collect();
         let next = found.next().and_then(|_| entries.last()).map(|last| last.entry.clone());
         PriceDecisions { entries, next }
     }
 }
 
-fn row(entry: &str, history: &EntryHistory) -> PriceEntryHistory {
-    PriceEntryHistory {
-        entry: entry.to_owned(),
-        changes: history.changes.iter().map(change).collect(),
-        waiting: history.waiting.as_ref().map(waiting),
-        disputed: history.disputed.clone(),
+impl Amounts<'_> {
+    fn row(&self, history: &EntryHistory) -> PriceEntryHistory {
+        PriceEntryHistory {
+            entry: self.entry.to_owned(),
+            changes: history.changes.iter().map(|change| self.change(change)).collect(),
+            waiting: history.waiting.as_ref().map(|waiting| self.waiting(waiting)),
+            rejected: history.rejected.iter().map(|rejected| self.rejected(rejected)).collect(),
+            disputed: history.disputed.clone(),
+        }
+    }
+
+    fn change(&self, change: &PriceChange) -> PriceChangeRow {
+        PriceChangeRow {
+            price_version: change.version.clone(),
+            from: change.from.to_string(),
+            recorded_at: change.recorded_at.to_string(),
+            source: change.source.clone(),
+            verified: change.verified,
+            old_version: change.old_version.clone(),
+            percent: change.percent,
+            approved_by: change.approved_by.clone(),
+            reason: change.reason.clone(),
+            old: self.of_version(change.old_version.as_deref()),
+            new: self.of_rates(&change.rates).unwrap_or_default(),
+            rates: change.rates.clone(),
+        }
+    }
+
+    fn waiting(&self, waiting: &PriceProposal) -> PriceWaiting {
+        PriceWaiting {
+            price_version: waiting.version.clone(),
+            since: waiting.since.to_string(),
+            source: waiting.source.clone(),
+            verified: waiting.verified,
+            old_version: waiting.old_version.clone(),
+            percent: waiting.percent,
+            waits: waiting.waits.iter().map(|wait| wait.as_str().to_owned()).collect(),
+            old: self.of_version(waiting.old_version.as_deref()),
+            new: self.of_rates(&waiting.rates).unwrap_or_default(),
+            rates: waiting.rates.clone(),
+        }
+    }
+
+    fn rejected(&self, rejected: &PriceRejection) -> PriceRejected {
+        PriceRejected {
+            price_version: rejected.version.clone(),
+            by: rejected.by.clone(),
+            at: rejected.at.to_string(),
+            reason: rejected.reason.clone(),
+            proposed: rejected.proposal.as_ref().map(|proposal| self.waiting(proposal)),
+        }
+    }
+
+    /// Of a version: that of a change of the entry, or of the price book in force.
+    fn of_version(&self, version: Option<&str>) -> Option<PriceAmounts> {
+        let version = version?;
+        if let Some(change) = self.changes.iter().find(|change| change.version == version) {
+            return self.of_rates(&change.rates);
+        }
+        let own = self.book.own_entry(self.entry).filter(|_| self.book.version() == version);
+        own.map(|entry| amounts(&entry))
+    }
+
+    fn of_rates(&self, rates: &str) -> Option<PriceAmounts> {
+        Listed::read(self.entry, rates).ok().map(|listed| amounts(&listed.as_entry()))
     }
 }
 
-fn change(change: &PriceChange) -> PriceChangeRow {
-    PriceChangeRow {
-        price_version: change.version.clone(),
-        from: change.from.to_string(),
-        recorded_at: change.recorded_at.to_string(),
-        source: change.source.clone(),
-        verified: change.verified,
-        old_version: change.old_version.clone(),
-        percent: change.percent,
-        approved_by: change.approved_by.clone(),
-        reason: change.reason.clone(),
-        rates: change.rates.clone(),
-    }
-}
-
-fn waiting(waiting: &PriceProposal) -> PriceWaiting {
-    PriceWaiting {
-        price_version: waiting.version.clone(),
-        since: waiting.since.to_string(),
-        source: waiting.source.clone(),
-        verified: waiting.verified,
-        percent: waiting.percent,
-        waits: waiting.waits.iter().map(|wait| wait.as_str().to_owned()).collect(),
-        rates: waiting.rates.clone(),
+fn amounts(entry: &PriceEntry<'_>) -> PriceAmounts {
+    let (tokens, units) = (entry.rates().into_iter(), entry.unit_rates().into_iter());
+    PriceAmounts {
+        usd_per_token: tokens
+            .filter_map(|(kind, rate)| Some((kind.as_str().to_owned(), rate?.to_string())))
+            .collect(),
+        usd_per_unit: units
+            .filter_map(|(unit, rate)| Some((unit.as_str().to_owned(), rate?.to_string())))
+            .collect(),
     }
 }

@@ -6,9 +6,10 @@ use tollgate_projector::queries::{LedgerTotalsOf, TotalsOf};
 use tollgate_wire::api::{LedgerReport, ReportPeriod};
 
 use super::Queries;
-use super::period::PeriodQuery;
+use super::dimensions::By;
+use super::period::{PeriodQuery, known_on};
 use super::query::Read;
-use crate::problem::{Answer, of_query};
+use crate::problem::{Answer, INVALID, of_query};
 
 /// Which totals to return.
 #[derive(Clone, Debug, Default)]
@@ -17,14 +18,26 @@ pub struct TotalsQuery {
     pub tenant: Option<String>,
     /// How many groups each list has, other than that of periods: those with the most tokens.
     pub top: usize,
-    /// Which time to cover, and by which periods.
+    /// Which time to cover; `by` names periods and may name one dimension.
     pub period: PeriodQuery,
+    /// Only what was recorded by the end of this UTC day.
+    pub known_on: Option<String>,
 }
 
 impl Queries {
     /// Totals of the ledger; of one tenant if one is named.
     pub async fn ledger_report(&self, asked: &TotalsQuery, read: &Read) -> Answer<LedgerReport> {
-        let periods = asked.period.checked(&self.settings().config.reports.time_zone)?;
+        let By { period, mut dimensions } = By::of(asked.period.by.as_deref())?;
+        let period = PeriodQuery { by: period, ..asked.period.clone() };
+        let periods = period.checked(&self.settings().config.reports.time_zone)?;
+        let known_on = known_on(asked.known_on.as_deref())?;
+        let chosen = dimensions.pop();
+        if let (Some(second), Some(first)) = (&chosen, dimensions.first()) {
+            let rule = format!(
+                "must name one dimension, and `{first}` is another: `tollgate report export` takes several"
+            );
+            return Err(INVALID.of_field("by", &second.to_string(), &rule));
+        }
         let at_least = self.wanted(read).await?;
         let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
         let mut question = TotalsOf {
@@ -32,6 +45,8 @@ impl Queries {
             by: periods.by,
             zone: periods.zone.clone(),
             span: periods.span(),
+            chosen: chosen.clone(),
+            known_on,
             top: Some(asked.top),
             listed: None,
         };
@@ -50,8 +65,10 @@ impl Queries {
                 time_zone_database: databases.join(", "),
                 since: periods.since.map(|since| since.to_string()),
                 until: periods.until.map(|until| until.to_string()),
+                known_on: known_on.map(|day| day.to_string()),
             };
-            found.totals.report(period, found.tasks, found.degraded, as_of.to_string())
+            let chosen = chosen.map(|dimension| dimension.to_string());
+            found.totals.report(period, chosen, found.tasks, found.degraded, as_of.to_string())
         });
         let mut report = made.await?;
         let models: Vec<&str> = report.by_model.iter().map(|group| group.key.as_str()).collect();

@@ -68,6 +68,7 @@ impl Queries {
                     time_zone_database: databases.join(", "),
                     since: written(periods.since),
                     until: written(periods.until),
+                    known_on: None,
                 },
                 // A key holds texts and numbers.
                 next: last.map(|(key, _)| serde_json::to_string(key).unwrap_or_default()),

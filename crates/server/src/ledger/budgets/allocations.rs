@@ -143,7 +143,7 @@ impl BudgetDecisions {
         read: &Read,
     ) -> Answer<AllocationList> {
         let tenant = tenant(Some(&tenant_name.to_owned()))?;
-        let wanted = ListAllocations { tenant: tenant_name.to_owned(), ..wanted };
+        let wanted = ListAllocations { tenant: tenant_name.to_owned(), now: self.ask.now(), ..wanted };
         let (page, _) = self.ask.allocation_page(&tenant, &wanted, read).await?;
         let (allocations, as_of) = self.with_use(&tenant, page.allocations, read).await?;
         Ok(AllocationList { allocations, next: page.next.map(|sequence| sequence.0), as_of })

@@ -5,7 +5,7 @@ use tollgate_domain::event::{AllocationRequest, BudgetSet, LimitRaised, PolicyFi
 use tollgate_domain::gate::grouped;
 use tollgate_domain::money::Usd;
 use tollgate_domain::time::Timestamp;
-use tollgate_projection::budgets::{AllocationRow, AllocationState};
+use tollgate_projection::budgets::AllocationRow;
 use tollgate_projection::report::unit_totals;
 use tollgate_wire::api::{
     AllocationStateWord, AllocationView, AmountView, BudgetView, CheckResponse, LimitView, PolicyFiguresView,
@@ -115,14 +115,12 @@ pub(super) fn allocation(
     let AllocationRow { request, .. } = row;
     let unused = row.amount.beyond(used);
     let nothing = Amount::NOTHING;
-    let (state, [remaining, released, expired]) = match &row.state {
-        AllocationState::Refused => (AllocationStateWord::Refused, [nothing; 3]),
-        AllocationState::Released { .. } => (AllocationStateWord::Released, [nothing, unused, nothing]),
-        AllocationState::Expired => (AllocationStateWord::Expired, [nothing, nothing, unused]),
-        AllocationState::Open if row.expires_at <= now => {
-            (AllocationStateWord::Expired, [nothing, nothing, unused])
-        }
-        AllocationState::Open => (AllocationStateWord::Open, [unused, nothing, nothing]),
+    let state = row.state_at(now);
+    let [remaining, released, expired] = match state {
+        AllocationStateWord::Refused => [nothing; 3],
+        AllocationStateWord::Released => [nothing, unused, nothing],
+        AllocationStateWord::Expired => [nothing, nothing, unused],
+        AllocationStateWord::Open => [unused, nothing, nothing],
     };
     let is_made = state != AllocationStateWord::Refused;
     AllocationView {

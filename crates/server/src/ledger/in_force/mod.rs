@@ -20,6 +20,7 @@ use tollgate_projector::Source;
 
 use self::automatic::Automatic;
 use self::decided::Decided;
+pub use self::price_update::named_sources;
 use self::recorded::Recorded;
 use super::ask::Queries;
 use super::settings::{Named, SharedSettings};

@@ -96,7 +96,7 @@ impl InForce {
             price_version: listed.version(MANUAL),
             verified: false,
             old_version: old_version.map(|entry| entry.changed_by().unwrap_or(book).to_owned()),
-            percent: None,
+            percent: before.and_then(|entry| listed.change_from(&entry, from)),
             approved_by: Some(request.by.clone()),
             reason: given(request.reason.as_ref()),
         };

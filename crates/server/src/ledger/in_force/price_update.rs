@@ -6,7 +6,9 @@ use std::path::Path;
 use tollgate_domain::event::{
     EventBody, PriceChanged, PriceDisputed, PriceEvent, PriceProposed, PriceSourceChecked,
 };
-use tollgate_domain::price::{ModelName, PointCosts, PriceUpdate, SourceHistory, UpdatePlan, plan};
+use tollgate_domain::price::{
+    ModelName, PointCosts, PriceHistory, PriceUpdate, SourceHistory, UpdatePlan, plan,
+};
 use tollgate_domain::time::Timestamp;
 use tollgate_price_sources::{Checked, Gather, Gathered, PriceSources, SourceConfig};
 use tollgate_wire::api::{
@@ -58,49 +60,63 @@ impl InForce {
     ///
     /// The problem to answer with: their file is invalid.
     pub fn price_sources(&self) -> Answer<PriceSourceList> {
-        let config = if self.price_sources.as_ref().is_some_and(|file| file.exists()) {
-            self.sources()?.0
-        } else {
-            PriceSources::default()
-        };
-        let named = &config.sources;
-        let history = self.ask.settings();
-        let known = &history.price_history.sources;
-        let ids: BTreeSet<&String> = named.iter().map(|source| &source.id).chain(known.keys()).collect();
-        let sources = ids.into_iter().map(|id| {
-            let mut state = described(named.iter().find(|source| source.id == *id), id);
-            if let Some(known) = known.get(id) {
-                state.checked_at = Some(known.checked_at.to_string());
-                state.problem.clone_from(&known.problem);
-                state.models = known.models;
-                state.fetched_at = known.fetched_at.map(|at| at.to_string());
-                state.checksum = Some(known.checksum.clone()).filter(|checksum| !checksum.is_empty());
-            }
-            state
-        });
-        let begun = history.price_history.update_begun.map(|at| at.to_string());
-        Ok(PriceSourceList {
-            sources: sources.collect(),
-            update_every_s: config.update_every_s,
-            update_begun_at: begun,
-        })
+        source_list(self.price_sources.as_deref(), &self.ask.settings().price_history)
     }
 
     /// The file of sources, read now: a change of it needs no restart. With its directory.
     pub(super) fn sources(&self) -> Answer<(PriceSources, &Path)> {
-        let example = "name the sources of prices in it: see docs/guides/prices.md";
-        let Some(file) = &self.price_sources else {
-            return Err(PRICE_SOURCES
-                .with(format!("no sources of prices are named: --price-sources FILE; {example}")));
-        };
-        let shown = file.display();
-        let text = tollgate_files::read_settings(file)
-            .map_err(|error| PRICE_SOURCES.with(format!("reading {shown}: {error}; {example}")))?;
-        let dir = file.parent().unwrap_or(Path::new("."));
-        let config = PriceSources::from_yaml(&text, dir)
-            .map_err(|error| PRICE_SOURCES.with(format!("{shown}: {error}")))?;
-        Ok((config, dir))
+        sources_in(self.price_sources.as_deref())
     }
+}
+
+/// The sources that a file names, of which nothing is known: without a ledger.
+///
+/// # Errors
+///
+/// The problem to answer with: the file is invalid.
+pub fn named_sources(file: &Path) -> Answer<PriceSourceList> {
+    source_list(Some(file), &PriceHistory::default())
+}
+
+fn source_list(file: Option<&Path>, history: &PriceHistory) -> Answer<PriceSourceList> {
+    let config = match file.filter(|file| file.exists()) {
+        Some(file) => sources_in(Some(file))?.0,
+        None => PriceSources::default(),
+    };
+    let (named, known) = (&config.sources, &history.sources);
+    let ids: BTreeSet<&String> = named.iter().map(|source| &source.id).chain(known.keys()).collect();
+    let sources = ids.into_iter().map(|id| {
+        let mut state = described(named.iter().find(|source| source.id == *id), id);
+        if let Some(known) = known.get(id) {
+            state.checked_at = Some(known.checked_at.to_string());
+            state.problem.clone_from(&known.problem);
+            state.models = known.models;
+            state.fetched_at = known.fetched_at.map(|at| at.to_string());
+            state.checksum = Some(known.checksum.clone()).filter(|checksum| !checksum.is_empty());
+        }
+        state
+    });
+    Ok(PriceSourceList {
+        sources: sources.collect(),
+        update_every_s: config.update_every_s,
+        update_begun_at: history.update_begun.map(|at| at.to_string()),
+    })
+}
+
+fn sources_in(file: Option<&Path>) -> Answer<(PriceSources, &Path)> {
+    let example = "name the sources of prices in it: see docs/guides/prices.md";
+    let Some(file) = file else {
+        return Err(
+            PRICE_SOURCES.with(format!("no sources of prices are named: --price-sources FILE; {example}"))
+        );
+    };
+    let shown = file.display();
+    let text = tollgate_files::read_settings(file)
+        .map_err(|error| PRICE_SOURCES.with(format!("reading {shown}: {error}; {example}")))?;
+    let dir = file.parent().unwrap_or(Path::new("."));
+    let config = PriceSources::from_yaml(&text, dir)
+        .map_err(|error| PRICE_SOURCES.with(format!("{shown}: {error}")))?;
+    Ok((config, dir))
 }
 
 /// The models of a book: lists that name models by patterns are asked about them.

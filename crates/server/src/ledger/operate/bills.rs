@@ -47,6 +47,7 @@ impl Operations {
             provider: provider.to_owned(),
             from,
             to: Day(to.0.saturating_add(1)),
+            known_on: None,
         };
         let in_force = self.ask.bills_in_force(account, &of).await?;
         let mut events = Vec::with_capacity(days.len());

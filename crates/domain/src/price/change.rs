@@ -1,0 +1,45 @@
+//! How much a price changes.
+
+use super::listed::Listed;
+use super::percent::{Percent, percent_of};
+use super::points::{PointCosts, moments_of_a_week};
+use super::quote::PriceEntry;
+use super::{ModelPrice, cost};
+use crate::time::Timestamp;
+use crate::tokens::TokenCounts;
+
+impl Listed {
+    /// The largest change from the price of an entry to this one, at a usage point or of a kind of tokens, in percent;
+    /// `None`: there is nothing to compare. Hours are those of the week from a time on.
+    #[must_use]
+    pub fn change_from(&self, before: &PriceEntry<'_>, from: Timestamp) -> Option<Percent> {
+        largest(before.price()?, &self.price, &moments_of_a_week(from))
+    }
+}
+
+/// The largest change at a usage point, or of the rate of a kind that no point has.
+pub(super) fn largest(current: &ModelPrice, new: &ModelPrice, moments: &[Timestamp]) -> Option<Percent> {
+    let (old_costs, new_costs) = (PointCosts::of(current, moments), PointCosts::of(new, moments));
+    let at_points = old_costs.largest_change(&new_costs).map(|(percent, _)| percent);
+    let rates = current.given.largest_change(&new.given);
+    rates.into_iter().chain(at_points).chain(elsewhere(current, new, moments)).max()
+}
+
+/// The largest change of calls that are like no usage point: those with much of everything, and those of service tiers
+/// that both prices have.
+fn elsewhere(current: &ModelPrice, new: &ModelPrice, moments: &[Timestamp]) -> Option<Percent> {
+    let tiers = current.service_tiers.keys().filter(|tier| new.service_tiers.contains_key(*tier));
+    let tiers: Vec<Option<&str>> = tiers.map(|tier| Some(*tier)).chain([None]).collect();
+    let calls = [100_000, 300_000].map(|input| TokenCounts {
+        input_uncached: input,
+        output: 100_000,
+        ..TokenCounts::default()
+    });
+    let each = moments.iter().flat_map(|at| tiers.iter().map(move |tier| (*at, *tier)));
+    let each = each.flat_map(|(at, tier)| calls.iter().map(move |tokens| (at, tier, tokens)));
+    let changes = each.filter_map(|(at, tier, tokens)| {
+        let costs = |price| cost::of(price, tier, at, tokens.into());
+        Some(percent_of(costs(current)?, costs(new)?))
+    });
+    changes.max()
+}
