@@ -108,6 +108,10 @@ pub(crate) struct WhatIfArgs {
     /// the API
     #[arg(long, value_name = "FILE")]
     pub(crate) policies: Option<PathBuf>,
+    /// A pool of unused budget that tasks share by priority, beside the same limits without it: `pool:` with window,
+    /// give, step, ceiling, leave. `pool: {}` takes the defaults
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pool: Option<PathBuf>,
     /// Directory for the result's files. A run that is interrupted goes on from there
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,

@@ -13,6 +13,8 @@ mod price_decisions;
 mod prices;
 mod quarantine;
 mod replay;
+mod replay_figures;
+mod replay_pool;
 mod replay_progress;
 mod report;
 mod savings;

@@ -15,7 +15,7 @@ use super::partition::PartitionState;
 use crate::error::ReplayError;
 
 /// The version of the files: those of another one are not read.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 3;
 
 const DIR: &str = "unfinished";
 const RUN: &str = "run.json";

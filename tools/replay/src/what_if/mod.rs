@@ -17,6 +17,7 @@ mod inputs;
 mod money;
 mod partition;
 mod policy_file;
+pub mod pool;
 pub mod progress;
 pub mod result;
 mod run;

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use tokio::runtime::Handle;
+use tollgate_domain::pool::PoolRules;
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_log::record::StoredRecord;
 use tollgate_projection::savings::Stated;
@@ -26,6 +27,8 @@ pub struct Question<'a> {
     pub candidates: &'a [Candidate],
     /// Policies of money and tokens, if any.
     pub policies: Option<&'a Policies>,
+    /// The pool of tokens that tasks share, if any.
+    pub pool: Option<&'a PoolRules>,
     /// What is done with tasks that were not opened.
     pub unopened: Unopened,
     /// What the phases of sessions came from, if rules gave them any.
@@ -71,7 +74,11 @@ pub fn what_if(
     };
     let worker = || Worker {
         setting: Setting {
-            rules: question.candidates.iter().map(|candidate| Rules::new(&candidate.config)).collect(),
+            rules: question
+                .candidates
+                .iter()
+                .map(|candidate| Rules::new(&candidate.config, question.pool))
+                .collect(),
             policies: PolicyRules::new(question.policies),
             unopened: question.unopened,
         },

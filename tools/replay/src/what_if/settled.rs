@@ -12,6 +12,7 @@ use tollgate_domain::usage::Unpriced;
 
 use super::crossing::{Crossing, Live};
 use super::following::SettledProgress;
+use super::pool::Asking;
 use super::thresholds::{Passed, add_usage};
 
 /// A task whose outcome is settled: a fraction of a kilobyte.
@@ -40,6 +41,8 @@ pub(super) struct SettledUnder {
     pub(super) passed: Box<[Passed]>,
     /// What following progress changed; `None`: the candidate's budgets do not.
     pub(super) progress: Option<Box<SettledProgress>>,
+    /// What it asked of a pool; `None`: there is none, or it has no limits.
+    pub(super) pool: Option<Box<Asking>>,
 }
 
 /// Tokens and money, corrections included.
@@ -61,8 +64,11 @@ impl Settled {
             EventBody::Usage(said) => {
                 let at = event.occurred_at.believed(event.recorded_at);
                 self.used.take(said, at, None);
-                for crossing in self.under.iter_mut().filter_map(|under| under.first.as_mut()) {
-                    crossing.after.take(said, at, Some(crossing.at));
+                for under in &mut self.under {
+                    let asked = under.pool.iter_mut().flat_map(|asking| asking.crossings_mut());
+                    for crossing in under.first.as_deref_mut().into_iter().chain(asked) {
+                        crossing.after.take(said, at, Some(crossing.at));
+                    }
                 }
                 add_usage(self.under.iter_mut().flat_map(|under| &mut under.passed), said, at);
             }

@@ -6,6 +6,7 @@ use tollgate_domain::breach::Utilization;
 use tollgate_domain::event::{Mark, TaskOutcome};
 use tollgate_domain::gate::Verdict;
 use tollgate_domain::hex::hex;
+use tollgate_domain::pool::PoolRules;
 use tollgate_domain::position::PartitionId;
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::time::Timestamp;
@@ -17,9 +18,10 @@ use super::figures::{Figures, Sum, amounts, count, shown};
 use super::inputs::Inputs;
 use super::money::PolicyFold;
 use super::partition::PartitionState;
+use super::pool::{Moves, PoolFigures};
 use super::result::{
-    DifferingTask, FORMAT, FirstCrossing, HistoryFigures, LiveFigures, PartitionInput, TaskOutcomeView,
-    WhatIf,
+    CandidateResult, DifferingTask, FORMAT, FirstCrossing, HistoryFigures, LiveFigures, PartitionInput,
+    TaskOutcomeView, WhatIf,
 };
 use super::run::Question;
 use super::settled::{Settled, SettledUnder};
@@ -55,6 +57,24 @@ const PROGRESS: &str = "where budgets follow progress a decision is also made in
 const POLICIES: &str = "policies: no allocation reserves anything, usage counts in the quarter of an hour that it states, and unpriced usage counts as \
      nothing; a policy without a begin rules from the first usage on";
 
+const POOL: &str = "pool: a task that is blocked for its own tokens alone goes on if it can draw all that it used beyond its limit, in whole steps; gifts and draws are \
+     decided by time, for each owner; a task that is blocked gives nothing";
+
+/// What became of the pool under each candidate. Tasks by their place.
+fn pools(rules: &PoolRules, candidates: usize, tasks: &[(Box<[u8]>, Option<Settled>)]) -> Vec<PoolFigures> {
+    let mut moves: Vec<Moves> = std::iter::repeat_with(Moves::default).take(candidates).collect();
+    for ((key, task), number) in tasks.iter().zip(0..) {
+        let Some(task) = task.as_ref().filter(|task| !task.is_remediation) else { continue };
+        let (owner, _) = read_task_key(key).unwrap_or_default();
+        for (moves, under) in moves.iter_mut().zip(&task.under) {
+            if let Some(asking) = under.pool.as_deref() {
+                moves.add(owner, number, asking);
+            }
+        }
+    }
+    moves.into_iter().map(|moves| PoolFigures::new(moves.settle(rules))).collect()
+}
+
 /// The result of a run: the same for the same history, candidates and version.
 pub(super) fn summary(
     inputs: &Inputs,
@@ -64,7 +84,7 @@ pub(super) fn summary(
     states.sort_by_key(|(partition, _)| *partition);
     let mut all = All::new(question.candidates.len());
     let (mut partitions, mut policies) = (Vec::new(), PolicyFold::default());
-    let mut names = HashMap::new();
+    let (mut names, mut tasks) = (HashMap::new(), Vec::new());
     for (partition, mut state) in states {
         partitions.push(PartitionInput {
             partition: partition.index(),
@@ -78,11 +98,15 @@ pub(super) fn summary(
         }
         policies.merge(std::mem::take(&mut state.policies));
         for (key, place, task) in state.into_tasks() {
-            all.add(&key, task.as_ref());
             if question.policies.is_some() {
-                names.insert((partition.number(), place), key);
+                names.insert((partition.number(), place), key.clone());
             }
+            tasks.push((key, task));
         }
+    }
+    all.pools = question.pool.map(|pool| pools(pool, question.candidates.len(), &tasks)).unwrap_or_default();
+    for ((key, task), number) in tasks.iter().zip(0..) {
+        all.add(key, number, task.as_ref());
     }
     let unopened = match question.unopened {
         Unopened::LeaveOut => LEFT_OUT,
@@ -91,10 +115,13 @@ pub(super) fn summary(
     };
     let follows = question.candidates.iter().any(|candidate| candidate.config.progress.is_some());
     let assumed = ASSUMPTIONS.into_iter().chain([unopened]).chain(follows.then_some(PROGRESS));
-    let assumed = assumed.chain(question.policies.map(|_| POLICIES));
+    let assumed = assumed.chain(question.policies.map(|_| POLICIES)).chain(question.pool.map(|_| POOL));
     let named = question.candidates.iter().zip(all.candidates).zip(&all.compared);
-    let candidates =
-        named.map(|((candidate, figures), compared)| figures.result(candidate, compared, question.stated));
+    let mut pools = all.pools.into_iter();
+    let candidates = named.map(|((candidate, figures), compared)| CandidateResult {
+        pool: pools.next().map(|pool| pool.result(candidate, question.stated)),
+        ..figures.result(candidate, compared, question.stated)
+    });
     let mut differing = all.differing;
     differing.sort_by(|one, other| (&one.tenant, &one.task).cmp(&(&other.tenant, &other.task)));
     WhatIf {
@@ -115,6 +142,8 @@ struct All {
     used: Sum,
     live: LiveFigures,
     candidates: Vec<Figures>,
+    /// One for each candidate, if there is a pool.
+    pools: Vec<PoolFigures>,
     compared: Vec<Compared>,
     differing: Vec<DifferingTask>,
 }
@@ -126,12 +155,13 @@ impl All {
             used: Sum::default(),
             live: LiveFigures::default(),
             candidates: vec![Figures::default(); candidates],
+            pools: Vec::new(),
             compared: vec![Compared::default(); candidates],
             differing: Vec::new(),
         }
     }
 
-    fn add(&mut self, key: &[u8], task: Option<&Settled>) {
+    fn add(&mut self, key: &[u8], number: u32, task: Option<&Settled>) {
         let history = &mut self.history;
         count(&mut history.tasks, true);
         let Some(task) = task else { return count(&mut history.unreadable_tasks, true) };
@@ -153,6 +183,9 @@ impl All {
         count(&mut self.live.warned, task.live.verdict == Some(Verdict::Warn));
         for (figures, under) in self.candidates.iter_mut().zip(&task.under) {
             figures.add(key, task, under);
+        }
+        for (pool, under) in self.pools.iter_mut().zip(&task.under) {
+            pool.add(key, number, task, under);
         }
         if differs(task) {
             self.differing.push(differing(key, task));

@@ -9,6 +9,7 @@ mod money;
 mod outcomes;
 mod phases;
 mod pictures;
+mod pool;
 mod progress;
 mod resumed;
 mod same;

@@ -5,10 +5,11 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::runtime::Runtime;
+use tollgate_domain::pool::PoolRules;
 use tollgate_log::embedded::{EmbeddedLog, Options};
 use tollgate_replay::ReplayError;
 use tollgate_replay::source::{History, LedgerHistory};
-use tollgate_replay::what_if::{Replayed, what_if};
+use tollgate_replay::what_if::{Question, Replayed, what_if};
 use tollgate_test_process::temporary;
 
 use crate::doubled::Doubled;
@@ -27,7 +28,8 @@ fn run(
     threads: usize,
 ) -> Result<Replayed, ReplayError> {
     let candidates = [candidate("a", "rollout: enforce"), candidate("b", PROGRESS)];
-    let mut question = about(&candidates);
+    let (pool, mut question) = (PoolRules::default(), about(&candidates));
+    question.pool = Some(&pool);
     (question.out, question.checkpoint_events, question.threads) = (Some(out), 1, threads);
     let called = AtomicU64::new(0);
     what_if(&LedgerHistory::open(ledger).unwrap(), &question, runtime.handle(), &|_| {
@@ -49,7 +51,9 @@ fn an_interrupted_run_goes_on_to_the_same_bytes_and_to_the_same_end() {
             .unwrap();
     generated(3, 400).append_to(&runtime, &log, 100);
     let candidates = [candidate("a", "rollout: enforce"), candidate("b", PROGRESS)];
-    let whole = replay(&runtime, &LedgerHistory::open(&ledger).unwrap(), &about(&candidates)).unwrap();
+    let pool = PoolRules::default();
+    let question = Question { pool: Some(&pool), ..about(&candidates) };
+    let whole = replay(&runtime, &LedgerHistory::open(&ledger).unwrap(), &question).unwrap();
     for round in 0..3 {
         let stopped = run(&runtime, &ledger, &out, 1, 2);
         assert!(matches!(stopped, Err(ReplayError::Interrupted)), "round {round}");

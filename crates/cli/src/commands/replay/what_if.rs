@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use tokio::runtime::Handle;
 use tollgate_domain::money::{MoneyError, Usd};
+use tollgate_domain::pool::PoolRules;
 use tollgate_projection::savings::Stated;
 use tollgate_replay::ReplayError;
 use tollgate_replay::pictures::what_if_page;
@@ -24,6 +25,7 @@ const SAVE_EVERY: u64 = 2_000_000;
 pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, Failure> {
     let candidates = args.configs.iter().map(|path| candidate(path)).collect::<Result<Vec<_>, _>>()?;
     let policies = args.policies.as_deref().map(|path| policies(global, path)).transpose()?;
+    let pool = args.pool.as_deref().map(pool).transpose()?;
     let stated = stated(&args.cost)?;
     let out_dir =
         args.out.as_deref().map(|dir| own_directory("--out", dir, &args.history.from)).transpose()?;
@@ -38,6 +40,7 @@ pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, 
     let question = Question {
         candidates: &candidates,
         policies: policies.as_ref(),
+        pool: pool.as_ref(),
         unopened,
         session_phases: opened.session_phases.as_ref(),
         stated,
@@ -89,6 +92,13 @@ fn policies(global: &Global, path: &Path) -> Result<Policies, Failure> {
     let text = tollgate_files::read_settings(path)
         .map_err(|error| Failure::failed(format!("reading {name}: {error}")))?;
     read_policies(&text, &tenant(global)?).map_err(|invalid| Failure::differs(format!("{name}: {invalid}")))
+}
+
+fn pool(path: &Path) -> Result<PoolRules, Failure> {
+    let name = path.display();
+    let text = tollgate_files::read_settings(path)
+        .map_err(|error| Failure::failed(format!("reading {name}: {error}")))?;
+    PoolRules::from_yaml(&text).map_err(|invalid| Failure::differs(format!("{name}: {invalid}")))
 }
 
 fn stated(cost: &CostArgs) -> Result<Stated, Failure> {
