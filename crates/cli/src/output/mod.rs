@@ -13,6 +13,7 @@ mod price_decisions;
 mod prices;
 mod quarantine;
 mod replay;
+mod replay_anomalies;
 mod replay_figures;
 mod replay_pool;
 mod replay_progress;

@@ -10,6 +10,7 @@ use tollgate_replay::what_if::result::{
     CandidateResult, DifferingTask, FirstCrossing, PolicyResult, TaskOutcomeView,
 };
 
+use super::replay_anomalies::anomalies;
 use super::replay_figures::{amounts, money, share};
 use super::replay_pool::pool;
 use super::replay_progress::progress;
@@ -43,6 +44,7 @@ pub(crate) fn what_if(replayed: &Replayed) -> String {
         text += &returned(&candidate.return_on_investment);
     }
     text += &differing(result);
+    text += &anomalies(&result.anomalies);
     for policy in &result.policies {
         text += &policy_windows(policy);
     }

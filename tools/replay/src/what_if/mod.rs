@@ -6,6 +6,7 @@
 //! `summary` and `windows` make the [`WhatIf`] of it all, whose bytes follow from history, candidates and version
 //! alone.
 
+pub mod anomaly;
 mod candidate;
 mod checkpoint;
 mod compared;

@@ -12,6 +12,7 @@ use serde::Serialize;
 use tollgate_domain::hex::hex;
 use tollgate_wire::api::ReturnView;
 
+use super::anomaly::AnomalyResult;
 use super::pool::PoolResult;
 use super::progress::ProgressResult;
 use super::thresholds::ThresholdCurve;
@@ -51,6 +52,8 @@ pub struct WhatIf {
     /// Every task whose outcome differs between candidates; with one candidate, between it and the live gate. By owner
     /// and id.
     pub differing: Vec<DifferingTask>,
+    /// Phases that took far more or less than those of their class.
+    pub anomalies: AnomalyResult,
     /// One for each policy, in the order in which they were named.
     pub policies: Vec<PolicyResult>,
     /// What the figures assume, and what they leave out.

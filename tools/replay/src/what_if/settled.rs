@@ -10,6 +10,7 @@ use tollgate_domain::time::Timestamp;
 use tollgate_domain::units::UnitSums;
 use tollgate_domain::usage::Unpriced;
 
+use super::anomaly::Class;
 use super::crossing::{Crossing, Live};
 use super::following::SettledProgress;
 use super::pool::Asking;
@@ -26,6 +27,7 @@ pub(super) struct Settled {
     pub(super) mark: Option<Mark>,
     pub(super) used: Used,
     pub(super) live: Live,
+    pub(super) class: Option<Class>,
     pub(super) under: Vec<SettledUnder>,
 }
 

@@ -12,6 +12,7 @@ use tollgate_domain::task::TaskStage;
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::fold::read_task_key;
 
+use super::anomaly::Anomalies;
 use super::compared::Compared;
 use super::crossing::Crossing;
 use super::figures::{Figures, Sum, amounts, count, shown};
@@ -29,7 +30,7 @@ use super::task::Unopened;
 use super::windows::policy_results;
 
 /// What every result assumes.
-const ASSUMPTIONS: [&str; 8] = [
+const ASSUMPTIONS: [&str; 9] = [
     "a decision is made at each one that the live gate recorded, at each start of a phase and at each completion, from what was known then",
     "blocks count as if they were enforced on every task; how many of them the candidate's own rollout would enforce is stated beside",
     "after its first block a task is taken to stop: what it used after that is saved if it did not end well, and interrupted work if it did, \
@@ -39,6 +40,8 @@ const ASSUMPTIONS: [&str; 8] = [
     "usage counts as after a block by the time that it happened, not by the time it was reported",
     "the history is what happened under the live gate: a task that it stopped has no work after that to save",
     "overrides that people granted hold under every candidate",
+    "anomalies: each phase of a task beside those of completed tasks of its owner, complexity and importance that closed on earlier days, as it was when it \
+     closed: in tokens for each point of progress, or in tokens if it has none",
     "money is what usage was costed with when it was recorded, later corrections included; what has no price is in no amount",
 ];
 
@@ -105,7 +108,11 @@ pub(super) fn summary(
         }
     }
     all.pools = question.pool.map(|pool| pools(pool, question.candidates.len(), &tasks)).unwrap_or_default();
+    let mut anomalies = Anomalies::among(&tasks);
     for ((key, task), number) in tasks.iter().zip(0..) {
+        if let Some(task) = task {
+            anomalies.judge(key, task);
+        }
         all.add(key, number, task.as_ref());
     }
     let unopened = match question.unopened {
@@ -131,6 +138,7 @@ pub(super) fn summary(
         live: all.live,
         candidates: candidates.collect(),
         differing,
+        anomalies: anomalies.result(),
         policies: question.policies.map(|given| policy_results(given, &policies, &names)).unwrap_or_default(),
         assumptions: assumed.map(str::to_owned).collect(),
     }

@@ -17,6 +17,7 @@ use tollgate_domain::task::TaskStage;
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::status::{TaskRow, figures, fold_task, unlimited_figures};
 
+use super::anomaly::Class;
 use super::candidate::{Given, Rules};
 use super::compared::Compared;
 use super::crossing::{Crossing, Live, measured};
@@ -219,6 +220,9 @@ impl OpenTask {
         let total = figures(&self.row, None).total;
         let opened = self.row.opened.as_ref();
         let is_completed = self.row.state.stage == TaskStage::Closed(TaskOutcome::Completed);
+        let limits = self.under.iter().find_map(|under| under.limits.as_deref());
+        let followed = self.under.iter().find_map(|under| under.following.as_deref());
+        let class = limits.map(|limits| Class::of(&self.row, limits, followed.map(|it| &it.progress)));
         let under = self.under.into_iter().map(|under| SettledUnder {
             limit_tokens: under.limits.as_ref().map(|limits| limits.total_tokens()),
             unknown_phase: under.unknown_phase,
@@ -241,6 +245,7 @@ impl OpenTask {
                 unpriced_units: total.units.unpriced.clone(),
             },
             live: self.live,
+            class,
             under: under.collect(),
         }
     }

@@ -3,6 +3,7 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test an error is a failed test")]
 
+mod anomaly;
 mod calibrated;
 mod doubled;
 mod money;
