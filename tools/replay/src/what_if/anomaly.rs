@@ -107,11 +107,24 @@ tollgate_domain::words!(
     }
 );
 
-/// What is usual, and what is not.
+/// Owners and phases as numbers.
 #[derive(Debug, Default)]
-pub(super) struct Anomalies {
+struct Names {
     owners: HashMap<Box<str>, u32>,
     phases: HashMap<Phase, u32>,
+}
+
+/// What completed tasks took, by class and by the day on which they closed.
+#[derive(Debug, Default)]
+pub(super) struct Usual {
+    names: Names,
+    days: HashMap<Key, BTreeMap<i32, Counted>, FixedState>,
+}
+
+/// What is not usual.
+#[derive(Debug, Default)]
+pub(super) struct Anomalies {
+    names: Names,
     /// By class, what was usual up to each day on which that changed, the day itself included.
     usual: HashMap<Key, Vec<(i32, Quartiles)>, FixedState>,
     judged: u64,
@@ -158,29 +171,11 @@ impl Took {
 }
 
 impl Anomalies {
-    /// What is usual among these tasks.
-    pub(super) fn among(tasks: &[(Box<[u8]>, Option<Settled>)]) -> Self {
-        let mut all = Self::default();
-        let mut days: HashMap<Key, BTreeMap<i32, Counted>, FixedState> = HashMap::default();
-        for (key, task) in tasks {
-            let Some(task) = task.as_ref().filter(|task| !task.is_remediation) else { continue };
-            let Some(class) = &task.class else { continue };
-            let is_completed = task.stage == TaskStage::Closed(TaskOutcome::Completed);
-            let Some(day) = class.closed.filter(|_| is_completed) else { continue };
-            for took in &class.phases {
-                let mut note = |of, value| {
-                    let by_day = days.entry(all.key(key, class, took, of)).or_default();
-                    by_day.entry(day).or_default().note(value);
-                };
-                // Who reports no progress is compared with all.
-                note(Of::Tokens, took.tokens);
-                if let (Of::PerPoint, value) = took.value() {
-                    note(Of::PerPoint, value);
-                }
-            }
-        }
-        all.usual = days.into_iter().map(|(key, days)| (key, usual(days))).collect();
-        all
+    /// Beside what is usual.
+    pub(super) fn beside(usual: Usual) -> Self {
+        let Usual { names, days } = usual;
+        let usual = days.into_iter().map(|(key, days)| (key, by_day(days))).collect();
+        Self { names, usual, ..Self::default() }
     }
 
     /// Judges a task.
@@ -190,7 +185,7 @@ impl Anomalies {
         for took in &class.phases {
             let (of, value) = took.value();
             let usual =
-                self.usual.get(&self.known(key, class, took, of)).map(Vec::as_slice).unwrap_or_default();
+                self.usual.get(&self.names.key(key, class, took, of)).map(Vec::as_slice).unwrap_or_default();
             // Up to the day before.
             let before = usual.partition_point(|(day, _)| class.closed.is_none_or(|closed| *day < closed));
             let usual = before.checked_sub(1).and_then(|last| usual.get(last)).map(|(_, usual)| *usual);
@@ -225,22 +220,44 @@ impl Anomalies {
             phases: self.found.into_iter().map(|(_, phase)| phase).collect(),
         }
     }
+}
 
-    fn key(&mut self, key: &[u8], class: &Class, took: &Took, of: Of) -> Key {
+impl Usual {
+    /// Notes what the phases of a task took, if it was completed.
+    pub(super) fn note(&mut self, key: &[u8], task: &Settled) {
+        let Some(class) = &task.class else { return };
+        let is_completed = task.stage == TaskStage::Closed(TaskOutcome::Completed);
+        let Some(day) = class.closed.filter(|_| is_completed) else { return };
+        for took in &class.phases {
+            self.names.enter(key, &took.phase);
+            let mut note = |of, value| {
+                let by_day = self.days.entry(self.names.key(key, class, took, of)).or_default();
+                by_day.entry(day).or_default().note(value);
+            };
+            // Who reports no progress is compared with all.
+            note(Of::Tokens, took.tokens);
+            if let (Of::PerPoint, value) = took.value() {
+                note(Of::PerPoint, value);
+            }
+        }
+    }
+}
+
+impl Names {
+    fn enter(&mut self, key: &[u8], phase: &Phase) {
         let (owner, _) = read_task_key(key).unwrap_or_default();
         if !self.owners.contains_key(owner) {
             let number = self.owners.len() as u32;
             self.owners.insert(owner.into(), number);
         }
-        if !self.phases.contains_key(&took.phase) {
+        if !self.phases.contains_key(phase) {
             let number = self.phases.len() as u32;
-            self.phases.insert(took.phase.clone(), number);
+            self.phases.insert(phase.clone(), number);
         }
-        self.known(key, class, took, of)
     }
 
     /// What no completed task has is a class without values.
-    fn known(&self, key: &[u8], class: &Class, took: &Took, of: Of) -> Key {
+    fn key(&self, key: &[u8], class: &Class, took: &Took, of: Of) -> Key {
         let (owner, _) = read_task_key(key).unwrap_or_default();
         Key {
             owner: self.owners.get(owner).copied().unwrap_or(u32::MAX),
@@ -253,7 +270,7 @@ impl Anomalies {
 }
 
 /// What was usual up to each day.
-fn usual(days: BTreeMap<i32, Counted>) -> Vec<(i32, Quartiles)> {
+fn by_day(days: BTreeMap<i32, Counted>) -> Vec<(i32, Quartiles)> {
     let mut all = Counted::default();
     let quartiles = days.into_iter().map(|(day, counted)| {
         all.merge(&counted);

@@ -8,7 +8,6 @@
 
 pub mod anomaly;
 mod candidate;
-mod checkpoint;
 mod compared;
 mod crossing;
 mod figures;

@@ -16,7 +16,7 @@ use super::following::SettledProgress;
 use super::pool::Asking;
 use super::thresholds::{Passed, add_usage};
 
-/// A task whose outcome is settled: a fraction of a kilobyte.
+/// A task whose outcome is settled: a fraction of a kilobyte, out of memory.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Settled {
     pub(super) is_opened: bool,
@@ -60,8 +60,8 @@ pub(super) struct Used {
 
 impl Settled {
     /// Takes an event that comes after the task closed: late usage and corrections count, and a mark says what the task
-    /// was. Nothing else changes how it ended.
-    pub(super) fn take(&mut self, event: &RecordedEvent<'_>) {
+    /// was. Nothing else changes how it ended. Returns whether this does.
+    pub(super) fn take(&mut self, event: &RecordedEvent<'_>) -> bool {
         match event.body {
             EventBody::Usage(said) => {
                 let at = event.occurred_at.believed(event.recorded_at);
@@ -73,8 +73,12 @@ impl Settled {
                     }
                 }
                 add_usage(self.under.iter_mut().flat_map(|under| &mut under.passed), said, at);
+                true
             }
-            EventBody::Task(TaskEvent::TaskMarked(marked)) => self.mark = Some(marked.mark),
+            EventBody::Task(TaskEvent::TaskMarked(marked)) => {
+                self.mark = Some(marked.mark);
+                true
+            }
             EventBody::Task(_)
             | EventBody::Gate(_)
             | EventBody::Ledger(_)
@@ -83,7 +87,7 @@ impl Settled {
             | EventBody::Price(_)
             | EventBody::Budget(_)
             | EventBody::Bill(_)
-            | EventBody::Report(_) => {}
+            | EventBody::Report(_) => false,
         }
     }
 

@@ -6,19 +6,18 @@ use tollgate_domain::breach::Utilization;
 use tollgate_domain::event::{Mark, TaskOutcome};
 use tollgate_domain::gate::Verdict;
 use tollgate_domain::hex::hex;
-use tollgate_domain::pool::PoolRules;
 use tollgate_domain::position::PartitionId;
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::fold::read_task_key;
 
-use super::anomaly::Anomalies;
+use super::anomaly::{Anomalies, Usual};
 use super::compared::Compared;
 use super::crossing::Crossing;
 use super::figures::{Figures, Sum, amounts, count, shown};
 use super::inputs::Inputs;
 use super::money::PolicyFold;
-use super::partition::PartitionState;
+use super::partition::{PartitionState, Tasks};
 use super::pool::{Moves, PoolFigures};
 use super::result::{
     CandidateResult, DifferingTask, FORMAT, FirstCrossing, HistoryFigures, LiveFigures, PartitionInput,
@@ -27,7 +26,8 @@ use super::result::{
 use super::run::Question;
 use super::settled::{Settled, SettledUnder};
 use super::task::Unopened;
-use super::windows::policy_results;
+use super::windows::{Names, policy_results};
+use crate::error::ReplayError;
 
 /// What every result assumes.
 const ASSUMPTIONS: [&str; 9] = [
@@ -63,31 +63,16 @@ const POLICIES: &str = "policies: no allocation reserves anything, usage counts 
 const POOL: &str = "pool: a task that is blocked for its own tokens alone goes on if it can draw all that it used beyond its limit, in whole steps; gifts and draws are \
      decided by time, for each owner; a task that is blocked gives nothing";
 
-/// What became of the pool under each candidate. Tasks by their place.
-fn pools(rules: &PoolRules, candidates: usize, tasks: &[(Box<[u8]>, Option<Settled>)]) -> Vec<PoolFigures> {
-    let mut moves: Vec<Moves> = std::iter::repeat_with(Moves::default).take(candidates).collect();
-    for ((key, task), number) in tasks.iter().zip(0..) {
-        let Some(task) = task.as_ref().filter(|task| !task.is_remediation) else { continue };
-        let (owner, _) = read_task_key(key).unwrap_or_default();
-        for (moves, under) in moves.iter_mut().zip(&task.under) {
-            if let Some(asking) = under.pool.as_deref() {
-                moves.add(owner, number, asking);
-            }
-        }
-    }
-    moves.into_iter().map(|moves| PoolFigures::new(moves.settle(rules))).collect()
-}
-
 /// The result of a run: the same for the same history, candidates and version.
 pub(super) fn summary(
     inputs: &Inputs,
     question: &Question<'_>,
     mut states: Vec<(PartitionId, PartitionState)>,
-) -> WhatIf {
+) -> Result<WhatIf, ReplayError> {
     states.sort_by_key(|(partition, _)| *partition);
     let mut all = All::new(question.candidates.len());
     let (mut partitions, mut policies) = (Vec::new(), PolicyFold::default());
-    let (mut names, mut tasks) = (HashMap::new(), Vec::new());
+    let (mut names, mut tasks): (Names, Vec<Tasks>) = (HashMap::new(), Vec::new());
     for (partition, mut state) in states {
         partitions.push(PartitionInput {
             partition: partition.index(),
@@ -100,21 +85,15 @@ pub(super) fn summary(
             sum.merge(compared);
         }
         policies.merge(std::mem::take(&mut state.policies));
-        for (key, place, task) in state.into_tasks() {
-            if question.policies.is_some() {
-                names.insert((partition.number(), place), key.clone());
-            }
-            tasks.push((key, task));
+        let of_partition = state.into_tasks()?;
+        if question.policies.is_some() {
+            let named =
+                of_partition.names.iter().map(|(key, place)| ((partition.number(), *place), key.clone()));
+            names.extend(named);
         }
+        tasks.push(of_partition);
     }
-    all.pools = question.pool.map(|pool| pools(pool, question.candidates.len(), &tasks)).unwrap_or_default();
-    let mut anomalies = Anomalies::among(&tasks);
-    for ((key, task), number) in tasks.iter().zip(0..) {
-        if let Some(task) = task {
-            anomalies.judge(key, task);
-        }
-        all.add(key, number, task.as_ref());
-    }
+    all.add_tasks(&mut tasks, question)?;
     let unopened = match question.unopened {
         Unopened::LeaveOut => LEFT_OUT,
         Unopened::Judge if question.session_phases.is_some() => JUDGED_PHASED,
@@ -131,17 +110,17 @@ pub(super) fn summary(
     });
     let mut differing = all.differing;
     differing.sort_by(|one, other| (&one.tenant, &one.task).cmp(&(&other.tenant, &other.task)));
-    WhatIf {
+    Ok(WhatIf {
         format: FORMAT,
         inputs: inputs.with(partitions),
         history: HistoryFigures { used: all.used.view(), ..all.history },
         live: all.live,
         candidates: candidates.collect(),
         differing,
-        anomalies: anomalies.result(),
+        anomalies: all.anomalies.result(),
         policies: question.policies.map(|given| policy_results(given, &policies, &names)).unwrap_or_default(),
         assumptions: assumed.map(str::to_owned).collect(),
-    }
+    })
 }
 
 /// Everything that is summed up over tasks.
@@ -152,6 +131,7 @@ struct All {
     candidates: Vec<Figures>,
     /// One for each candidate, if there is a pool.
     pools: Vec<PoolFigures>,
+    anomalies: Anomalies,
     compared: Vec<Compared>,
     differing: Vec<DifferingTask>,
 }
@@ -164,9 +144,42 @@ impl All {
             live: LiveFigures::default(),
             candidates: vec![Figures::default(); candidates],
             pools: Vec::new(),
+            anomalies: Anomalies::default(),
             compared: vec![Compared::default(); candidates],
             differing: Vec::new(),
         }
+    }
+
+    /// Goes through the tasks twice: what is usual, and what a pool would give, follows from all of them.
+    fn add_tasks(&mut self, tasks: &mut [Tasks], question: &Question<'_>) -> Result<(), ReplayError> {
+        let (mut usual, mut number) = (Usual::default(), 0);
+        let mut moves: Vec<Moves> = question
+            .candidates
+            .iter()
+            .filter(|_| question.pool.is_some())
+            .map(|_| Moves::default())
+            .collect();
+        for of_partition in &mut *tasks {
+            of_partition.each(|key, task| {
+                if let Some(task) = task.filter(|task| !task.is_remediation) {
+                    usual.note(key, &task);
+                    add_moves(&mut moves, key, number, &task);
+                }
+                number += 1;
+            })?;
+        }
+        self.anomalies = Anomalies::beside(usual);
+        if let Some(pool) = question.pool {
+            self.pools = moves.into_iter().map(|moves| PoolFigures::new(moves.settle(pool))).collect();
+        }
+        number = 0;
+        for of_partition in tasks {
+            of_partition.each(|key, task| {
+                self.add(key, number, task.as_ref());
+                number += 1;
+            })?;
+        }
+        Ok(())
     }
 
     fn add(&mut self, key: &[u8], number: u32, task: Option<&Settled>) {
@@ -195,8 +208,19 @@ impl All {
         for (pool, under) in self.pools.iter_mut().zip(&task.under) {
             pool.add(key, number, task, under);
         }
+        self.anomalies.judge(key, task);
         if differs(task) {
             self.differing.push(differing(key, task));
+        }
+    }
+}
+
+/// What a task asks of the pool of each candidate, if there is one.
+fn add_moves(moves: &mut [Moves], key: &[u8], number: u32, task: &Settled) {
+    let (owner, _) = read_task_key(key).unwrap_or_default();
+    for (moves, under) in moves.iter_mut().zip(&task.under) {
+        if let Some(asking) = under.pool.as_deref() {
+            moves.add(owner, number, asking);
         }
     }
 }

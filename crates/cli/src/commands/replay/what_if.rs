@@ -12,14 +12,12 @@ use tollgate_replay::pictures::what_if_page;
 use tollgate_replay::what_if::{Policies, Question, Replayed, Unopened, read_policies, what_if};
 
 use super::history::{candidate, make, open, own_directory, replace, tenant};
+use super::interrupted::{SAVE_EVERY, interrupted, resumed};
 use super::pictures::Pictures;
 use super::progress::{Watched, watched};
 use crate::args::{CostArgs, Form, Global, WhatIfArgs};
 use crate::exit::{Failure, INTERRUPTED};
 use crate::output::{differing_csv, json, note, out, what_if as shown};
-
-/// After how many events a thread saves how far it is: a few seconds of work.
-const SAVE_EVERY: u64 = 2_000_000;
 
 /// Runs it, shows the result, and writes it to its directory.
 pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, Failure> {
@@ -53,13 +51,7 @@ pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, 
     let replayed = match watched(replayed) {
         Ok(replayed) => replayed,
         Err(ReplayError::Interrupted) => {
-            note(match out_dir {
-                Some(_) if opened.history.is_lasting() => {
-                    "interrupted; the same command goes on from where it was"
-                }
-                Some(_) => "interrupted; session files are read anew",
-                None => "interrupted; with --out DIR the same command would go on from where it was",
-            });
+            note(interrupted(out_dir, opened.history.as_ref()));
             return Ok(ExitCode::from(INTERRUPTED));
         }
         Err(error) => return Err(Failure::failed(error.to_string())),
@@ -69,10 +61,7 @@ pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, 
     }
     pictures.write(|| what_if_page(&replayed))?;
     if replayed.resumed {
-        note(&format!(
-            "this went on from an interrupted run of the same directory: it is about the history up to {}, where that one began",
-            replayed.source.position
-        ));
+        note(&resumed(&replayed.source.position));
     }
     match global.form {
         Form::Json => json(&replayed),
