@@ -246,7 +246,7 @@ fn an_interrupted_calibration_goes_on_to_the_same_bytes_and_to_the_same_end() {
     generated(4, 10).append_to(&runtime, &log, 100);
     let shelf = files("shelf-").into_iter().next().expect("closed tasks are on it");
     let mut bytes = std::fs::read(&shelf).unwrap();
-    bytes[0] ^= 1;
+    bytes.iter_mut().for_each(|byte| *byte ^= 1);
     std::fs::write(&shelf, &bytes).unwrap();
     let resumed = calibrated(&runtime, &ledger, Some(&out), u64::MAX, 4).unwrap();
     assert!(resumed.resumed && !whole.resumed);
