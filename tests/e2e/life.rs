@@ -106,4 +106,26 @@ fn limits_need_no_ledger() {
     let small = place.json("limits --complexity Small --importance low");
     let pr = small["phases"].as_array().unwrap().iter().find(|phase| phase["phase"] == "PR").unwrap().clone();
     assert_eq!((pr["tokens"].as_u64(), pr["latency_ms"].as_u64()), (Some(504), Some(10_080)));
+    assert!(small.get("progress").is_none(), "the built-in config has none");
+    let rules = "progress:\n  spinning_action: block\n  carry_forward: 0.5\n  carry_phases: [VERIFY]\n  expected_points: { PLAN: 9 }\n";
+    place.write("progress.yaml", rules);
+    let shown = place.ok("limits --config progress.yaml");
+    let progress = shown.split_once("\nprogress: ").expect("its rules").1;
+    insta::assert_snapshot!("limits_with_progress", progress);
+    let json = place.json("limits --config progress.yaml");
+    let plan =
+        json["progress"]["phases"].as_array().unwrap().iter().find(|it| it["phase"] == "PLAN").unwrap();
+    assert_eq!(
+        (plan["points"]["planner_iterations"].as_u64(), plan["expected_points"].as_u64()),
+        (Some(3), Some(9))
+    );
+    assert_eq!(json["progress"]["spinning_action"], "block");
+    place.write(
+        "quiet.yaml",
+        "progress: { extension: 0, spinning_repeats: 0, spinning_share: 0, forecast_warn: 0 }\n",
+    );
+    let quiet = place.ok("limits --config quiet.yaml");
+    for word in ["gets", "spinning", "carried", "forecast"] {
+        assert!(!quiet.contains(&format!("  {word} ")), "{word}: {quiet}");
+    }
 }

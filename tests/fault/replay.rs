@@ -7,6 +7,8 @@ use tollgate_tests::{Place, session};
 
 const WHAT_IF: &str = "replay what-if --from d --config built-in --unopened judge --threads 1";
 
+const CALIBRATE: &str = "replay calibrate --from tollgate-demo --threads 1";
+
 /// How many partitions were saved with a task: longer than those without one.
 fn saved(unfinished: &Path) -> usize {
     let Ok(files) = std::fs::read_dir(unfinished) else { return 0 };
@@ -19,8 +21,8 @@ fn saved(unfinished: &Path) -> usize {
 
 /// Kills a run that saves after every record, as soon as this many partitions have a task. Whether it was in the
 /// middle.
-fn killed(place: &Place, out: &str, after: usize) -> bool {
-    let line = format!("{WHAT_IF} --save-every 1 --out {out}");
+fn killed(place: &Place, run: &str, out: &str, after: usize) -> bool {
+    let line = format!("{run} --save-every 1 --out {out}");
     let words: Vec<&str> = line.split(' ').collect();
     let mut run = place.command(&words).stdout(Stdio::null()).stderr(Stdio::null()).start();
     let unfinished = place.path(out).join("unfinished");
@@ -44,9 +46,29 @@ fn a_replay_that_was_killed_goes_on_and_ends_with_the_same_bytes() {
     let read = |dir: &str| files.map(|name| std::fs::read_to_string(place.path(dir).join(name)).unwrap());
     for after in [1, 8] {
         // On a machine that lets a run end before this test looks again, the next one is killed.
-        let out = (0..50).map(|nth| format!("out-{after}-{nth}")).find(|out| killed(&place, out, after));
+        let out =
+            (0..50).map(|nth| format!("out-{after}-{nth}")).find(|out| killed(&place, WHAT_IF, out, after));
         let out = out.expect("of fifty runs one is killed before it ends");
         let again = place.run_line(&format!("{WHAT_IF} --out {out}"));
+        assert_eq!(again.code, 0, "{}", again.err);
+        assert!(again.err.contains("went on from an interrupted run"), "{}", again.err);
+        assert_eq!(read(&out), read("whole"), "killed after {after}");
+        assert!(!place.path(&out).join("unfinished").exists(), "a whole run leaves nothing behind");
+    }
+}
+
+#[test]
+fn a_calibration_that_was_killed_goes_on_and_ends_with_the_same_bytes() {
+    let place = Place::new();
+    let _ = place.ok("demo");
+    let _ = place.ok(&format!("{CALIBRATE} --out whole"));
+    let files = ["calibrated.yaml", "calibrate.json", "calibrate.md"];
+    let read = |dir: &str| files.map(|name| std::fs::read_to_string(place.path(dir).join(name)).unwrap());
+    for after in [1, 3] {
+        let out = (0..50).map(|nth| format!("out-{after}-{nth}"));
+        let out = { out }.find(|out| killed(&place, CALIBRATE, out, after));
+        let out = out.expect("of fifty runs one is killed before it ends");
+        let again = place.run_line(&format!("{CALIBRATE} --out {out}"));
         assert_eq!(again.code, 0, "{}", again.err);
         assert!(again.err.contains("went on from an interrupted run"), "{}", again.err);
         assert_eq!(read(&out), read("whole"), "killed after {after}");

@@ -4,7 +4,7 @@
 //! what a task is ([`yaml`] reads files); [`limits`] follow from them; [`tokens`], [`usage`], [`money`] and
 //! [`price`] say what was used and what it cost; [`event`] is what the log holds; [`task`] decides commands;
 //! [`breach`] and [`gate`] judge, [`progress`] says what was achieved for it; [`budget`] what may be spent across
-//! tasks. [`session_phases`] gives phases to sessions that have none.
+//! tasks, [`pool`] what they may give each other. [`session_phases`] gives phases to sessions that have none.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
@@ -22,6 +22,7 @@ pub mod metadata;
 pub mod money;
 pub mod nearest;
 pub mod phase;
+pub mod pool;
 pub mod position;
 pub mod price;
 pub mod printable;

@@ -6,12 +6,14 @@
 //! [`pictures`] draws results, [`generate`] makes histories whose truth is known.
 
 pub mod calibrate;
+mod checkpoint;
 pub mod collect;
 mod digest;
 mod error;
 pub mod generate;
 pub mod pictures;
 pub mod session_phases;
+mod shelf;
 pub mod source;
 mod walk;
 pub mod what_if;

@@ -45,7 +45,7 @@ pub(crate) trait Worker {
     ) -> Result<(), ReplayError>;
 
     /// Keeps what is known, so that another run can go on from there.
-    fn save(&self, parts: &[(PartitionId, Self::Part)]) -> Result<(), ReplayError>;
+    fn save(&self, parts: &mut [(PartitionId, Self::Part)]) -> Result<(), ReplayError>;
 }
 
 /// How far a partition is.
@@ -186,15 +186,15 @@ impl<'a> Walk<'a> {
                 since += stored.record.len() as u64;
                 if since >= self.save_after {
                     since = 0;
-                    worker.save(&parts)?;
+                    worker.save(&mut parts)?;
                 }
             }
             if let Err(stopped) = self.tell(worked, events) {
-                worker.save(&parts)?;
+                worker.save(&mut parts)?;
                 return Err(stopped);
             }
         }
-        worker.save(&parts)?;
+        worker.save(&mut parts)?;
         Ok(parts)
     }
 

@@ -46,9 +46,13 @@ impl HistoryArgs {
 pub(crate) struct CalibrateArgs {
     #[command(flatten)]
     pub(crate) history: HistoryArgs,
-    /// Directory for calibrate.md, calibrate.json and calibrated.yaml, the proposed config
+    /// Directory for calibrate.md, calibrate.json and calibrated.yaml, the proposed config. A run that is interrupted
+    /// goes on from there
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
+    /// With --out: after how many events a thread saves how far it is (default: 2000000, a few seconds of work)
+    #[arg(long, value_name = "EVENTS", requires = "out", value_parser = clap::value_parser!(u64).range(1..))]
+    pub(crate) save_every: Option<u64>,
     /// How many percent of the tasks that ended well the thresholds may stop, 0 to 50 with at most one decimal
     /// (default: 2)
     #[arg(long, value_name = "PERCENT", value_parser = permille)]
@@ -108,6 +112,10 @@ pub(crate) struct WhatIfArgs {
     /// the API
     #[arg(long, value_name = "FILE")]
     pub(crate) policies: Option<PathBuf>,
+    /// A pool of unused budget that tasks share by priority, beside the same limits without it: `pool:` with window,
+    /// give, step, ceiling, leave. `pool: {}` takes the defaults
+    #[arg(long, value_name = "FILE")]
+    pub(crate) pool: Option<PathBuf>,
     /// Directory for the result's files. A run that is interrupted goes on from there
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,

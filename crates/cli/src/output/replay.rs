@@ -3,14 +3,16 @@
 
 use std::fmt::Write;
 
-use tollgate_domain::units::in_words;
 use tollgate_projection::report::csv_text;
 use tollgate_replay::what_if::Replayed;
 use tollgate_replay::what_if::WhatIf;
 use tollgate_replay::what_if::result::{
-    Amounts, CandidateResult, DifferingTask, FirstCrossing, PolicyResult, ShareView, TaskOutcomeView,
+    CandidateResult, DifferingTask, FirstCrossing, PolicyResult, TaskOutcomeView,
 };
 
+use super::replay_anomalies::anomalies;
+use super::replay_figures::{amounts, money, share};
+use super::replay_pool::pool;
 use super::replay_progress::progress;
 use super::savings::returned;
 use super::session_phases::session_phases;
@@ -32,6 +34,7 @@ pub(crate) fn what_if(replayed: &Replayed) -> String {
     text += &side_by_side(result);
     text += &blocks(result);
     text += &progress(result);
+    text += &pool(result);
     for candidate in &result.candidates {
         // Writing to a String cannot fail, here and below.
         let _ = writeln!(text, "\n{}", candidate.name);
@@ -41,6 +44,7 @@ pub(crate) fn what_if(replayed: &Replayed) -> String {
         text += &returned(&candidate.return_on_investment);
     }
     text += &differing(result);
+    text += &anomalies(&result.anomalies);
     for policy in &result.policies {
         text += &policy_windows(policy);
     }
@@ -149,38 +153,6 @@ fn of_judged(tasks: u64, candidate: &CandidateResult) -> String {
     let asked = candidate.judged;
     let percent = tollgate_projection::overview::Share { part: tasks, of: asked }.percent();
     percent.map_or_else(|| grouped_u64(tasks), |percent| format!("{} ({percent} %)", grouped_u64(tasks)))
-}
-
-fn share(share: &ShareView) -> String {
-    match (&share.percent, &share.interval) {
-        (Some(percent), Some([low, high])) => {
-            format!("{} of {}: {percent} % ({low} to {high})", share.part, share.of)
-        }
-        (_, _) => "not enough data: none is known".to_owned(),
-    }
-}
-
-fn money(amounts: &Amounts) -> String {
-    match unpriced(amounts) {
-        none if none.is_empty() => amounts.cost_usd.clone(),
-        some => format!("{} + {some} unpriced", amounts.cost_usd),
-    }
-}
-
-fn amounts(amounts: &Amounts) -> String {
-    let unpriced = match unpriced(amounts) {
-        none if none.is_empty() => none,
-        some => format!("; {some} have no price"),
-    };
-    format!("{} tokens, {} USD{unpriced}", grouped(amounts.tokens), amounts.cost_usd)
-}
-
-/// What has no price: tokens and other units.
-fn unpriced(amounts: &Amounts) -> String {
-    let tokens =
-        (amounts.unpriced_tokens != 0).then(|| format!("{} tokens", grouped(amounts.unpriced_tokens)));
-    let units = Some(in_words(&amounts.unpriced_units)).filter(|units| !units.is_empty());
-    tokens.into_iter().chain(units).collect::<Vec<_>>().join(" and ")
 }
 
 /// Where tasks were blocked first.

@@ -7,8 +7,8 @@ use tollgate_domain::units::in_words;
 use tollgate_domain::gate::{Verdict, remediation_of};
 use tollgate_domain::ids::TaskId;
 use tollgate_wire::api::{
-    ExecutionState, GateResponse, LimitsResponse, ProgressView, TaskList, TaskSelection, TaskStatus,
-    TaskSummary,
+    ExecutionState, GateResponse, LimitsResponse, ProgressRulesView, ProgressView, TaskList, TaskSelection,
+    TaskStatus, TaskSummary,
 };
 
 use super::{counted, duration, grouped, grouped_u64, percent, table, time};
@@ -47,8 +47,9 @@ pub(crate) fn limits(limits: &LimitsResponse) -> String {
         rows.push(vec!["remaining".to_owned(), empty, base, more, tokens, latency, last]);
     }
     let header = ["phase", "base tokens", "base ms", "weight", "tokens", "ms", ""];
+    let progress = limits.progress.as_ref().map(progress_rules).unwrap_or_default();
     format!(
-        "{} complexity (×{}), {} importance (×{}); config {} ({:.12})\nlimit = ceil(base × complexity × importance × weight)\n\n{}",
+        "{} complexity (×{}), {} importance (×{}); config {} ({:.12})\nlimit = ceil(base × complexity × importance × weight)\n\n{}{progress}",
         limits.complexity,
         limits.complexity_multiplier,
         limits.importance,
@@ -57,6 +58,47 @@ pub(crate) fn limits(limits: &LimitsResponse) -> String {
         limits.config_hash,
         table(&header, &[1, 2, 3, 4, 5], rows)
     )
+}
+
+/// What a task gets for its progress, and what happens to it without any.
+fn progress_rules(rules: &ProgressRulesView) -> String {
+    let off = |number: &str| number == "0";
+    let total =
+        if rules.extension_raises_total { "the task's limit rises, too" } else { "the task's limit stays" };
+    let mut text = format!("\nprogress: checked at each {} % of a phase's limit\n", rules.check_percent);
+    let mut say = |what: &str, rule: String| {
+        // Writing to a String cannot fail.
+        let _ = writeln!(text, "  {what:<16} {rule}");
+    };
+    let rate = &rules.productive_rate;
+    say("productive", format!("from {rate} point{} per 1,000 tokens", if rate == "1" { "" } else { "s" }));
+    if !off(&rules.extension) {
+        let (share, ceiling) = (&rules.extension, &rules.ceiling);
+        say("  gets", format!("{share} × its limit more, up to {ceiling} × its limit; {total}"));
+    }
+    let repeats =
+        (rules.spinning_repeats > 0).then(|| format!("the same {} times in a row", rules.spinning_repeats));
+    let share = (!off(&rules.spinning_share))
+        .then(|| format!("more than {} × its limit without progress", rules.spinning_share));
+    let spinning: Vec<String> = repeats.into_iter().chain(share).collect();
+    if !spinning.is_empty() {
+        say("spinning", format!("{}: {}", spinning.join(", or "), rules.spinning_action));
+    }
+    if !off(&rules.carry_forward) {
+        let (share, phases) = (&rules.carry_forward, rules.carry_phases.join(" "));
+        say("carried forward", format!("{share} × what ended phases left, to {phases}"));
+    }
+    if !off(&rules.forecast_warn) {
+        let after = counted(rules.forecast_min_phases, "ended phase");
+        say("forecast", format!("a warning above {} × the task's limit, after {after}", rules.forecast_warn));
+    }
+    let rows = rules.phases.iter().map(|signals| {
+        let points = signals.points.iter().map(|(name, points)| format!("{name} {}", grouped_u64(*points)));
+        let expected = signals.expected_points.map(grouped_u64).unwrap_or_default();
+        vec![signals.phase.clone(), points.collect::<Vec<_>>().join(", "), expected]
+    });
+    let table = table(&["phase", "points of a unit", "expected"], &[2], rows.collect());
+    format!("{text}{table}")
 }
 
 /// One line in a list.

@@ -58,6 +58,23 @@ impl Fields {
         Some(value)
     }
 
+    /// A share or multiple: from 0 to `most`.
+    pub(crate) fn share(&mut self, field: &str, node: &Node, most: Decimal) -> Option<Decimal> {
+        if let Node::Number(text) = node
+            && text.starts_with('-')
+        {
+            self.problem(field, text, format!("must be from 0 to {most}"));
+            return None;
+        }
+        let share = self.decimal(field, node)?;
+        if share > most || share.scale() > MULTIPLIER_PLACES {
+            let rule = format!("must be from 0 to {most}, with at most {MULTIPLIER_PLACES} decimal places");
+            self.problem(field, &node.shown(), rule);
+            return None;
+        }
+        Some(share)
+    }
+
     pub(super) fn phase(&mut self, field: &str, node: &Node) -> Option<Phase> {
         let (Node::Text(text) | Node::Number(text)) = node else {
             self.wrong_type(field, node, "the name of a phase");

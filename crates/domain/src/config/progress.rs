@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use super::fields::MULTIPLIER_PLACES;
 use crate::decimal::Decimal;
 use crate::nearest;
 use crate::phase::Phase;
@@ -63,7 +62,7 @@ pub(super) fn read(fields: &mut Fields, top: &Section<'_>, phases: &[Phase]) -> 
     }
     let mut share = |key: &str, most: Decimal, into: &mut Decimal| {
         if let Some((field, node)) = section.get(key) {
-            *into = read_share(fields, &field, node, most).unwrap_or(*into);
+            *into = fields.share(&field, node, most).unwrap_or(*into);
         }
     };
     share("extension", MAX_SHARE, &mut rules.extension);
@@ -157,22 +156,6 @@ fn read_repeats(fields: &mut Fields, field: &str, node: &Node) -> Option<u64> {
         return None;
     }
     Some(repeats)
-}
-
-fn read_share(fields: &mut Fields, field: &str, node: &Node, most: Decimal) -> Option<Decimal> {
-    if let Node::Number(text) = node
-        && text.starts_with('-')
-    {
-        fields.problem(field, text, format!("must be from 0 to {most}"));
-        return None;
-    }
-    let share = fields.decimal(field, node)?;
-    if share > most || share.scale() > MULTIPLIER_PLACES {
-        let rule = format!("must be from 0 to {most}, with at most {MULTIPLIER_PLACES} decimal places");
-        fields.problem(field, &node.shown(), rule);
-        return None;
-    }
-    Some(share)
 }
 
 fn known(fields: &mut Fields, field: &str, phase: &Phase, phases: &[Phase]) -> bool {

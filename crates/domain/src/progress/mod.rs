@@ -3,8 +3,9 @@
 //! [`rules`] are the settings, which a task keeps from its opening. [`task`] folds what is recorded of a task, in the
 //! order of the log, into one [`phase`] each: its checks, extensions and repetitions. [`carry`] moves unused budget
 //! from ended phases to later ones, [`forecast`] says where phases and the task will end, [`figures`] is all of that
-//! as the gate sees it. [`observe`] reads events.
+//! as the gate sees it. [`observe`] reads events. [`anomaly`] says what is far from the usual.
 
+pub mod anomaly;
 pub mod carry;
 pub mod figures;
 pub mod forecast;

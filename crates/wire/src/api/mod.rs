@@ -52,7 +52,7 @@ pub use health::{
     UtilizationClass, WeekRow,
 };
 pub use ledger::{ChosenGroups, DatedAhead, Group, LedgerReport, ReportPeriod, Totals};
-pub use limits::{LimitsResponse, PhaseLimitView};
+pub use limits::{LimitsResponse, PhaseLimitView, PhaseSignalsView, ProgressRulesView};
 pub use money::{MoneyExport, MoneyLineView};
 pub use operate::{
     ConfigResponse, ConnectionHealth, Health, HealthCheck, LogPage, LogServerHealth, PositionResponse,

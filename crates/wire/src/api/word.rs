@@ -252,6 +252,7 @@ pub(super) mod list {
         QuarantineState: super::QuarantineState,
         Ruling: tollgate_domain::event::Ruling,
         Pace: tollgate_domain::progress::phase::Pace,
+        SpinningAction: tollgate_domain::progress::rules::SpinningAction,
         ReturnVerdict: super::ReturnVerdict,
         Rollout: tollgate_domain::config::Rollout,
         Severity: tollgate_domain::alert::Severity,

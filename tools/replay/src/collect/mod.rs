@@ -8,7 +8,6 @@ mod error;
 mod result;
 mod rows;
 mod run;
-mod shelf;
 
 pub use error::CollectError;
 pub use result::{Calibrated, CalibrationInputs, CalibrationResult};

@@ -19,6 +19,9 @@ pub struct Calibrated {
     pub source: Source,
     /// The name of the config in force.
     pub current: String,
+    /// Whether it went on from an earlier run of its directory: then it is about the history up to where that began.
+    #[serde(skip)]
+    pub resumed: bool,
     /// What was computed, and from what.
     pub result: CalibrationResult,
 }

@@ -5,6 +5,7 @@
 use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
+use serde::{Deserialize, Serialize};
 use tollgate_domain::event::RecordedEvent;
 use tollgate_domain::ids::{LEDGER_TENANT, TaskId, TenantId};
 use tollgate_domain::position::Sequence;
@@ -15,17 +16,20 @@ use tollgate_projection::status::{TaskRow, fold_task};
 use tollgate_wire::decode_stored;
 
 use super::error::CollectError;
-use super::shelf::{Kept, Shelf};
 use crate::calibrate::{History, samples_of};
+use crate::checkpoint::Saved;
 use crate::digest::Digest;
 use crate::error::ReplayError;
+use crate::shelf::{Kept, Shelf};
 use crate::walk::recorded;
 
 /// What is known of a partition up to a record.
-#[derive(Default)]
+#[derive(Default, Serialize, Deserialize)]
 pub(super) struct Rows {
     /// The last record that was worked.
     pub(super) done: Sequence,
+    /// How many were.
+    pub(super) records: u64,
     pub(super) digest: Digest,
     pub(super) counts: Counts,
     /// The tasks by owner and id.
@@ -34,6 +38,7 @@ pub(super) struct Rows {
 }
 
 /// A task.
+#[derive(Serialize, Deserialize)]
 enum Entry {
     Open(Box<TaskRow>),
     /// Where its row is kept.
@@ -43,7 +48,7 @@ enum Entry {
 }
 
 /// What was met.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Counts {
     /// Events, each counted once.
     pub(super) events: u64,
@@ -63,7 +68,18 @@ pub(super) struct Made {
     pub(super) phases: u64,
 }
 
+impl Saved for Rows {
+    fn shelf(&mut self) -> &mut Shelf {
+        &mut self.closed
+    }
+}
+
 impl Rows {
+    /// Nothing is known yet.
+    pub(super) fn new(closed: Shelf) -> Self {
+        Self { closed, ..Self::default() }
+    }
+
     /// Takes the next record. `originals`: which of its events are counted; `None`: all of them.
     ///
     /// # Errors
@@ -85,6 +101,7 @@ impl Rows {
             self.take_event(stored, &frame, key)?;
         }
         self.done = stored.sequence;
+        self.records = self.records.saturating_add(1);
         Ok(())
     }
 
@@ -128,7 +145,7 @@ impl Rows {
             made.tasks += 1;
             let row = match entry {
                 Entry::Open(row) => row,
-                Entry::Closed(kept) => decoded(&self.closed.get(kept)?),
+                Entry::Closed(kept) => self.closed.get(kept)?,
                 Entry::Unreadable => {
                     made.unreadable += 1;
                     continue;
@@ -154,29 +171,18 @@ impl Entry {
             Self::Open(row) => {
                 fold(row, event);
                 if let TaskStage::Closed(_) = row.state.stage {
-                    *self = Self::Closed(closed.put(&encoded(row))?);
+                    *self = Self::Closed(closed.put(row)?);
                 }
             }
             Self::Closed(kept) => {
-                let mut row = decoded(&closed.get(*kept)?);
+                let mut row: Box<TaskRow> = closed.get(*kept)?;
                 fold(&mut row, event);
-                *kept = closed.put(&encoded(&row))?;
+                *kept = closed.put(&row)?;
             }
             Self::Unreadable => {}
         }
         Ok(())
     }
-}
-
-fn encoded(row: &TaskRow) -> Vec<u8> {
-    let bytes = bincode::serde::encode_to_vec(row, bincode::config::standard());
-    bytes.expect("a row is plain data, as the view store encodes it")
-}
-
-fn decoded(bytes: &[u8]) -> Box<TaskRow> {
-    let row = bincode::serde::decode_from_slice(bytes, bincode::config::standard());
-    let (row, _) = row.expect("the bytes are those of a row that was encoded here");
-    Box::new(row)
 }
 
 /// Folds an event into a row, and drops what no sample is made of: decisions are the largest part of a row.

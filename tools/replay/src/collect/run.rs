@@ -1,5 +1,8 @@
 //! Reads a history once, its partitions on all threads, and calibrates.
 
+use std::path::Path;
+
+use serde::Serialize;
 use tokio::runtime::Handle;
 use tollgate_domain::hex::hex;
 use tollgate_domain::position::{PartitionId, Sequence};
@@ -9,6 +12,7 @@ use super::error::CollectError;
 use super::result::{Calibrated, CalibrationInputs, CalibrationResult, FORMAT};
 use super::rows::{Made, Rows};
 use crate::calibrate::{CalibrateError, History as Samples, Options, calibrate};
+use crate::checkpoint::{Begun, Checkpoint};
 use crate::error::ReplayError;
 use crate::session_phases::PhaseCoverage;
 use crate::source::History;
@@ -26,18 +30,23 @@ pub struct Asked<'a> {
     pub session_phases: Option<&'a PhaseCoverage>,
     /// How many threads read.
     pub threads: usize,
+    /// The run's own directory: what was read is kept there, so that the same run can go on after an interruption.
+    pub out: Option<&'a Path>,
+    /// After how many events of a thread what was read is written to the directory. It is when the run is stopped, too.
+    pub checkpoint_events: u64,
 }
 
 /// One thread's work.
-struct Worker {
+struct Worker<'a> {
+    checkpoint: Option<&'a Checkpoint>,
     key: Vec<u8>,
 }
 
-/// Proposes limits from a history, up to the end that it had when it was opened. Writes nothing. `progress` is told how
-/// far reading is, from any thread, and may stop it.
+/// Proposes limits from a history, up to the end that it had when it was opened. Writes only below the run's own
+/// directory. `progress` is told how far reading is, from any thread, and may stop it.
 ///
-/// Memory is that of the rows of open tasks, of the names of the others, whose rows are in a file without a name of the
-/// temporary directory; then that of the samples.
+/// Memory is that of the rows of open tasks, of the names of the others, whose rows are in files of the run's own
+/// directory, or without a name in the temporary one; then that of the samples.
 ///
 /// # Errors
 ///
@@ -52,8 +61,62 @@ pub fn calibrate_history(
     let refused = |error: CalibrateError| CollectError::Calibrate { origin: origin(), error };
     // Before anything is read.
     asked.options.check().map_err(refused)?;
-    let walk = Walk::new(history, history.end(), u64::MAX, progress);
-    let parts = walk.run(asked.threads, runtime, || Worker { key: Vec::new() })?;
+    let begun = asked
+        .out
+        .filter(|_| history.is_lasting())
+        .map(|out| Checkpoint::begin(out, &Setting::of(asked).hash(), history.end()));
+    let (checkpoint, end, resumed) = match begun.transpose()? {
+        Some(Begun { checkpoint, end, resumed }) => (Some(checkpoint), end, resumed),
+        None => (None, history.end().clone(), false),
+    };
+    let worker = || Worker { checkpoint: checkpoint.as_ref(), key: Vec::new() };
+    let walk = Walk::new(history, &end, asked.checkpoint_events, progress);
+    let parts = walk.run(asked.threads, runtime, worker)?;
+    let calibrated = calibrated(history, asked, parts);
+    if let Some(checkpoint) = checkpoint {
+        checkpoint.remove()?;
+    }
+    let (source, result) = calibrated?;
+    let source = Source { position: end.to_string(), ..source };
+    Ok(Calibrated { hash: result.hash(), source, current: asked.current.name.clone(), resumed, result })
+}
+
+/// What two runs have to have in common so that one can go on with the other.
+#[derive(Serialize)]
+struct Setting<'a> {
+    kind: &'static str,
+    format: u32,
+    tollgate: &'static str,
+    current: String,
+    options: &'a Options,
+    session_phases: Option<&'a PhaseCoverage>,
+}
+
+impl<'a> Setting<'a> {
+    fn of(asked: &Asked<'a>) -> Self {
+        Self {
+            kind: "calibration",
+            format: FORMAT,
+            tollgate: env!("CARGO_PKG_VERSION"),
+            current: asked.current.config.hash(),
+            options: asked.options,
+            session_phases: asked.session_phases,
+        }
+    }
+
+    fn hash(&self) -> String {
+        hex(blake3::hash(&serde_json::to_vec(self).expect("plain data always serializes")).as_bytes())
+    }
+}
+
+/// What follows from all rows.
+fn calibrated(
+    history: &dyn History,
+    asked: &Asked<'_>,
+    parts: Vec<(PartitionId, Rows)>,
+) -> Result<(Source, CalibrationResult), CollectError> {
+    let origin = || history.origin().to_owned();
+    let refused = |error: CalibrateError| CollectError::Calibrate { origin: origin(), error };
     let mut samples = Samples::default();
     for sentence in asked.session_phases.iter().flat_map(|coverage| coverage.sentences()) {
         samples.remark(sentence);
@@ -93,14 +156,16 @@ pub fn calibrate_history(
     };
     let result = CalibrationResult { format: FORMAT, inputs, calibration };
     let source = Source { origin: origin(), position: history.end().to_string(), repeated_events };
-    Ok(Calibrated { hash: result.hash(), source, current: asked.current.name.clone(), result })
+    Ok((source, result))
 }
 
-impl walk::Worker for Worker {
+impl walk::Worker for Worker<'_> {
     type Part = Rows;
 
-    fn begin(&self, _partition: PartitionId) -> Result<Rows, ReplayError> {
-        Ok(Rows::default())
+    fn begin(&self, partition: PartitionId) -> Result<Rows, ReplayError> {
+        let Some(checkpoint) = self.checkpoint else { return Ok(Rows::default()) };
+        let known = checkpoint.load(partition)?;
+        Ok(known.unwrap_or_else(|| Rows::new(checkpoint.shelf(partition))))
     }
 
     fn take(
@@ -112,9 +177,9 @@ impl walk::Worker for Worker {
         rows.take(stored, originals, &mut self.key)
     }
 
-    /// Every run begins anew.
-    fn save(&self, _rows: &[(PartitionId, Rows)]) -> Result<(), ReplayError> {
-        Ok(())
+    fn save(&self, rows: &mut [(PartitionId, Rows)]) -> Result<(), ReplayError> {
+        let Some(checkpoint) = self.checkpoint else { return Ok(()) };
+        rows.iter_mut().try_for_each(|(partition, rows)| checkpoint.save(*partition, rows))
     }
 }
 
@@ -124,6 +189,6 @@ impl Part for Rows {
     }
 
     fn records(&self) -> u64 {
-        0
+        self.records
     }
 }

@@ -17,7 +17,7 @@ impl PhaseCoverage {
             (of(Basis::Activity), of(Basis::Continued), of(Basis::Position));
         let mut said = vec![format!(
             "Phases were not reported: they came from the rules {} ({}…) by what calls did for {}, by the call before for {}, by the \
-             place in the session alone for {}; none for {}, of {} calls with {} tokens in {} sessions",
+             place in the session alone for {}; none for {}, of {} calls with {} tokens in {}",
             self.rules.name,
             self.rules.hash.get(..12).unwrap_or_default(),
             part(activity, *all),
@@ -26,7 +26,7 @@ impl PhaseCoverage {
             part(self.no_phase, *all),
             all.calls,
             all.tokens,
-            self.sessions
+            if self.sessions == 1 { "1 session".to_owned() } else { format!("{} sessions", self.sessions) }
         )];
         for agent in self.by_agent.iter().filter(|agent| agent.sessions_with_tools < agent.sessions) {
             let unseen = agent.all.tokens.saturating_sub(agent.of_sessions_with_tools.tokens);
@@ -40,7 +40,9 @@ impl PhaseCoverage {
             ));
         }
         if self.no_phase.tokens > 0 {
-            said.push(format!("{} have no phase: they count in totals only", part(self.no_phase, *all)));
+            let (have, they) =
+                if self.no_phase.calls == 1 { ("has", "it counts") } else { ("have", "they count") };
+            said.push(format!("{} {have} no phase: {they} in totals only", part(self.no_phase, *all)));
         }
         if !self.never_matched.is_empty() {
             said.push(format!("Rules that hold of no call: {}", self.never_matched.join(", ")));
@@ -51,7 +53,8 @@ impl PhaseCoverage {
 
 /// `12 calls (3.4 % of the tokens)`.
 fn part(of: CoveredCalls, all: CoveredCalls) -> String {
-    format!("{} calls ({} % of the tokens)", of.calls, percent(of.tokens, all.tokens))
+    let calls = if of.calls == 1 { "call" } else { "calls" };
+    format!("{} {calls} ({} % of the tokens)", of.calls, percent(of.tokens, all.tokens))
 }
 
 /// A share in percent with one decimal, rounded down.

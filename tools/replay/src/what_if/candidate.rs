@@ -11,6 +11,7 @@ use tollgate_domain::gate::Switches;
 use tollgate_domain::limits::{TaskLimits, task_limits_or_fallback};
 use tollgate_domain::metadata::{LimitOverride, TaskMetadata};
 use tollgate_domain::phase::Phase;
+use tollgate_domain::pool::PoolRules;
 use tollgate_domain::tier::{Complexity, Importance};
 
 /// The most limits that are kept: one for each class and override in use. More begin anew.
@@ -33,6 +34,8 @@ pub(super) struct Rules {
     pub(super) enforced: Switches,
     /// Those that the config itself states.
     pub(super) own: Switches,
+    /// The pool that tasks share, if one is asked about.
+    pub(super) pool: Option<PoolRules>,
     limits: RefCell<HashMap<LimitsKey, Given>>,
 }
 
@@ -55,12 +58,13 @@ struct LimitsKey {
 }
 
 impl Rules {
-    pub(super) fn new(config: &BudgetConfig) -> Self {
+    pub(super) fn new(config: &BudgetConfig, pool: Option<&PoolRules>) -> Self {
         let own = Switches::from(config);
         Self {
             config: config.clone(),
             enforced: Switches { enabled: true, rollout: Rollout::Enforce, ..own },
             own,
+            pool: pool.cloned(),
             limits: RefCell::default(),
         }
     }

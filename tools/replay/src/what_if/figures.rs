@@ -211,6 +211,7 @@ impl Figures {
             thresholds: self.curve.result(&candidate.config.stop_loss.thresholds),
             decisions: pairs.collect(),
             progress: self.progress.result(&phases),
+            pool: None,
             return_on_investment,
             findings,
         }

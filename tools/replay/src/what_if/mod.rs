@@ -6,8 +6,8 @@
 //! `summary` and `windows` make the [`WhatIf`] of it all, whose bytes follow from history, candidates and version
 //! alone.
 
+pub mod anomaly;
 mod candidate;
-mod checkpoint;
 mod compared;
 mod crossing;
 mod figures;
@@ -17,6 +17,7 @@ mod inputs;
 mod money;
 mod partition;
 mod policy_file;
+pub mod pool;
 pub mod progress;
 pub mod result;
 mod run;

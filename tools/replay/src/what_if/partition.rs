@@ -17,7 +17,10 @@ use super::compared::Compared;
 use super::money::{PolicyFold, PolicyRules};
 use super::settled::Settled;
 use super::task::{OpenTask, Unopened};
+use crate::checkpoint::Saved;
 use crate::digest::Digest;
+use crate::error::ReplayError;
+use crate::shelf::{Kept, Shelf};
 use crate::walk::recorded;
 
 /// What a thread knows of the candidates.
@@ -28,7 +31,7 @@ pub(super) struct Setting<'a> {
 }
 
 /// What is known of a partition up to a sequence.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Serialize, Deserialize)]
 pub(super) struct PartitionState {
     /// The last record that was worked.
     pub(super) done: Sequence,
@@ -38,6 +41,8 @@ pub(super) struct PartitionState {
     /// The tasks by tenant and id, in `entries`.
     places: HashMap<Box<[u8]>, u32, FixedState>,
     entries: Vec<Entry>,
+    /// Closed tasks.
+    shelf: Shelf,
     pub(super) compared: Vec<Compared>,
     pub(super) policies: PolicyFold,
     pub(super) counts: Counts,
@@ -57,22 +62,24 @@ pub(super) struct Counts {
 }
 
 /// A task.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Debug, Serialize, Deserialize)]
 enum Entry {
     Open(Box<OpenTask>),
-    Settled(Box<Settled>),
+    /// Where what is kept of it is.
+    Settled(Kept),
     /// An event of it cannot be read: what follows cannot be judged, as it waits in a view.
     Unreadable,
 }
 
 impl PartitionState {
-    pub(super) fn new(setting: &Setting<'_>) -> Self {
+    pub(super) fn new(setting: &Setting<'_>, shelf: Shelf) -> Self {
         Self {
             done: Sequence::ZERO,
             records: 0,
             digest: Digest::default(),
             places: HashMap::default(),
             entries: Vec::new(),
+            shelf,
             compared: vec![Compared::default(); setting.rules.len()],
             policies: PolicyFold::default(),
             counts: Counts::default(),
@@ -86,7 +93,7 @@ impl PartitionState {
         originals: Option<&[bool]>,
         setting: &Setting<'_>,
         key: &mut Vec<u8>,
-    ) {
+    ) -> Result<(), ReplayError> {
         let mut last: Option<(&str, u32)> = None;
         for (place, frame) in stored.record.events().enumerate() {
             if originals.is_some_and(|originals| originals.get(place) == Some(&false)) {
@@ -95,10 +102,11 @@ impl PartitionState {
             }
             self.counts.events = self.counts.events.saturating_add(1);
             self.digest.add(&stored.record, &frame);
-            self.take_event(stored, &frame, setting, key, &mut last);
+            self.take_event(stored, &frame, setting, key, &mut last)?;
         }
         self.done = stored.sequence;
         self.records = self.records.saturating_add(1);
+        Ok(())
     }
 
     fn take_event<'r>(
@@ -108,17 +116,17 @@ impl PartitionState {
         setting: &Setting<'_>,
         key: &mut Vec<u8>,
         last: &mut Option<(&'r str, u32)>,
-    ) {
+    ) -> Result<(), ReplayError> {
         let Ok(decoded) = decode_stored(frame.payload) else {
             self.counts.unreadable = self.counts.unreadable.saturating_add(1);
             if stored.record.tenant() != LEDGER_TENANT {
                 self.set_aside(stored.record.tenant(), frame.task, key);
             }
-            return;
+            return Ok(());
         };
         let event = recorded(stored, frame, &decoded);
         if !event.concerns_task() {
-            return;
+            return Ok(());
         }
         let at = match *last {
             Some((task, at)) if task == frame.task => at,
@@ -135,22 +143,26 @@ impl PartitionState {
         };
         *last = Some((frame.task, at));
         self.policies.take(&event, at, &setting.policies);
-        let Some(entry) = self.entries.get_mut(at as usize) else { return };
+        let Some(entry) = self.entries.get_mut(at as usize) else { return Ok(()) };
         match entry {
             Entry::Open(task) => {
                 if task.take(&event, &setting.rules, setting.unopened, &mut self.compared)
                     && let Entry::Open(task) = std::mem::replace(entry, Entry::Unreadable)
                 {
-                    *entry = Entry::Settled(Box::new(task.settle()));
+                    *entry = Entry::Settled(self.shelf.put(&task.settle())?);
                 }
             }
-            Entry::Settled(task) => {
+            Entry::Settled(kept) => {
                 let is_usage = matches!(event.body, EventBody::Usage(_));
                 self.counts.late = self.counts.late.saturating_add(u64::from(is_usage));
-                task.take(&event);
+                let mut task: Settled = self.shelf.get(*kept)?;
+                if task.take(&event) {
+                    *kept = self.shelf.put(&task)?;
+                }
             }
             Entry::Unreadable => {}
         }
+        Ok(())
     }
 
     /// From here on the task cannot be judged.
@@ -173,23 +185,45 @@ impl PartitionState {
         at
     }
 
-    /// The tasks with their keys, by tenant and id, those that are still open as they stand now. `None`: an event could
-    /// not be read.
-    pub(super) fn into_tasks(self) -> Vec<(Box<[u8]>, u32, Option<Settled>)> {
-        let mut entries: Vec<Option<Entry>> = self.entries.into_iter().map(Some).collect();
-        let mut tasks: Vec<_> = self
-            .places
-            .into_iter()
-            .map(|(key, at)| {
-                let settled = match entries.get_mut(at as usize).and_then(Option::take) {
-                    Some(Entry::Open(task)) => Some(task.settle()),
-                    Some(Entry::Settled(task)) => Some(*task),
-                    Some(Entry::Unreadable) | None => None,
-                };
-                (key, at, settled)
-            })
-            .collect();
-        tasks.sort_unstable_by(|(one, ..), (other, ..)| one.cmp(other));
-        tasks
+    /// The tasks, by tenant and id, those that are still open as they stand now.
+    pub(super) fn into_tasks(self) -> Result<Tasks, ReplayError> {
+        let Self { places, entries, mut shelf, .. } = self;
+        let mut kept = Vec::with_capacity(entries.len());
+        for entry in entries {
+            kept.push(match entry {
+                Entry::Open(task) => Some(shelf.put(&task.settle())?),
+                Entry::Settled(kept) => Some(kept),
+                Entry::Unreadable => None,
+            });
+        }
+        let mut names: Vec<(Box<[u8]>, u32)> = places.into_iter().collect();
+        names.sort_unstable();
+        Ok(Tasks { names, kept, shelf })
+    }
+}
+
+/// The tasks of a partition whose history has ended. They can be gone through more than once.
+pub(super) struct Tasks {
+    /// By tenant and id, each with its place.
+    pub(super) names: Vec<(Box<[u8]>, u32)>,
+    /// By place; `None`: an event could not be read.
+    kept: Vec<Option<Kept>>,
+    shelf: Shelf,
+}
+
+impl Tasks {
+    /// Each task, by tenant and id. `None`: it cannot be judged.
+    pub(super) fn each(&mut self, mut see: impl FnMut(&[u8], Option<Settled>)) -> Result<(), ReplayError> {
+        for (key, at) in &self.names {
+            let kept = self.kept.get(*at as usize).copied().flatten();
+            see(key, kept.map(|kept| self.shelf.get(kept)).transpose()?);
+        }
+        Ok(())
+    }
+}
+
+impl Saved for PartitionState {
+    fn shelf(&mut self) -> &mut Shelf {
+        &mut self.shelf
     }
 }

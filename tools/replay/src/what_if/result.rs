@@ -12,13 +12,15 @@ use serde::Serialize;
 use tollgate_domain::hex::hex;
 use tollgate_wire::api::ReturnView;
 
+use super::anomaly::AnomalyResult;
+use super::pool::PoolResult;
 use super::progress::ProgressResult;
 use super::thresholds::ThresholdCurve;
 
 pub use inputs::{CandidateInput, InputsView, PartitionInput, Source};
 
 /// The version of the result's form.
-pub const FORMAT: u32 = 2;
+pub const FORMAT: u32 = 3;
 
 /// A result, and where its history was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -50,6 +52,8 @@ pub struct WhatIf {
     /// Every task whose outcome differs between candidates; with one candidate, between it and the live gate. By owner
     /// and id.
     pub differing: Vec<DifferingTask>,
+    /// Phases that took far more or less than those of their class.
+    pub anomalies: AnomalyResult,
     /// One for each policy, in the order in which they were named.
     pub policies: Vec<PolicyResult>,
     /// What the figures assume, and what they leave out.
@@ -161,6 +165,9 @@ pub struct CandidateResult {
     /// What following progress changed; absent: its budgets do not.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub progress: Option<ProgressResult>,
+    /// What a pool of unused budget would have changed; absent: none was asked about.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pool: Option<PoolResult>,
     /// What it would have returned for what it costs.
     pub return_on_investment: ReturnView,
     /// What that advises, a sentence each.

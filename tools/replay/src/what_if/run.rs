@@ -3,20 +3,22 @@
 use std::path::Path;
 
 use tokio::runtime::Handle;
+use tollgate_domain::pool::PoolRules;
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_log::record::StoredRecord;
 use tollgate_projection::savings::Stated;
 
 use super::candidate::{Candidate, Rules};
-use super::checkpoint::{Begun, Checkpoint};
 use super::inputs::Inputs;
 use super::money::{Policies, PolicyRules};
 use super::partition::{PartitionState, Setting};
 use super::result::{Replayed, Source};
 use super::summary::summary;
 use super::task::Unopened;
+use crate::checkpoint::{Begun, Checkpoint};
 use crate::error::ReplayError;
 use crate::session_phases::PhaseCoverage;
+use crate::shelf::Shelf;
 use crate::source::History;
 use crate::walk::{self, Part, Walk, Watcher};
 
@@ -26,6 +28,8 @@ pub struct Question<'a> {
     pub candidates: &'a [Candidate],
     /// Policies of money and tokens, if any.
     pub policies: Option<&'a Policies>,
+    /// The pool of tokens that tasks share, if any.
+    pub pool: Option<&'a PoolRules>,
     /// What is done with tasks that were not opened.
     pub unopened: Unopened,
     /// What the phases of sessions came from, if rules gave them any.
@@ -71,7 +75,11 @@ pub fn what_if(
     };
     let worker = || Worker {
         setting: Setting {
-            rules: question.candidates.iter().map(|candidate| Rules::new(&candidate.config)).collect(),
+            rules: question
+                .candidates
+                .iter()
+                .map(|candidate| Rules::new(&candidate.config, question.pool))
+                .collect(),
             policies: PolicyRules::new(question.policies),
             unopened: question.unopened,
         },
@@ -82,7 +90,7 @@ pub fn what_if(
     let states = walk.run(question.threads, runtime, worker)?;
     let repeated_events = states.iter().map(|(_, state)| state.counts.repeated).sum();
     let source = Source { origin: history.origin().to_owned(), position: end.to_string(), repeated_events };
-    let result = summary(&inputs, question, states);
+    let result = summary(&inputs, question, states)?;
     if let Some(checkpoint) = checkpoint {
         checkpoint.remove()?;
     }
@@ -111,8 +119,11 @@ impl walk::Worker for Worker<'_> {
     type Part = PartitionState;
 
     fn begin(&self, partition: PartitionId) -> Result<PartitionState, ReplayError> {
-        let known = self.checkpoint.map(|checkpoint| checkpoint.load(partition)).transpose()?;
-        Ok(known.flatten().unwrap_or_else(|| PartitionState::new(&self.setting)))
+        let Some(checkpoint) = self.checkpoint else {
+            return Ok(PartitionState::new(&self.setting, Shelf::default()));
+        };
+        let known = checkpoint.load(partition)?;
+        Ok(known.unwrap_or_else(|| PartitionState::new(&self.setting, checkpoint.shelf(partition))))
     }
 
     fn take(
@@ -121,13 +132,12 @@ impl walk::Worker for Worker<'_> {
         stored: &StoredRecord,
         originals: Option<&[bool]>,
     ) -> Result<(), ReplayError> {
-        state.take(stored, originals, &self.setting, &mut self.key);
-        Ok(())
+        state.take(stored, originals, &self.setting, &mut self.key)
     }
 
-    fn save(&self, states: &[(PartitionId, PartitionState)]) -> Result<(), ReplayError> {
+    fn save(&self, states: &mut [(PartitionId, PartitionState)]) -> Result<(), ReplayError> {
         let Some(checkpoint) = self.checkpoint else { return Ok(()) };
-        states.iter().try_for_each(|(partition, state)| checkpoint.save(*partition, state))
+        states.iter_mut().try_for_each(|(partition, state)| checkpoint.save(*partition, state))
     }
 }
 

@@ -10,11 +10,13 @@ use tollgate_domain::time::Timestamp;
 use tollgate_domain::units::UnitSums;
 use tollgate_domain::usage::Unpriced;
 
+use super::anomaly::Class;
 use super::crossing::{Crossing, Live};
 use super::following::SettledProgress;
+use super::pool::Asking;
 use super::thresholds::{Passed, add_usage};
 
-/// A task whose outcome is settled: a fraction of a kilobyte.
+/// A task whose outcome is settled: a fraction of a kilobyte, out of memory.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Settled {
     pub(super) is_opened: bool,
@@ -25,6 +27,7 @@ pub(super) struct Settled {
     pub(super) mark: Option<Mark>,
     pub(super) used: Used,
     pub(super) live: Live,
+    pub(super) class: Option<Class>,
     pub(super) under: Vec<SettledUnder>,
 }
 
@@ -40,6 +43,8 @@ pub(super) struct SettledUnder {
     pub(super) passed: Box<[Passed]>,
     /// What following progress changed; `None`: the candidate's budgets do not.
     pub(super) progress: Option<Box<SettledProgress>>,
+    /// What it asked of a pool; `None`: there is none, or it has no limits.
+    pub(super) pool: Option<Box<Asking>>,
 }
 
 /// Tokens and money, corrections included.
@@ -55,18 +60,25 @@ pub(super) struct Used {
 
 impl Settled {
     /// Takes an event that comes after the task closed: late usage and corrections count, and a mark says what the task
-    /// was. Nothing else changes how it ended.
-    pub(super) fn take(&mut self, event: &RecordedEvent<'_>) {
+    /// was. Nothing else changes how it ended. Returns whether this does.
+    pub(super) fn take(&mut self, event: &RecordedEvent<'_>) -> bool {
         match event.body {
             EventBody::Usage(said) => {
                 let at = event.occurred_at.believed(event.recorded_at);
                 self.used.take(said, at, None);
-                for crossing in self.under.iter_mut().filter_map(|under| under.first.as_mut()) {
-                    crossing.after.take(said, at, Some(crossing.at));
+                for under in &mut self.under {
+                    let asked = under.pool.iter_mut().flat_map(|asking| asking.crossings_mut());
+                    for crossing in under.first.as_deref_mut().into_iter().chain(asked) {
+                        crossing.after.take(said, at, Some(crossing.at));
+                    }
                 }
                 add_usage(self.under.iter_mut().flat_map(|under| &mut under.passed), said, at);
+                true
             }
-            EventBody::Task(TaskEvent::TaskMarked(marked)) => self.mark = Some(marked.mark),
+            EventBody::Task(TaskEvent::TaskMarked(marked)) => {
+                self.mark = Some(marked.mark);
+                true
+            }
             EventBody::Task(_)
             | EventBody::Gate(_)
             | EventBody::Ledger(_)
@@ -75,7 +87,7 @@ impl Settled {
             | EventBody::Price(_)
             | EventBody::Budget(_)
             | EventBody::Bill(_)
-            | EventBody::Report(_) => {}
+            | EventBody::Report(_) => false,
         }
     }
 

@@ -11,23 +11,26 @@ use tollgate_domain::task::TaskStage;
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::fold::read_task_key;
 
+use super::anomaly::{Anomalies, Usual};
 use super::compared::Compared;
 use super::crossing::Crossing;
 use super::figures::{Figures, Sum, amounts, count, shown};
 use super::inputs::Inputs;
 use super::money::PolicyFold;
-use super::partition::PartitionState;
+use super::partition::{PartitionState, Tasks};
+use super::pool::{Moves, PoolFigures};
 use super::result::{
-    DifferingTask, FORMAT, FirstCrossing, HistoryFigures, LiveFigures, PartitionInput, TaskOutcomeView,
-    WhatIf,
+    CandidateResult, DifferingTask, FORMAT, FirstCrossing, HistoryFigures, LiveFigures, PartitionInput,
+    TaskOutcomeView, WhatIf,
 };
 use super::run::Question;
 use super::settled::{Settled, SettledUnder};
 use super::task::Unopened;
-use super::windows::policy_results;
+use super::windows::{Names, policy_results};
+use crate::error::ReplayError;
 
 /// What every result assumes.
-const ASSUMPTIONS: [&str; 8] = [
+const ASSUMPTIONS: [&str; 9] = [
     "a decision is made at each one that the live gate recorded, at each start of a phase and at each completion, from what was known then",
     "blocks count as if they were enforced on every task; how many of them the candidate's own rollout would enforce is stated beside",
     "after its first block a task is taken to stop: what it used after that is saved if it did not end well, and interrupted work if it did, \
@@ -37,6 +40,8 @@ const ASSUMPTIONS: [&str; 8] = [
     "usage counts as after a block by the time that it happened, not by the time it was reported",
     "the history is what happened under the live gate: a task that it stopped has no work after that to save",
     "overrides that people granted hold under every candidate",
+    "anomalies: each phase of a task beside those of completed tasks of its owner, complexity and importance that closed on earlier days, as it was when it \
+     closed: in tokens for each point of progress, or in tokens if it has none",
     "money is what usage was costed with when it was recorded, later corrections included; what has no price is in no amount",
 ];
 
@@ -55,16 +60,19 @@ const PROGRESS: &str = "where budgets follow progress a decision is also made in
 const POLICIES: &str = "policies: no allocation reserves anything, usage counts in the quarter of an hour that it states, and unpriced usage counts as \
      nothing; a policy without a begin rules from the first usage on";
 
+const POOL: &str = "pool: a task that is blocked for its own tokens alone goes on if it can draw all that it used beyond its limit, in whole steps; gifts and draws are \
+     decided by time, for each owner; a task that is blocked gives nothing";
+
 /// The result of a run: the same for the same history, candidates and version.
 pub(super) fn summary(
     inputs: &Inputs,
     question: &Question<'_>,
     mut states: Vec<(PartitionId, PartitionState)>,
-) -> WhatIf {
+) -> Result<WhatIf, ReplayError> {
     states.sort_by_key(|(partition, _)| *partition);
     let mut all = All::new(question.candidates.len());
     let (mut partitions, mut policies) = (Vec::new(), PolicyFold::default());
-    let mut names = HashMap::new();
+    let (mut names, mut tasks): (Names, Vec<Tasks>) = (HashMap::new(), Vec::new());
     for (partition, mut state) in states {
         partitions.push(PartitionInput {
             partition: partition.index(),
@@ -77,13 +85,15 @@ pub(super) fn summary(
             sum.merge(compared);
         }
         policies.merge(std::mem::take(&mut state.policies));
-        for (key, place, task) in state.into_tasks() {
-            all.add(&key, task.as_ref());
-            if question.policies.is_some() {
-                names.insert((partition.number(), place), key);
-            }
+        let of_partition = state.into_tasks()?;
+        if question.policies.is_some() {
+            let named =
+                of_partition.names.iter().map(|(key, place)| ((partition.number(), *place), key.clone()));
+            names.extend(named);
         }
+        tasks.push(of_partition);
     }
+    all.add_tasks(&mut tasks, question)?;
     let unopened = match question.unopened {
         Unopened::LeaveOut => LEFT_OUT,
         Unopened::Judge if question.session_phases.is_some() => JUDGED_PHASED,
@@ -91,22 +101,26 @@ pub(super) fn summary(
     };
     let follows = question.candidates.iter().any(|candidate| candidate.config.progress.is_some());
     let assumed = ASSUMPTIONS.into_iter().chain([unopened]).chain(follows.then_some(PROGRESS));
-    let assumed = assumed.chain(question.policies.map(|_| POLICIES));
+    let assumed = assumed.chain(question.policies.map(|_| POLICIES)).chain(question.pool.map(|_| POOL));
     let named = question.candidates.iter().zip(all.candidates).zip(&all.compared);
-    let candidates =
-        named.map(|((candidate, figures), compared)| figures.result(candidate, compared, question.stated));
+    let mut pools = all.pools.into_iter();
+    let candidates = named.map(|((candidate, figures), compared)| CandidateResult {
+        pool: pools.next().map(|pool| pool.result(candidate, question.stated)),
+        ..figures.result(candidate, compared, question.stated)
+    });
     let mut differing = all.differing;
     differing.sort_by(|one, other| (&one.tenant, &one.task).cmp(&(&other.tenant, &other.task)));
-    WhatIf {
+    Ok(WhatIf {
         format: FORMAT,
         inputs: inputs.with(partitions),
         history: HistoryFigures { used: all.used.view(), ..all.history },
         live: all.live,
         candidates: candidates.collect(),
         differing,
+        anomalies: all.anomalies.result(),
         policies: question.policies.map(|given| policy_results(given, &policies, &names)).unwrap_or_default(),
         assumptions: assumed.map(str::to_owned).collect(),
-    }
+    })
 }
 
 /// Everything that is summed up over tasks.
@@ -115,6 +129,9 @@ struct All {
     used: Sum,
     live: LiveFigures,
     candidates: Vec<Figures>,
+    /// One for each candidate, if there is a pool.
+    pools: Vec<PoolFigures>,
+    anomalies: Anomalies,
     compared: Vec<Compared>,
     differing: Vec<DifferingTask>,
 }
@@ -126,12 +143,46 @@ impl All {
             used: Sum::default(),
             live: LiveFigures::default(),
             candidates: vec![Figures::default(); candidates],
+            pools: Vec::new(),
+            anomalies: Anomalies::default(),
             compared: vec![Compared::default(); candidates],
             differing: Vec::new(),
         }
     }
 
-    fn add(&mut self, key: &[u8], task: Option<&Settled>) {
+    /// Goes through the tasks twice: what is usual, and what a pool would give, follows from all of them.
+    fn add_tasks(&mut self, tasks: &mut [Tasks], question: &Question<'_>) -> Result<(), ReplayError> {
+        let (mut usual, mut number) = (Usual::default(), 0);
+        let mut moves: Vec<Moves> = question
+            .candidates
+            .iter()
+            .filter(|_| question.pool.is_some())
+            .map(|_| Moves::default())
+            .collect();
+        for of_partition in &mut *tasks {
+            of_partition.each(|key, task| {
+                if let Some(task) = task.filter(|task| !task.is_remediation) {
+                    usual.note(key, &task);
+                    add_moves(&mut moves, key, number, &task);
+                }
+                number += 1;
+            })?;
+        }
+        self.anomalies = Anomalies::beside(usual);
+        if let Some(pool) = question.pool {
+            self.pools = moves.into_iter().map(|moves| PoolFigures::new(moves.settle(pool))).collect();
+        }
+        number = 0;
+        for of_partition in tasks {
+            of_partition.each(|key, task| {
+                self.add(key, number, task.as_ref());
+                number += 1;
+            })?;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, key: &[u8], number: u32, task: Option<&Settled>) {
         let history = &mut self.history;
         count(&mut history.tasks, true);
         let Some(task) = task else { return count(&mut history.unreadable_tasks, true) };
@@ -154,8 +205,22 @@ impl All {
         for (figures, under) in self.candidates.iter_mut().zip(&task.under) {
             figures.add(key, task, under);
         }
+        for (pool, under) in self.pools.iter_mut().zip(&task.under) {
+            pool.add(key, number, task, under);
+        }
+        self.anomalies.judge(key, task);
         if differs(task) {
             self.differing.push(differing(key, task));
+        }
+    }
+}
+
+/// What a task asks of the pool of each candidate, if there is one.
+fn add_moves(moves: &mut [Moves], key: &[u8], number: u32, task: &Settled) {
+    let (owner, _) = read_task_key(key).unwrap_or_default();
+    for (moves, under) in moves.iter_mut().zip(&task.under) {
+        if let Some(asking) = under.pool.as_deref() {
+            moves.add(owner, number, asking);
         }
     }
 }

@@ -10,16 +10,19 @@ use tollgate_domain::event::{
 use tollgate_domain::gate::{GateDecided, TaskFigures, Verdict, decide};
 use tollgate_domain::ids::LEDGER_PRODUCER;
 use tollgate_domain::limits::TaskLimits;
-use tollgate_domain::metadata::TaskMetadata;
+use tollgate_domain::metadata::{Enforcement, TaskMetadata};
 use tollgate_domain::phase::Advance;
+use tollgate_domain::pool::PoolRules;
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::status::{TaskRow, figures, fold_task, unlimited_figures};
 
+use super::anomaly::Class;
 use super::candidate::{Given, Rules};
 use super::compared::Compared;
 use super::crossing::{Crossing, Live, measured};
 use super::following::Following;
+use super::pool::Asking;
 use super::settled::{Settled, SettledUnder, Used};
 use super::thresholds::{Passing, add_usage};
 
@@ -60,6 +63,8 @@ pub(super) struct Under {
     outcome: Outcome,
     /// Only where budgets follow progress.
     following: Option<Box<Following>>,
+    /// Only where tasks share a pool.
+    asking: Option<Box<Asking>>,
 }
 
 /// What the gate said of it.
@@ -78,7 +83,7 @@ impl OpenTask {
         let row = TaskRow::begun_by(event);
         if unopened == Unopened::Judge {
             for (under, rules) in under.iter_mut().zip(rules) {
-                under.begin(&row, rules.limits_of(&TaskMetadata::default()));
+                under.begin(&row, rules.limits_of(&TaskMetadata::default()), rules.pool.as_ref());
             }
         }
         Self { row, under, asked: None, live: Live::default() }
@@ -130,14 +135,17 @@ impl OpenTask {
         fold_task(&mut self.row, event);
         // Before anything is decided because of it: what led to a block is not after it.
         if let EventBody::Usage(usage) = event.body {
-            for crossing in self.under.iter_mut().filter_map(|under| under.outcome.first.as_mut()) {
-                crossing.after.take(usage, at, Some(crossing.at));
+            for under in &mut self.under {
+                let asked = under.asking.iter_mut().flat_map(|asking| asking.crossings_mut());
+                for crossing in under.outcome.first.as_deref_mut().into_iter().chain(asked) {
+                    crossing.after.take(usage, at, Some(crossing.at));
+                }
             }
             add_usage(self.under.iter_mut().flat_map(|under| under.outcome.passing.steps_mut()), usage, at);
         }
         for (under, rules) in self.under.iter_mut().zip(rules) {
             if let EventBody::Task(TaskEvent::TaskOpened(opened)) = event.body {
-                under.begin(&self.row, rules.limits_of(&opened.metadata));
+                under.begin(&self.row, rules.limits_of(&opened.metadata), rules.pool.as_ref());
             } else {
                 under.follow(&self.row, event, at, rules);
             }
@@ -145,7 +153,13 @@ impl OpenTask {
         if !matches!(event.body, EventBody::Gate(_)) {
             self.asked = None;
         }
-        matches!(event.body, EventBody::Task(TaskEvent::TaskClosed(_)))
+        let is_closed = matches!(event.body, EventBody::Task(TaskEvent::TaskClosed(_)));
+        if is_closed {
+            for under in &mut self.under {
+                under.close(&self.row, at);
+            }
+        }
+        is_closed
     }
 
     /// Every candidate's gate decides whether the task may advance, as of this moment. What the live gate decided then
@@ -190,9 +204,9 @@ impl OpenTask {
                     }
                 }
                 OverrideScope::Block { advance } => {
-                    if let Some(crossing) =
-                        under.outcome.first.as_mut().filter(|first| first.advance == *advance)
-                    {
+                    let asked = under.asking.iter_mut().flat_map(|asking| asking.crossings_mut());
+                    let crossings = under.outcome.first.as_deref_mut().into_iter().chain(asked);
+                    for crossing in crossings.filter(|crossing| crossing.advance == *advance) {
                         crossing.set_aside = true;
                     }
                     under.outcome.passing.set_aside(advance);
@@ -206,6 +220,9 @@ impl OpenTask {
         let total = figures(&self.row, None).total;
         let opened = self.row.opened.as_ref();
         let is_completed = self.row.state.stage == TaskStage::Closed(TaskOutcome::Completed);
+        let limits = self.under.iter().find_map(|under| under.limits.as_deref());
+        let followed = self.under.iter().find_map(|under| under.following.as_deref());
+        let class = limits.map(|limits| Class::of(&self.row, limits, followed.map(|it| &it.progress)));
         let under = self.under.into_iter().map(|under| SettledUnder {
             limit_tokens: under.limits.as_ref().map(|limits| limits.total_tokens()),
             unknown_phase: under.unknown_phase,
@@ -213,6 +230,7 @@ impl OpenTask {
             first: under.outcome.first,
             passed: under.outcome.passing.settle(),
             progress: under.following.map(|following| Box::new(following.settle(is_completed))),
+            pool: under.asking,
         });
         Settled {
             is_opened: opened.is_some(),
@@ -227,6 +245,7 @@ impl OpenTask {
                 unpriced_units: total.units.unpriced.clone(),
             },
             live: self.live,
+            class,
             under: under.collect(),
         }
     }
@@ -234,9 +253,20 @@ impl OpenTask {
 
 impl Under {
     /// It has limits from now on.
-    fn begin(&mut self, row: &TaskRow, given: Given) {
+    fn begin(&mut self, row: &TaskRow, given: Given, pool: Option<&PoolRules>) {
         self.following = Following::begin(row, &given.limits);
+        self.asking = pool.map(|_| Box::new(Asking::of(given.limits.importance)));
         (self.limits, self.unknown_phase) = (Some(given.limits), given.unknown_phase);
+    }
+
+    /// It closes: what it leaves of its limit is for others.
+    fn close(&mut self, row: &TaskRow, at: Timestamp) {
+        let (Some(asking), Some(limits)) = (&mut self.asking, &self.limits) else { return };
+        let gives = row.state.stage == TaskStage::Closed(TaskOutcome::Completed)
+            && row.state.enforcement == Enforcement::On;
+        let progress = self.following.as_deref().map(|following| &following.progress);
+        let limit = progress.map_or_else(|| limits.total_tokens(), |progress| progress.total_limit(limits));
+        asking.close(at, gives, figures(row, None).total.tokens.total(), limit);
     }
 
     /// Where its budget follows progress: takes what happened, and asks the gate if that is due.
@@ -258,6 +288,9 @@ impl Under {
         let progress = self.following.as_deref().map(|following| &following.progress);
         let figures = TaskFigures { limits: Some(limits), progress, ..of_kind.clone() };
         let decided = self.outcome.decide(asked, &figures, limits, rules);
+        if let (Some(asking), Some(pool), Verdict::Block) = (&mut self.asking, &rules.pool, decided.verdict) {
+            asking.ask(pool, &decided, asked.at, || crossing(asked, &decided, &figures, limits, rules));
+        }
         if let Some(following) = &mut self.following {
             following.decided(&decided, asked.at, of_kind.tokens_used);
         }
@@ -292,20 +325,32 @@ impl Outcome {
         if verdict == Verdict::Allow || !is_worse {
             return decided;
         }
-        if let Some((code, unit, measured)) = measured(&decided, figures, limits) {
-            let blocks = || decide(figures, asked.advance, rules.own).verdict == Verdict::Block;
-            self.first = Some(Box::new(Crossing {
-                verdict,
-                at: asked.at,
-                advance: asked.advance.clone(),
-                code,
-                measured,
-                unit,
-                enforced: verdict == Verdict::Block && blocks(),
-                set_aside: false,
-                after: Used::default(),
-            }));
+        if let Some(crossing) = crossing(asked, &decided, figures, limits, rules) {
+            self.first = Some(Box::new(crossing));
         }
         decided
     }
+}
+
+/// A decision that warned or blocked, with the figures of the rule that made it so.
+fn crossing(
+    asked: &Asked<'_>,
+    decided: &GateDecided,
+    figures: &TaskFigures<'_>,
+    limits: &TaskLimits,
+    rules: &Rules,
+) -> Option<Crossing> {
+    let (code, unit, measured) = measured(decided, figures, limits)?;
+    let blocks = || decide(figures, asked.advance, rules.own).verdict == Verdict::Block;
+    Some(Crossing {
+        verdict: decided.verdict,
+        at: asked.at,
+        advance: asked.advance.clone(),
+        code,
+        measured,
+        unit,
+        enforced: decided.verdict == Verdict::Block && blocks(),
+        set_aside: false,
+        after: Used::default(),
+    })
 }

@@ -18,7 +18,7 @@ use super::result::{Amounts, ExceededWindow, PolicyResult};
 const NAMED_TASKS: usize = 20;
 
 /// The keys of tasks by partition and place.
-type Names = HashMap<(u8, u32), Box<[u8]>>;
+pub(super) type Names = HashMap<(u8, u32), Box<[u8]>>;
 
 /// One result for each policy, in their order.
 pub(super) fn policy_results(given: &Policies, fold: &PolicyFold, names: &Names) -> Vec<PolicyResult> {

@@ -18,7 +18,14 @@ fn calibrated(
     goes_on: ControlFlow<()>,
 ) -> Result<Calibrated, CollectError> {
     let current = candidate("built-in", "rollout: observe");
-    let asked = Asked { current: &current, options: &Options::default(), session_phases: None, threads };
+    let asked = Asked {
+        current: &current,
+        options: &Options::default(),
+        session_phases: None,
+        threads,
+        out: None,
+        checkpoint_events: u64::MAX,
+    };
     calibrate_history(history, &asked, runtime.handle(), &|_| goes_on)
 }
 

@@ -3,12 +3,14 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test an error is a failed test")]
 
+mod anomaly;
 mod calibrated;
 mod doubled;
 mod money;
 mod outcomes;
 mod phases;
 mod pictures;
+mod pool;
 mod progress;
 mod resumed;
 mod same;

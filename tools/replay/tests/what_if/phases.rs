@@ -37,8 +37,14 @@ fn covered(path: &Path, format: Format) -> PhaseCoverage {
 fn calibrated(sessions: &Sessions) -> CalibrationResult {
     let (runtime, current, options) =
         (runtime(), candidate("built-in", "rollout: observe"), Options::default());
-    let asked =
-        Asked { current: &current, options: &options, session_phases: sessions.phases.as_ref(), threads: 2 };
+    let asked = Asked {
+        current: &current,
+        options: &options,
+        session_phases: sessions.phases.as_ref(),
+        threads: 2,
+        out: None,
+        checkpoint_events: u64::MAX,
+    };
     let found =
         calibrate_history(&sessions.history, &asked, runtime.handle(), &|_| ControlFlow::Continue(()));
     found.unwrap().result

@@ -38,7 +38,14 @@ fn replayed(threads: usize) -> Replayed {
 
 fn calibrated(threads: usize) -> Calibrated {
     let (runtime, current) = (runtime(), candidate("built-in", "rollout: observe"));
-    let asked = Asked { current: &current, options: &Options::default(), session_phases: None, threads };
+    let asked = Asked {
+        current: &current,
+        options: &Options::default(),
+        session_phases: None,
+        threads,
+        out: None,
+        checkpoint_events: u64::MAX,
+    };
     let history = generated(12, 120).history(&runtime);
     calibrate_history(&history, &asked, runtime.handle(), &|_| ControlFlow::Continue(())).unwrap()
 }
@@ -133,7 +140,14 @@ fn few_tasks_and_none_have_pictures_too() {
     }
     let one = "open, start PLAN, use 5, end PLAN, close completed";
     let current = candidate("built-in", "rollout: observe");
-    let asked = Asked { current: &current, options: &Options::default(), session_phases: None, threads: 1 };
+    let asked = Asked {
+        current: &current,
+        options: &Options::default(),
+        session_phases: None,
+        threads: 1,
+        out: None,
+        checkpoint_events: u64::MAX,
+    };
     let history = story(one).history(&runtime);
     let found =
         calibrate_history(&history, &asked, runtime.handle(), &|_| ControlFlow::Continue(())).unwrap();

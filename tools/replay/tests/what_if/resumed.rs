@@ -5,10 +5,13 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::runtime::Runtime;
-use tollgate_log::embedded::{EmbeddedLog, Options};
+use tollgate_domain::pool::PoolRules;
+use tollgate_log::embedded::{EmbeddedLog, Options as LogOptions};
 use tollgate_replay::ReplayError;
+use tollgate_replay::calibrate::Options;
+use tollgate_replay::collect::{Asked, Calibrated, CollectError, calibrate_history};
 use tollgate_replay::source::{History, LedgerHistory};
-use tollgate_replay::what_if::{Replayed, what_if};
+use tollgate_replay::what_if::{Question, Replayed, what_if};
 use tollgate_test_process::temporary;
 
 use crate::doubled::Doubled;
@@ -27,7 +30,8 @@ fn run(
     threads: usize,
 ) -> Result<Replayed, ReplayError> {
     let candidates = [candidate("a", "rollout: enforce"), candidate("b", PROGRESS)];
-    let mut question = about(&candidates);
+    let (pool, mut question) = (PoolRules::default(), about(&candidates));
+    question.pool = Some(&pool);
     (question.out, question.checkpoint_events, question.threads) = (Some(out), 1, threads);
     let called = AtomicU64::new(0);
     what_if(&LedgerHistory::open(ledger).unwrap(), &question, runtime.handle(), &|_| {
@@ -44,12 +48,16 @@ fn an_interrupted_run_goes_on_to_the_same_bytes_and_to_the_same_end() {
     let (runtime, dir) = (runtime(), temporary());
     let (ledger, out) = (dir.path().join("ledger"), dir.path().join("out"));
     std::fs::create_dir(&out).unwrap();
-    let log =
-        EmbeddedLog::open_or_create(&ledger, Options { first_segment_bytes: 1 << 16, ..Options::default() })
-            .unwrap();
+    let log = EmbeddedLog::open_or_create(
+        &ledger,
+        LogOptions { first_segment_bytes: 1 << 16, ..LogOptions::default() },
+    )
+    .unwrap();
     generated(3, 400).append_to(&runtime, &log, 100);
     let candidates = [candidate("a", "rollout: enforce"), candidate("b", PROGRESS)];
-    let whole = replay(&runtime, &LedgerHistory::open(&ledger).unwrap(), &about(&candidates)).unwrap();
+    let pool = PoolRules::default();
+    let question = Question { pool: Some(&pool), ..about(&candidates) };
+    let whole = replay(&runtime, &LedgerHistory::open(&ledger).unwrap(), &question).unwrap();
     for round in 0..3 {
         let stopped = run(&runtime, &ledger, &out, 1, 2);
         assert!(matches!(stopped, Err(ReplayError::Interrupted)), "round {round}");
@@ -99,9 +107,11 @@ fn what_is_kept_of_another_run_is_not_used() {
     let (runtime, dir) = (runtime(), temporary());
     let (ledger, out) = (dir.path().join("ledger"), dir.path().join("out"));
     std::fs::create_dir(&out).unwrap();
-    let log =
-        EmbeddedLog::open_or_create(&ledger, Options { first_segment_bytes: 1 << 16, ..Options::default() })
-            .unwrap();
+    let log = EmbeddedLog::open_or_create(
+        &ledger,
+        LogOptions { first_segment_bytes: 1 << 16, ..LogOptions::default() },
+    )
+    .unwrap();
     generated(5, 200).append_to(&runtime, &log, 100);
     run(&runtime, &ledger, &out, 1, 1).unwrap_err();
     let candidates = [candidate("other", "stop_loss:\n  profile: graduated\n")];
@@ -117,7 +127,7 @@ fn nothing_is_written_to_the_ledger_that_is_read() {
     let (runtime, dir) = (runtime(), temporary());
     let (ledger, out) = (dir.path().join("ledger"), dir.path().join("out"));
     std::fs::create_dir(&out).unwrap();
-    let log = EmbeddedLog::open_or_create(&ledger, Options::default()).unwrap();
+    let log = EmbeddedLog::open_or_create(&ledger, LogOptions::default()).unwrap();
     generated(6, 50).append_to(&runtime, &log, 100);
     drop(log);
     let before = contents(&ledger);
@@ -129,9 +139,11 @@ fn nothing_is_written_to_the_ledger_that_is_read() {
 fn a_run_that_is_stopped_keeps_what_it_did_however_rarely_it_writes() {
     let (runtime, dir) = (runtime(), temporary());
     let (ledger, out) = (dir.path().join("ledger"), dir.path().join("out"));
-    let log =
-        EmbeddedLog::open_or_create(&ledger, Options { first_segment_bytes: 1 << 16, ..Options::default() })
-            .unwrap();
+    let log = EmbeddedLog::open_or_create(
+        &ledger,
+        LogOptions { first_segment_bytes: 1 << 16, ..LogOptions::default() },
+    )
+    .unwrap();
     generated(7, 300).append_to(&runtime, &log, 100);
     let candidates = [candidate("a", "rollout: enforce")];
     let mut question = about(&candidates);
@@ -162,7 +174,7 @@ fn a_run_that_is_stopped_keeps_what_it_did_however_rarely_it_writes() {
 fn two_runs_do_not_share_a_directory() {
     let (runtime, dir) = (runtime(), temporary());
     let (ledger, out) = (dir.path().join("ledger"), dir.path().join("out"));
-    let log = EmbeddedLog::open_or_create(&ledger, Options::default()).unwrap();
+    let log = EmbeddedLog::open_or_create(&ledger, LogOptions::default()).unwrap();
     generated(8, 20).append_to(&runtime, &log, 100);
     let candidates = [candidate("a", "rollout: enforce")];
     let mut question = about(&candidates);
@@ -181,6 +193,83 @@ fn two_runs_do_not_share_a_directory() {
     .unwrap();
     let second = inner.into_inner().unwrap().expect("progress was told");
     assert!(matches!(second, Err(ReplayError::Busy { .. })), "{second:?}");
+}
+
+fn calibrated(
+    runtime: &Runtime,
+    ledger: &Path,
+    out: Option<&Path>,
+    calls: u64,
+    threads: usize,
+) -> Result<Calibrated, CollectError> {
+    let (current, options) = (candidate("a", "rollout: enforce"), Options::default());
+    let asked = Asked {
+        current: &current,
+        options: &options,
+        session_phases: None,
+        threads,
+        out,
+        checkpoint_events: 500,
+    };
+    let called = AtomicU64::new(0);
+    calibrate_history(&LedgerHistory::open(ledger).unwrap(), &asked, runtime.handle(), &|_| {
+        let goes_on = called.fetch_add(1, Ordering::Relaxed) + 1 < calls;
+        if goes_on { ControlFlow::Continue(()) } else { ControlFlow::Break(()) }
+    })
+}
+
+#[test]
+fn an_interrupted_calibration_goes_on_to_the_same_bytes_and_to_the_same_end() {
+    let (runtime, dir) = (runtime(), temporary());
+    let (ledger, out) = (dir.path().join("ledger"), dir.path().join("out"));
+    let log = EmbeddedLog::open_or_create(
+        &ledger,
+        LogOptions { first_segment_bytes: 1 << 16, ..LogOptions::default() },
+    )
+    .unwrap();
+    generated(3, 400).append_to(&runtime, &log, 100);
+    let whole = calibrated(&runtime, &ledger, None, u64::MAX, 2).unwrap();
+    for round in 0..3 {
+        let stopped = calibrated(&runtime, &ledger, Some(&out), 1, 2);
+        let is_interrupted = matches!(stopped, Err(CollectError::Read(ReplayError::Interrupted)));
+        assert!(is_interrupted, "round {round}");
+    }
+    let files = |kind: &str| -> Vec<std::path::PathBuf> {
+        let all = std::fs::read_dir(out.join("unfinished")).unwrap().map(|entry| entry.unwrap().path());
+        let mut own: Vec<_> =
+            all.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with(kind)).collect();
+        own.sort();
+        own
+    };
+    assert!(!files("partition-").is_empty(), "something was kept");
+    // Meanwhile the ledger goes on, and a file with closed tasks is damaged: that partition is read anew.
+    generated(4, 10).append_to(&runtime, &log, 100);
+    let shelf = files("shelf-").into_iter().next().expect("closed tasks are on it");
+    let mut bytes = std::fs::read(&shelf).unwrap();
+    bytes.iter_mut().for_each(|byte| *byte ^= 1);
+    std::fs::write(&shelf, &bytes).unwrap();
+    let resumed = calibrated(&runtime, &ledger, Some(&out), u64::MAX, 4).unwrap();
+    assert!(resumed.resumed && !whole.resumed);
+    assert_eq!(whole.result, resumed.result);
+    assert_eq!((whole.hash, whole.source), (resumed.hash, resumed.source));
+    assert!(!out.join("unfinished").exists(), "a complete run removes it");
+}
+
+#[test]
+fn a_calibration_does_not_go_on_with_what_a_comparison_kept() {
+    let (runtime, dir) = (runtime(), temporary());
+    let (ledger, out) = (dir.path().join("ledger"), dir.path().join("out"));
+    let log = EmbeddedLog::open_or_create(&ledger, LogOptions::default()).unwrap();
+    generated(5, 200).append_to(&runtime, &log, 100);
+    let candidates = [candidate("a", "rollout: enforce")];
+    let mut question = about(&candidates);
+    question.out = Some(&out);
+    let history = LedgerHistory::open(&ledger).unwrap();
+    let stopped = what_if(&history, &question, runtime.handle(), &|_| ControlFlow::Break(()));
+    assert!(matches!(stopped, Err(ReplayError::Interrupted)));
+    let resumed = calibrated(&runtime, &ledger, Some(&out), u64::MAX, 1).unwrap();
+    assert!(!resumed.resumed);
+    assert_eq!(resumed, calibrated(&runtime, &ledger, None, u64::MAX, 1).unwrap());
 }
 
 /// Every file below a directory, with its bytes and when it was changed.

@@ -320,6 +320,7 @@ pub(crate) fn about(candidates: &[Candidate]) -> Question<'_> {
     Question {
         candidates,
         policies: None,
+        pool: None,
         unopened: Unopened::LeaveOut,
         session_phases: None,
         stated: Stated::default(),

@@ -10,6 +10,7 @@ use tollgate_replay::collect::{Asked, Calibrated, CollectError, calibrate_histor
 use tollgate_replay::pictures::calibration_page;
 
 use super::history::{current, make, open, own_directory, replace};
+use super::interrupted::{SAVE_EVERY, interrupted, resumed};
 use super::pictures::Pictures;
 use super::progress::{Watched, watched};
 use crate::args::{CalibrateArgs, Form, Global};
@@ -32,14 +33,17 @@ pub(super) async fn run(global: &Global, args: &CalibrateArgs) -> Result<ExitCod
         options: &options,
         session_phases: opened.session_phases.as_ref(),
         threads: args.history.threads(),
+        out: out_dir,
+        checkpoint_events: args.save_every.unwrap_or(SAVE_EVERY),
     };
+    out_dir.map_or(Ok(()), make)?;
     let history = opened.history.as_ref();
     let done =
         watched(|progress: &Watched<'_>| calibrate_history(history, &asked, &Handle::current(), progress));
     let calibrated = match done {
         Ok(calibrated) => calibrated,
         Err(CollectError::Read(ReplayError::Interrupted)) => {
-            note("interrupted; nothing was written");
+            note(interrupted(out_dir, history));
             return Ok(ExitCode::from(INTERRUPTED));
         }
         Err(error) => return Err(Failure::failed(error.to_string())),
@@ -48,6 +52,9 @@ pub(super) async fn run(global: &Global, args: &CalibrateArgs) -> Result<ExitCod
         write(dir, &calibrated)?;
     }
     pictures.write(|| calibration_page(&calibrated))?;
+    if calibrated.resumed {
+        note(&resumed(&calibrated.source.position));
+    }
     match global.form {
         Form::Json => json(&calibrated),
         Form::Table | Form::Csv | Form::Md | Form::Html => {
@@ -78,7 +85,6 @@ fn options(args: &CalibrateArgs) -> Result<Options, Failure> {
 fn write(dir: &Path, calibrated: &Calibrated) -> Result<(), Failure> {
     let text =
         serde_json::to_string_pretty(calibrated).map_err(|error| Failure::failed(error.to_string()))?;
-    make(dir)?;
     replace(&dir.join(PROPOSAL), &calibrated.result.calibration.config)?;
     replace(&dir.join("calibrate.md"), calibrated_md(calibrated))?;
     replace(&dir.join("calibrate.json"), &(text + "\n"))

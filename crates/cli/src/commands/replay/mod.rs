@@ -2,6 +2,7 @@
 
 mod calibrate;
 mod history;
+mod interrupted;
 mod pictures;
 mod progress;
 mod what_if;

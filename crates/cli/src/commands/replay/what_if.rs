@@ -5,25 +5,25 @@ use std::process::ExitCode;
 
 use tokio::runtime::Handle;
 use tollgate_domain::money::{MoneyError, Usd};
+use tollgate_domain::pool::PoolRules;
 use tollgate_projection::savings::Stated;
 use tollgate_replay::ReplayError;
 use tollgate_replay::pictures::what_if_page;
 use tollgate_replay::what_if::{Policies, Question, Replayed, Unopened, read_policies, what_if};
 
 use super::history::{candidate, make, open, own_directory, replace, tenant};
+use super::interrupted::{SAVE_EVERY, interrupted, resumed};
 use super::pictures::Pictures;
 use super::progress::{Watched, watched};
 use crate::args::{CostArgs, Form, Global, WhatIfArgs};
 use crate::exit::{Failure, INTERRUPTED};
 use crate::output::{differing_csv, json, note, out, what_if as shown};
 
-/// After how many events a thread saves how far it is: a few seconds of work.
-const SAVE_EVERY: u64 = 2_000_000;
-
 /// Runs it, shows the result, and writes it to its directory.
 pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, Failure> {
     let candidates = args.configs.iter().map(|path| candidate(path)).collect::<Result<Vec<_>, _>>()?;
     let policies = args.policies.as_deref().map(|path| policies(global, path)).transpose()?;
+    let pool = args.pool.as_deref().map(pool).transpose()?;
     let stated = stated(&args.cost)?;
     let out_dir =
         args.out.as_deref().map(|dir| own_directory("--out", dir, &args.history.from)).transpose()?;
@@ -38,6 +38,7 @@ pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, 
     let question = Question {
         candidates: &candidates,
         policies: policies.as_ref(),
+        pool: pool.as_ref(),
         unopened,
         session_phases: opened.session_phases.as_ref(),
         stated,
@@ -50,13 +51,7 @@ pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, 
     let replayed = match watched(replayed) {
         Ok(replayed) => replayed,
         Err(ReplayError::Interrupted) => {
-            note(match out_dir {
-                Some(_) if opened.history.is_lasting() => {
-                    "interrupted; the same command goes on from where it was"
-                }
-                Some(_) => "interrupted; session files are read anew",
-                None => "interrupted; with --out DIR the same command would go on from where it was",
-            });
+            note(interrupted(out_dir, opened.history.as_ref()));
             return Ok(ExitCode::from(INTERRUPTED));
         }
         Err(error) => return Err(Failure::failed(error.to_string())),
@@ -66,10 +61,7 @@ pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, 
     }
     pictures.write(|| what_if_page(&replayed))?;
     if replayed.resumed {
-        note(&format!(
-            "this went on from an interrupted run of the same directory: it is about the history up to {}, where that one began",
-            replayed.source.position
-        ));
+        note(&resumed(&replayed.source.position));
     }
     match global.form {
         Form::Json => json(&replayed),
@@ -89,6 +81,13 @@ fn policies(global: &Global, path: &Path) -> Result<Policies, Failure> {
     let text = tollgate_files::read_settings(path)
         .map_err(|error| Failure::failed(format!("reading {name}: {error}")))?;
     read_policies(&text, &tenant(global)?).map_err(|invalid| Failure::differs(format!("{name}: {invalid}")))
+}
+
+fn pool(path: &Path) -> Result<PoolRules, Failure> {
+    let name = path.display();
+    let text = tollgate_files::read_settings(path)
+        .map_err(|error| Failure::failed(format!("reading {name}: {error}")))?;
+    PoolRules::from_yaml(&text).map_err(|invalid| Failure::differs(format!("{name}: {invalid}")))
 }
 
 fn stated(cost: &CostArgs) -> Result<Stated, Failure> {

@@ -9,6 +9,7 @@ use tollgate_domain::limits::task_limits;
 use tollgate_domain::metadata::TaskMetadata;
 use tollgate_domain::phase::Phase;
 use tollgate_domain::position::{PartitionId, Position};
+use tollgate_domain::progress::rules::ProgressRules;
 use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_projection::report::{self, Named, Redacted, Similar};
 use tollgate_projection::reports::ClassSums;
@@ -16,7 +17,9 @@ use tollgate_projection::selection::TaskFilter;
 use tollgate_projection::status::TaskRow;
 use tollgate_projector::queries::{ListTasks, OneTask, OthersOfClass, TaskAnswer, TaskPage};
 use tollgate_projector::{Answered, QueryError, Wait};
-use tollgate_wire::api::{LimitsResponse, TaskList, TaskReport, TaskStatus};
+use tollgate_wire::api::{
+    LimitsResponse, PhaseSignalsView, ProgressRulesView, TaskList, TaskReport, TaskStatus,
+};
 
 use super::Queries;
 use crate::problem::{Answer, INVALID, TASK_UNKNOWN, of_query, of_read};
@@ -286,7 +289,31 @@ pub fn limits_of(
         remaining_latency_ms,
         config_hash: limits.config_hash,
         config_source: source.to_owned(),
+        progress: limits.progress.as_deref().map(progress_view),
     })
+}
+
+fn progress_view(rules: &ProgressRules) -> ProgressRulesView {
+    let phases = rules.phases.iter().map(|signals| PhaseSignalsView {
+        phase: signals.phase.to_string(),
+        points: signals.points.clone(),
+        expected_points: signals.expected_points,
+    });
+    ProgressRulesView {
+        phases: phases.collect(),
+        check_percent: rules.check_percent,
+        productive_rate: rules.productive_rate.to_string(),
+        extension: rules.extension.to_string(),
+        ceiling: rules.ceiling.to_string(),
+        extension_raises_total: rules.extension_raises_total,
+        spinning_repeats: rules.spinning_repeats,
+        spinning_share: rules.spinning_share.to_string(),
+        spinning_action: rules.spinning_action,
+        carry_forward: rules.carry_forward.to_string(),
+        carry_phases: rules.carry_phases.iter().map(ToString::to_string).collect(),
+        forecast_warn: rules.forecast_warn.to_string(),
+        forecast_min_phases: rules.forecast_min_phases,
+    }
 }
 
 /// Tenant and task, validated.

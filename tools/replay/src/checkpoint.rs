@@ -1,56 +1,64 @@
 //! How far a run got: files in its own directory, from which another run of the same goes on.
 //!
 //! One file says which run it is and where its history ends, one for each partition holds its state. Each is written
-//! whole or not at all. A run that is complete removes them.
+//! whole or not at all. Beside it is the partition's shelf. A run that is complete removes them.
 
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tollgate_domain::position::{PartitionId, Position};
 use tollgate_files::{make_private_dirs, replace};
 
-use super::partition::PartitionState;
 use crate::error::ReplayError;
+use crate::shelf::Shelf;
 
 /// The version of the files: those of another one are not read.
-const FORMAT: u32 = 2;
+const FORMAT: u32 = 4;
 
 const DIR: &str = "unfinished";
 const RUN: &str = "run.json";
 const LOCK: &str = "lock";
 const PARTITION: &str = "partition-";
+const SHELF: &str = "shelf-";
 
 /// Which run it is.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Run {
-    pub(super) format: u32,
+pub(crate) struct Run {
+    pub(crate) format: u32,
     /// Over version, candidates, policies and settings.
-    pub(super) setting: String,
+    pub(crate) setting: String,
     /// Where its history ends, the log's identity included.
-    pub(super) end: String,
+    pub(crate) end: String,
+}
+
+/// What is known of a partition.
+pub(crate) trait Saved: Serialize + DeserializeOwned {
+    /// What it has put aside.
+    fn shelf(&mut self) -> &mut Shelf;
 }
 
 /// The directory of checkpoints, held by this run alone.
-pub(super) struct Checkpoint {
+pub(crate) struct Checkpoint {
     dir: PathBuf,
     _lock: File,
 }
 
 /// A run that can begin.
-pub(super) struct Begun {
-    pub(super) checkpoint: Checkpoint,
+pub(crate) struct Begun {
+    pub(crate) checkpoint: Checkpoint,
     /// Where its history ends.
-    pub(super) end: Position,
+    pub(crate) end: Position,
     /// Whether something is known of it already.
-    pub(super) resumed: bool,
+    pub(crate) resumed: bool,
 }
 
 impl Checkpoint {
     /// Begins a run, or goes on with the one of the directory: the same setting, over the same log up to an end that
     /// the log still has.
-    pub(super) fn begin(out: &Path, setting: &str, end: &Position) -> Result<Begun, ReplayError> {
+    pub(crate) fn begin(out: &Path, setting: &str, end: &Position) -> Result<Begun, ReplayError> {
         let dir = out.join(DIR);
         make_private_dirs(&dir).map_err(|error| failed("making", &dir, &error))?;
         let path = dir.join(LOCK);
@@ -67,7 +75,7 @@ impl Checkpoint {
             && let Ok(earlier_end) = earlier.end.parse::<Position>()
             && earlier_end.epoch() == end.epoch()
             && end.covers(&earlier_end)
-            && PartitionId::all().any(|partition| checkpoint.file(partition).exists())
+            && PartitionId::all().any(|partition| checkpoint.file(PARTITION, partition).exists())
         {
             return Ok(Begun { checkpoint, end: earlier_end, resumed: true });
         }
@@ -87,9 +95,9 @@ impl Checkpoint {
         }
     }
 
-    /// The state of a partition, if one was written whole.
-    pub(super) fn load(&self, partition: PartitionId) -> Result<Option<PartitionState>, ReplayError> {
-        let path = self.file(partition);
+    /// The state of a partition, if one was written whole, and so was its shelf.
+    pub(crate) fn load<S: Saved>(&self, partition: PartitionId) -> Result<Option<S>, ReplayError> {
+        let path = self.file(PARTITION, partition);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -99,14 +107,23 @@ impl Checkpoint {
         if blake3::hash(bytes).as_bytes() != hash {
             return Ok(None);
         }
-        let read = bincode::serde::decode_from_slice(bytes, bincode::config::standard());
-        Ok(read.ok().map(|(state, _)| state))
+        let read = bincode::serde::decode_from_slice::<S, _>(bytes, bincode::config::standard());
+        let Ok((mut state, _)) = read else { return Ok(None) };
+        let is_whole = state.shelf().reopen(&self.file(SHELF, partition))?;
+        Ok(is_whole.then_some(state))
+    }
+
+    /// Where a partition without a state keeps what it puts aside.
+    pub(crate) fn shelf(&self, partition: PartitionId) -> Shelf {
+        Shelf::at(self.file(SHELF, partition))
     }
 
     /// Writes the state of a partition.
-    pub(super) fn save(&self, partition: PartitionId, state: &PartitionState) -> Result<(), ReplayError> {
-        let path = self.file(partition);
-        let state = bincode::serde::encode_to_vec(state, bincode::config::standard())
+    pub(crate) fn save<S: Saved>(&self, partition: PartitionId, state: &mut S) -> Result<(), ReplayError> {
+        // What the state speaks of has to be there.
+        state.shelf().flush()?;
+        let path = self.file(PARTITION, partition);
+        let state = bincode::serde::encode_to_vec(&*state, bincode::config::standard())
             .map_err(|error| failed("encoding", &path, &io::Error::other(error)))?;
         let mut bytes = blake3::hash(&state).as_bytes().to_vec();
         bytes.extend_from_slice(&state);
@@ -114,7 +131,7 @@ impl Checkpoint {
     }
 
     /// Removes all of it.
-    pub(super) fn remove(self) -> Result<(), ReplayError> {
+    pub(crate) fn remove(self) -> Result<(), ReplayError> {
         self.clear()?;
         let path = self.dir.join(LOCK);
         fs::remove_file(&path).map_err(|error| failed("removing", &path, &error))?;
@@ -134,15 +151,15 @@ impl Checkpoint {
             let entry = entry.map_err(failed)?;
             let name = entry.file_name();
             let name = name.to_string_lossy();
-            if name.starts_with(RUN) || name.starts_with(PARTITION) {
+            if [RUN, PARTITION, SHELF].iter().any(|own| name.starts_with(own)) {
                 fs::remove_file(entry.path()).map_err(failed)?;
             }
         }
         Ok(())
     }
 
-    fn file(&self, partition: PartitionId) -> PathBuf {
-        self.dir.join(format!("{PARTITION}{:02}", partition.index()))
+    fn file(&self, kind: &str, partition: PartitionId) -> PathBuf {
+        self.dir.join(format!("{kind}{:02}", partition.index()))
     }
 }
 
