@@ -132,7 +132,7 @@ pub(crate) struct RuleArgs {
     /// With degrade: a model that may take over; several in order of preference
     #[arg(long, value_name = "MODEL")]
     degrade_to: Vec<String>,
-    /// With throttle: how many allocations a minute are allowed beyond the limit
+    /// With throttle: how many allocations within any minute are allowed beyond the limit, from 1 to 1000
     #[arg(long, value_name = "COUNT")]
     throttle_per_minute: Option<u32>,
     /// While figures are behind: allow or refuse (default: refuse if it can refuse)

@@ -26,6 +26,7 @@ mod scope;
 mod spent;
 mod state;
 mod threshold;
+mod throttle;
 mod window;
 
 pub use amount::{Amount, AmountLimit};
@@ -41,6 +42,7 @@ pub use scope::{InvalidScope, MAX_VALUE_BYTES, Scope};
 pub use spent::Spent;
 pub use state::{BudgetState, OpenAllocation, PolicyHistory};
 pub use threshold::{InvalidThreshold, Threshold};
+pub use throttle::Passed;
 pub use window::Window;
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::throttle::MOST_A_MINUTE;
 use super::{AmountLimit, Dimension, Scope, Threshold, Window};
 use crate::event::MAX_EVENT_BYTES;
 use crate::money::Usd;
@@ -154,8 +155,13 @@ pub enum InvalidPolicy {
     #[error("degrade_to: must name at most {MAX_MODELS} models")]
     TooManyModels,
     /// It is to throttle, and says not how much.
-    #[error("enforcement `throttle` needs `throttle_per_minute`, at least 1")]
+    #[error(
+        "enforcement `throttle` needs `throttle_per_minute`: how many a minute may pass beyond the limit, from 1 to {MOST_A_MINUTE}"
+    )]
     NoRate,
+    /// More a minute than a policy can allow.
+    #[error("throttle_per_minute `{0}`: must be from 1 to {MOST_A_MINUTE}")]
+    Rate(u32),
     /// A window that has no predecessor.
     #[error("rollover: a window `{0}` has none before it; use an hourly, daily, weekly or monthly one")]
     Rollover(Window),
@@ -213,9 +219,12 @@ impl Policy {
         if let Some(priority) = self.passes_from.filter(|priority| !(1..=10).contains(priority)) {
             return Err(InvalidPolicy::Priority(priority));
         }
+        if let Some(rate) = self.throttle_per_minute.filter(|rate| !(1..=MOST_A_MINUTE).contains(rate)) {
+            return Err(InvalidPolicy::Rate(rate));
+        }
         match self.enforcement {
             BudgetEnforcement::Degrade if self.degrade_to.is_empty() => return Err(InvalidPolicy::NoModels),
-            BudgetEnforcement::Throttle if self.throttle_per_minute.unwrap_or_default() == 0 => {
+            BudgetEnforcement::Throttle if self.throttle_per_minute.is_none() => {
                 return Err(InvalidPolicy::NoRate);
             }
             BudgetEnforcement::Ignore
@@ -285,7 +294,15 @@ mod tests {
             ),
             (Policy { passes_from: Some(11), ..good.clone() }, "passes_from `11`"),
             (Policy { enforcement: BudgetEnforcement::Degrade, ..good.clone() }, "needs `degrade_to`"),
-            (Policy { enforcement: BudgetEnforcement::Throttle, ..good.clone() }, "throttle_per_minute"),
+            (
+                Policy { enforcement: BudgetEnforcement::Throttle, ..good.clone() },
+                "needs `throttle_per_minute`: how many a minute may pass beyond the limit, from 1 to 1000",
+            ),
+            (
+                Policy { throttle_per_minute: Some(0), ..good.clone() },
+                "throttle_per_minute `0`: must be from 1",
+            ),
+            (Policy { throttle_per_minute: Some(1001), ..good.clone() }, "throttle_per_minute `1001`: must"),
             (
                 Policy { window: Window::PerTask, rollover: Rollover::All, ..good.clone() },
                 "a window `per_task` has none before it",

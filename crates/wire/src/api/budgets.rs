@@ -162,7 +162,7 @@ pub struct PolicyRule {
     /// The models that may take over with `degrade`, in order of preference.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub degrade_to: Vec<String>,
-    /// How many allocations a minute are allowed beyond the limit with `throttle`.
+    /// How many allocations within any minute are allowed beyond the limit with `throttle`, from 1 to 1000.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub throttle_per_minute: Option<u32>,
     /// What holds while the figures are behind (default: `refuse` where the enforcement can refuse, else `allow`).
