@@ -58,10 +58,10 @@ pub fn set_policy(
 /// # Errors
 ///
 /// The first rule that it breaks.
-pub fn raise_limit(state: &BudgetState, raised: LimitRaised) -> Decision {
-    if state.policy(&raised.policy).is_none() {
+pub fn raise_limit(state: &BudgetState, raised: LimitRaised, at: Timestamp) -> Decision {
+    let Some(history) = state.policy(&raised.policy) else {
         return Err(BudgetRejection::UnknownPolicy(raised.policy));
-    }
+    };
     let wrong = |because| Err(BudgetRejection::Raise { policy: raised.policy.clone(), because });
     if raised.by.tokens < 0 || raised.by.usd < Usd::ZERO {
         return wrong("must raise it: tokens and usd must not be negative");
@@ -71,6 +71,20 @@ pub fn raise_limit(state: &BudgetState, raised: LimitRaised) -> Decision {
     }
     if raised.until <= raised.from {
         return wrong("must end after it begins");
+    }
+    if raised.until <= at {
+        return wrong("must end in the time to come: nothing is decided any more before `until`");
+    }
+    let limits = |of: fn(&Policy) -> bool| history.between(raised.from, raised.until).any(of);
+    if raised.by.tokens > 0 && !limits(|policy| policy.limit.tokens.is_some()) {
+        return wrong(
+            "limits no tokens in that time: leave `tokens` out, or set a version with `limit_tokens` first",
+        );
+    }
+    if raised.by.usd > Usd::ZERO && !limits(|policy| policy.limit.usd.is_some()) {
+        return wrong(
+            "limits no money in that time: leave `usd` out, or set a version with `limit_usd` first",
+        );
     }
     if raised.author.is_empty() || raised.reason.is_empty() {
         return wrong("must say who allows it, and why: give `author` and `reason`");
@@ -145,6 +159,9 @@ pub fn extend(
         let because = "must become larger, not smaller: allocate less, or release it";
         return Err(BudgetRejection::Request { allocation: allocation.to_owned(), because });
     }
+    if let Some(because) = without_effect(open, extension) {
+        return Err(BudgetRejection::Request { allocation: allocation.to_owned(), because });
+    }
     check(&whole, at)?;
     let judgement = judge(state, &whole, by, figures, at);
     if !judgement.is_allowed() {
@@ -152,6 +169,22 @@ pub fn extend(
     }
     let (allocation, policies) = (allocation.to_owned(), judgement.policies);
     Ok(Ok(AllocationExtended { allocation, by, expires_at, policies, decided_at: at }.into()))
+}
+
+/// Why an extension would change nothing that anybody counts.
+fn without_effect(open: &OpenAllocation, extension: Extension) -> Option<&'static str> {
+    let Extension { by, expires_at, .. } = extension;
+    if by == Amount::NOTHING && expires_at.is_none() {
+        return Some("must say by how much, or for how long: give `tokens`, `usd` or `ttl_s`");
+    }
+    if by.tokens > 0 && open.amount.tokens == 0 {
+        return Some("reserves money and no tokens: extend it by `usd`, or allocate anew with `tokens`");
+    }
+    if by.usd > Usd::ZERO && open.amount.usd == Usd::ZERO && !open.request.is_priced {
+        let because = "reserves tokens whose cost is not known, and no money: extend it by `tokens`, or allocate anew with `usd`";
+        return Some(because);
+    }
+    None
 }
 
 /// Sets free what an allocation has left.

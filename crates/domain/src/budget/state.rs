@@ -65,6 +65,12 @@ impl PolicyHistory {
         policy.rules_at(at).then_some((version, policy))
     }
 
+    /// The version that rules at a moment, and those that begin before another one.
+    pub(super) fn between(&self, from: Timestamp, to: Timestamp) -> impl Iterator<Item = &Policy> {
+        let begin = self.versions.iter().filter(move |policy| from < policy.from && policy.from < to);
+        self.ruling_at(from).map(|(_, policy)| policy).into_iter().chain(begin)
+    }
+
     /// The highest rate that any of its versions allows beyond the limit, in requests a minute.
     fn highest_rate(&self) -> u32 {
         self.versions.iter().filter_map(|policy| policy.throttle_per_minute).max().unwrap_or_default()

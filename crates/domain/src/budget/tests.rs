@@ -126,12 +126,10 @@ fn each_enforcement_says_its_own_at_the_limit() {
         (BudgetEnforcement::Degrade, Ruling::Fits, Ruling::Refused),
         (BudgetEnforcement::Throttle, Ruling::Fits, Ruling::Throttled),
     ] {
-        let policy = Policy {
-            enforcement,
-            degrade_to: vec!["small".to_owned()],
-            throttle_per_minute: Some(2),
-            ..policy("p")
-        };
+        let models =
+            if enforcement == BudgetEnforcement::Degrade { vec!["small".to_owned()] } else { Vec::new() };
+        let rate = (enforcement == BudgetEnforcement::Throttle).then_some(2);
+        let policy = Policy { enforcement, degrade_to: models, throttle_per_minute: rate, ..policy("p") };
         let mut tenant = Tenant::of(vec![policy]);
         tenant.uses(&[], at, tokens(500), None);
         for (more, ruling) in [(299, within), (300, Ruling::Warns), (500, Ruling::Warns), (501, above)] {

@@ -300,7 +300,7 @@ impl Decider {
             What::Policy { policy, if_version, author, reason } => {
                 decide::set_policy(state, *policy, if_version, author, reason)
             }
-            What::Raise(raised) => decide::raise_limit(state, raised),
+            What::Raise(raised) => decide::raise_limit(state, raised, at),
             What::Allocate(request) => {
                 let others = alternatives(&settings, state, &request, at);
                 decide::allocate(state, *request, &others, figures, at)
