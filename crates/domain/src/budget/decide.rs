@@ -139,6 +139,9 @@ pub struct Extension {
 
 /// Makes an allocation larger, or lets it last longer.
 ///
+/// One that only lasts longer is given whatever policies say: what it has left counts under them already, and goes on
+/// counting. If it ended instead, its holder would spend all the same, and others would be offered the same money.
+///
 /// # Errors
 ///
 /// The first rule that it breaks. An extension that does not fit is no event: `Ok(Err(…))` has the figures.
@@ -163,7 +166,11 @@ pub fn extend(
         return Err(BudgetRejection::Request { allocation: allocation.to_owned(), because });
     }
     check(&whole, at)?;
-    let judgement = judge(state, &whole, by, figures, at);
+    let judgement = if by == Amount::NOTHING {
+        judge::Judgement::default()
+    } else {
+        judge(state, &whole, by, figures, at)
+    };
     if !judgement.is_allowed() {
         return Ok(Err(judgement));
     }

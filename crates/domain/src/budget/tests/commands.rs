@@ -191,6 +191,32 @@ fn an_extension_is_judged_by_what_it_adds() {
 }
 
 #[test]
+fn an_extension_by_time_alone_is_given_although_the_limit_has_been_passed() {
+    let at = begin().plus_millis(HOUR_MS);
+    let mut tenant = Tenant::of(vec![policy("p")]);
+    tenant.allocates(request("a", 600), &[], at);
+    tenant.uses(&[], at, tokens(1000), None);
+    says(&tenant, &request("b", 1), at, &[("p", Ruling::Refused)]);
+    let longer = begin().plus_millis(48 * HOUR_MS);
+    let extension = |tokens| decide::Extension {
+        by: Amount { tokens, usd: Usd::ZERO },
+        is_priced: true,
+        expires_at: Some(longer),
+    };
+    let figures = tenant.figures(&request("a", 1), at);
+    assert!(decide::extend(&tenant.state, "a", extension(1), &figures, at).unwrap().is_err());
+    // Nor does it matter that nothing is known of what was spent.
+    let event = decide::extend(&tenant.state, "a", extension(0), &Figures::default(), at).unwrap().unwrap();
+    tenant.apply(&event);
+    let open = tenant.state.open("a").unwrap();
+    assert_eq!((open.amount.tokens, open.expires_at), (600, longer));
+    // What it has left goes on counting.
+    let tomorrow = begin().plus_millis(25 * HOUR_MS);
+    says(&tenant, &request("b", 401), tomorrow, &[("p", Ruling::Refused)]);
+    says(&tenant, &request("b", 400), tomorrow, &[("p", Ruling::Warns)]);
+}
+
+#[test]
 fn an_extension_whose_money_is_not_known_does_not_pass_a_limit_of_money() {
     let at = begin().plus_millis(HOUR_MS);
     let limit = AmountLimit { tokens: None, usd: Some("5".parse().unwrap()) };

@@ -132,7 +132,16 @@ impl What {
 
     /// Whether what was spent decides about it.
     pub(super) const fn needs_figures(&self) -> bool {
-        self.is_question() || matches!(self, Self::Allocate(_) | Self::Extend { .. })
+        match self {
+            Self::Allocate(_) | Self::Check(_) | Self::Route(_) | Self::Exhausted { .. } => true,
+            // One that only lasts longer is not judged.
+            Self::Extend { by, .. } => by.tokens != 0 || by.usd.units() != 0,
+            Self::Budget(_)
+            | Self::Policy { .. }
+            | Self::Raise(_)
+            | Self::Release { .. }
+            | Self::Expire { .. } => false,
+        }
     }
 
     /// Whether the sums that were read before it will not do after it: what is used of a released allocation meanwhile
