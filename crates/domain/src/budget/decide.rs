@@ -17,13 +17,43 @@ const MOST_TOKENS: i128 = 1_000_000_000_000_000;
 
 type Decision = Result<BudgetEvent, BudgetRejection>;
 
+/// What somebody says of a budget. What is absent stays as it is, an empty text takes away what was there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BudgetChange {
+    /// Its name.
+    pub budget: String,
+    /// What people call it.
+    pub title: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Whether its policies rule; those of a new one do.
+    pub active: Option<bool>,
+    /// Who sets it.
+    pub author: Option<String>,
+}
+
 /// Makes or changes a budget.
 ///
 /// # Errors
 ///
 /// A name that is none.
-pub fn set_budget(set: BudgetSet) -> Decision {
-    name("budget", &set.budget)?;
+pub fn set_budget(state: &BudgetState, change: BudgetChange) -> Decision {
+    let BudgetChange { budget, title, description, owner, active, author } = change;
+    name("budget", &budget)?;
+    let before = state.budget(&budget);
+    let text = |now: Option<String>, before: Option<&String>| {
+        now.or_else(|| before.cloned()).filter(|text| !text.is_empty())
+    };
+    let set = BudgetSet {
+        title: text(title, before.and_then(|set| set.title.as_ref())),
+        description: text(description, before.and_then(|set| set.description.as_ref())),
+        owner: text(owner, before.and_then(|set| set.owner.as_ref())),
+        active: active.or(before.map(|set| set.active)).unwrap_or(true),
+        budget,
+        author,
+    };
     Ok(set.into())
 }
 

@@ -28,7 +28,8 @@ pub struct LimitView {
     pub usd: Option<String>,
 }
 
-/// Makes or changes a budget: a name for policies that belong together.
+/// Makes or changes a budget: a name for policies that belong together. What is absent stays as it is; an empty text
+/// takes away what was there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BudgetRequest {
@@ -44,7 +45,7 @@ pub struct BudgetRequest {
     /// Who answers for it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub owner: Option<String>,
-    /// Whether its policies rule (default true).
+    /// Whether its policies rule; those of a new one do.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub active: Option<bool>,
     /// Who sets it.

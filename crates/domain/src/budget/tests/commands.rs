@@ -1,7 +1,7 @@
 //! Commands about money: which make no sense, what they change, for how long.
 
 use super::*;
-use crate::event::{BudgetSet, LimitRaised};
+use crate::event::LimitRaised;
 
 #[test]
 fn what_is_released_or_has_expired_is_free() {
@@ -83,19 +83,39 @@ fn a_budget_that_is_not_active_rules_nothing() {
     let mut tenant = Tenant::default();
     let error = decide::set_policy(&tenant.state, of.clone(), None, None, None).unwrap_err();
     assert_eq!(error.to_string(), "there is no budget `b`: set it first");
-    let budget = |active| BudgetSet {
+    let budget = |active| decide::BudgetChange {
         budget: "b".to_owned(),
-        title: None,
-        description: None,
-        owner: None,
-        active,
-        author: None,
+        active: Some(active),
+        ..decide::BudgetChange::default()
     };
-    tenant.apply(&decide::set_budget(budget(true)).unwrap());
+    tenant.apply(&decide::set_budget(&tenant.state, budget(true)).unwrap());
     tenant.apply(&decide::set_policy(&tenant.state, of, None, None, None).unwrap());
     says(&tenant, &request("a", 1001), at, &[("p", Ruling::Refused)]);
-    tenant.apply(&decide::set_budget(budget(false)).unwrap());
+    tenant.apply(&decide::set_budget(&tenant.state, budget(false)).unwrap());
     says(&tenant, &request("a", 1001), at, &[]);
+}
+
+#[test]
+fn a_change_of_a_budget_keeps_what_it_does_not_name() {
+    let mut tenant = Tenant::default();
+    let text = |text: &str| Some(text.to_owned());
+    let named = |title, owner, active| decide::BudgetChange {
+        budget: "b".to_owned(),
+        title,
+        owner,
+        active,
+        ..decide::BudgetChange::default()
+    };
+    for (change, title, owner, active) in [
+        (named(text("Search"), text("grace"), None), Some("Search"), Some("grace"), true),
+        (named(None, None, Some(false)), Some("Search"), Some("grace"), false),
+        (named(text("Find"), None, None), Some("Find"), Some("grace"), false),
+        (named(None, text(""), Some(true)), Some("Find"), None, true),
+    ] {
+        tenant.apply(&decide::set_budget(&tenant.state, change).unwrap());
+        let set = tenant.state.budget("b").unwrap();
+        assert_eq!((set.title.as_deref(), set.owner.as_deref(), set.active), (title, owner, active));
+    }
 }
 
 #[test]

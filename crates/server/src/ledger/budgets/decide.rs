@@ -296,7 +296,7 @@ impl Decider {
         };
         let settings = self.ask.settings();
         let event = match command.what.clone() {
-            What::Budget(set) => decide::set_budget(set),
+            What::Budget(change) => decide::set_budget(state, change),
             What::Policy { policy, if_version, author, reason } => {
                 decide::set_policy(state, *policy, if_version, author, reason)
             }
