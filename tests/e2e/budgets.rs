@@ -239,6 +239,22 @@ fn mistakes_are_named_and_change_nothing() {
         (3, "allocate show job-1", "allocation `job-1` of tenant `default`: there is none"),
         (3, "allocate release job-1", "`job-1` is not open"),
         (3, "check --tokens 1 --input-tokens 2", "input_tokens: `2`"),
+        (
+            3,
+            "policy set p --window daily --limit-usd 5 --passes-from 8",
+            "only enforcement `hard_limit` has it",
+        ),
+        (
+            3,
+            "policy set p --window daily --limit-usd 5 --degrade-to x",
+            "degrade_to `x`: only enforcement `degrade`",
+        ),
+        (
+            3,
+            "policy set p --window daily --limit-usd 5 --rollover-cap-tokens 1",
+            "a policy without limit_tokens",
+        ),
+        (2, "route --tokens 1 --usd 1", "unexpected argument '--usd'"),
     ] {
         let told = place.fails(code, &format!("--data d {line}"));
         assert!(told.contains(says), "tollgate {line}\nmust say: {says}\nsays: {told}");

@@ -3,6 +3,7 @@
 mod chaos;
 mod cluster;
 mod full;
+mod holds;
 mod kill;
 mod loss;
 mod network;

@@ -240,6 +240,15 @@ impl Server {
 /// One request over a separate connection. `None`: no complete answer came.
 #[must_use]
 pub fn request(url: &str, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
+    let mut answer = String::new();
+    send(url, method, path, body)?.read_to_string(&mut answer).ok()?;
+    let (head, body) = answer.split_once("\r\n\r\n")?;
+    Some((head.split_whitespace().nth(1)?.parse().ok()?, body.to_owned()))
+}
+
+/// Sends one request over a separate connection, on which its answer comes. `None`: nothing takes it.
+#[must_use]
+pub fn send(url: &str, method: &str, path: &str, body: &str) -> Option<TcpStream> {
     let address = url.strip_prefix("http://").unwrap();
     let mut stream = TcpStream::connect(address).ok()?;
     let head = format!(
@@ -247,10 +256,7 @@ pub fn request(url: &str, method: &str, path: &str, body: &str) -> Option<(u16, 
         body.len()
     );
     stream.write_all(format!("{head}{body}").as_bytes()).ok()?;
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).ok()?;
-    let (head, body) = answer.split_once("\r\n\r\n")?;
-    Some((head.split_whitespace().nth(1)?.parse().ok()?, body.to_owned()))
+    Some(stream)
 }
 
 /// A Codex session with this usage in each of its turns: input, cached input, output, reasoning.

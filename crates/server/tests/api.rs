@@ -74,6 +74,8 @@ mod reports;
 mod routes;
 #[path = "api/spent.rs"]
 mod spent;
+#[path = "api/throttle.rs"]
+mod throttle;
 #[path = "api/units.rs"]
 mod units;
 #[path = "api/unpriced.rs"]

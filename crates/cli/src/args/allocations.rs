@@ -40,9 +40,6 @@ pub(crate) struct SpendArgs {
     /// How many of them are input; with this, the cost is closer
     #[arg(long, value_name = "TOKENS", requires = "tokens")]
     pub(crate) input_tokens: Option<u64>,
-    /// How many US dollars (default: the most that the tokens can cost)
-    #[arg(long, allow_negative_numbers = true)]
-    pub(crate) usd: Option<String>,
     /// The task
     #[arg(long)]
     pub(crate) task: Option<String>,
@@ -64,6 +61,9 @@ pub(crate) struct SpendArgs {
 pub(crate) struct CheckSpendArgs {
     #[command(flatten)]
     pub(crate) spend: SpendArgs,
+    /// How many US dollars (default: the most that the tokens can cost)
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) usd: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -72,6 +72,9 @@ pub(crate) struct AllocateArgs {
     pub(crate) name: Option<String>,
     #[command(flatten)]
     pub(crate) spend: SpendArgs,
+    /// How many US dollars (default: the most that the tokens can cost)
+    #[arg(long, allow_negative_numbers = true)]
+    pub(crate) usd: Option<String>,
     /// What it is for, as you call it; `allocate list` can select by it
     #[arg(long, value_name = "TEXT")]
     pub(crate) context: Option<String>,

@@ -7,7 +7,7 @@ use tollgate_wire::api::PolicyRule;
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BudgetCommand {
-    /// Make or change a budget: a name for policies that belong together
+    /// Make or change a budget: a name for policies that belong together; what is not given stays as it is
     Set(BudgetSetArgs),
     /// Show a budget, and how its policies stand
     Show {
@@ -37,6 +37,9 @@ pub(crate) struct BudgetSetArgs {
     /// Who answers for it
     #[arg(long, value_name = "NAME")]
     pub(crate) owner: Option<String>,
+    /// Its policies rule again
+    #[arg(long, conflicts_with = "inactive")]
+    pub(crate) active: bool,
     /// Its policies do not rule
     #[arg(long)]
     pub(crate) inactive: bool,
@@ -135,7 +138,7 @@ pub(crate) struct RuleArgs {
     /// With degrade: a model that may take over; several in order of preference
     #[arg(long, value_name = "MODEL")]
     degrade_to: Vec<String>,
-    /// With throttle: how many allocations a minute are allowed beyond the limit
+    /// With throttle: how many allocations within any minute are allowed beyond the limit, from 1 to 1000
     #[arg(long, value_name = "COUNT")]
     throttle_per_minute: Option<u32>,
     /// While figures are behind: allow or refuse (default: refuse if it can refuse)

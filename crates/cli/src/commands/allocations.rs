@@ -20,7 +20,7 @@ use crate::output::{self, json, out, say};
 
 /// Asks whether something may be spent. A refusal has the exit code of a block, so that a script stops there.
 pub(crate) async fn check(global: &Global, args: &CheckSpendArgs) -> Result<ExitCode, Failure> {
-    let request = request(global, args.spend.clone())?;
+    let request = request(global, args.spend.clone(), args.usd.clone())?;
     let answer = ask(global, Access::Existing, async |it| it.client.check(&request).await).await?;
     match global.format {
         Format::Json => json(&answer),
@@ -33,7 +33,7 @@ pub(crate) async fn check(global: &Global, args: &CheckSpendArgs) -> Result<Exit
 pub(crate) async fn route(global: &Global, args: RouteArgs) -> Result<ExitCode, Failure> {
     let RouteArgs { spend, output_tokens, only_provider, only_model, mode, tier } = args;
     let request = RouteRequest {
-        request: request(global, spend)?,
+        request: request(global, spend, None)?,
         output_tokens,
         providers: only_provider,
         models: only_model,
@@ -51,9 +51,9 @@ pub(crate) async fn route(global: &Global, args: RouteArgs) -> Result<ExitCode, 
 pub(crate) async fn run(global: &Global, command: AllocateCommand) -> Result<ExitCode, Failure> {
     let found = match command {
         AllocateCommand::Create(args) => {
-            let AllocateArgs { name, spend, context, ttl } = *args;
+            let AllocateArgs { name, spend, usd, context, ttl } = *args;
             let request =
-                AllocateRequest { allocation: name, context, ttl_s: ttl, ..request(global, spend)? };
+                AllocateRequest { allocation: name, context, ttl_s: ttl, ..request(global, spend, usd)? };
             ask(global, Access::Existing, async |it| it.client.allocate(&request).await).await?
         }
         AllocateCommand::Show { allocation } => {
@@ -107,7 +107,7 @@ fn show(global: &Global, allocation: &AllocationView) {
     }
 }
 
-fn request(global: &Global, spend: SpendArgs) -> Result<AllocateRequest, Failure> {
+fn request(global: &Global, spend: SpendArgs, usd: Option<String>) -> Result<AllocateRequest, Failure> {
     let mut labels = BTreeMap::new();
     for label in &spend.labels {
         let (name, value) = label.split_once('=').ok_or_else(|| wrong("--label", label, "NAME=VALUE"))?;
@@ -126,7 +126,7 @@ fn request(global: &Global, spend: SpendArgs) -> Result<AllocateRequest, Failure
         priority: spend.priority,
         tokens: spend.tokens,
         input_tokens: spend.input_tokens,
-        usd: spend.usd,
+        usd,
         ttl_s: None,
         wait_ms: (!global.no_wait).then_some(WAIT_MS),
     })

@@ -16,7 +16,7 @@ use crate::args::{
 };
 use crate::connect::{Access, Connection};
 use crate::exit::Failure;
-use crate::output::{self, json, out, say};
+use crate::output::{self, json, note, out, say};
 
 /// The most policies that are shown with their budget.
 const SHOWN: usize = 1000;
@@ -24,8 +24,8 @@ const SHOWN: usize = 1000;
 pub(crate) async fn budget(global: &Global, command: BudgetCommand) -> Result<ExitCode, Failure> {
     match command {
         BudgetCommand::Set(args) => {
-            let BudgetSetArgs { budget, title, description, owner, inactive, author } = args;
-            let active = inactive.then_some(false);
+            let BudgetSetArgs { budget, title, description, owner, active, inactive, author } = args;
+            let active = (active || inactive).then_some(active);
             let request = BudgetRequest { tenant: None, title, description, owner, active, author };
             let set =
                 ask(global, Access::MayCreate, async |it| it.client.set_budget(&budget, &request).await);
@@ -107,7 +107,11 @@ async fn set(global: &Global, args: PolicySetArgs) -> Result<(), Failure> {
     rule.scope = scope(&typed)?;
     let request = PolicyRequest { tenant: None, rule, if_version, author, reason };
     let set = ask(global, Access::MayCreate, async |it| it.client.set_policy(&policy, &request).await);
-    show_policy(global, &set.await?);
+    let set = set.await?;
+    if let Some(dropped) = output::dropped(&set, &request.rule) {
+        note(&format!("! {dropped}"));
+    }
+    show_policy(global, &set);
     Ok(())
 }
 

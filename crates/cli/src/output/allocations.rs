@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use tollgate_domain::event::Ruling;
 use tollgate_domain::printable::printable;
+use tollgate_domain::time::Timestamp;
 use tollgate_wire::api::{
     AllocationList, AllocationStateWord, AllocationView, AmountView, CheckResponse, LimitView,
     PolicyFiguresView, RouteResponse, RouteView,
@@ -78,11 +79,20 @@ fn exceeded(policy: &PolicyFiguresView) -> String {
     // Usage without a price may count as well, at the most that it can cost: then that much may still be too much.
     let is_certain = !is_used_up && policy.unpriced.usd == "0";
     let less = if !is_certain { String::new() } else { format!("ask for at most {left}, ") };
-    let wait = policy.window_to.as_ref().map(|to| format!("wait until {}, ", time(to))).unwrap_or_default();
+    // The rate lets one pass, or the window ends and its limit is new.
+    let ends = policy.retry_at.iter().chain(&policy.window_to).map(|end| end.parse::<Timestamp>());
+    let wait =
+        ends.flatten().min().map(|end| format!("wait until {}, ", whole_second(end))).unwrap_or_default();
     let name = quoted(&policy.policy);
     format!(
         "{less}{wait}release what is not needed (`tollgate allocate list --state open`), or have it raised (`tollgate policy raise {name} -h`)"
     )
+}
+
+/// The second in which, or at whose beginning, a moment has come: nobody who waits for it comes too early.
+fn whole_second(end: Timestamp) -> String {
+    let end = Timestamp::from_micros(end.micros().saturating_add(999_999)).unwrap_or(end);
+    time(&end.to_string())
 }
 
 /// An allocation with all its figures.
@@ -205,4 +215,35 @@ fn both(amount: &AmountView) -> String {
 
 fn is_nothing(amount: &AmountView) -> bool {
     amount.tokens == 0 && amount.usd == "0"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whoever_waits_is_told_of_the_first_moment_that_lets_it_pass() {
+        let figures = |retry_at: Option<&str>, window_to: Option<&str>| {
+            let mut refused = serde_json::json!({
+                "policy": "p", "version": 1, "limit": {"usd": "5"}, "booked": {"tokens": 0, "usd": "5"},
+                "reserved": {"tokens": 0, "usd": "0"}, "unpriced": {"tokens": 0, "usd": "0"},
+                "remaining": {"usd": "0"}, "ruling": "refused", "sentence": "…"
+            });
+            for (field, value) in [("retry_at", retry_at), ("window_to", window_to)] {
+                refused[field] = value.into();
+            }
+            serde_json::from_value::<PolicyFiguresView>(refused).unwrap()
+        };
+        let ends = Some("2026-12-01T00:00:00Z");
+        for (retry_at, window_to, says) in [
+            (None, ends, "wait until 2026-12-01 00:00:00Z, "),
+            (Some("2026-11-20T10:00:42.000001Z"), ends, "wait until 2026-11-20 10:00:43Z, "),
+            (Some("2026-11-20T10:00:42Z"), None, "wait until 2026-11-20 10:00:42Z, "),
+            (Some("2026-12-01T00:00:20Z"), ends, "wait until 2026-12-01 00:00:00Z, "),
+            (None, None, "release what is not needed"),
+        ] {
+            let told = what_to_do(&[figures(retry_at, window_to)]);
+            assert!(told.starts_with(&format!("to do\n  p: {says}")), "{told}");
+        }
+    }
 }

@@ -17,13 +17,43 @@ const MOST_TOKENS: i128 = 1_000_000_000_000_000;
 
 type Decision = Result<BudgetEvent, BudgetRejection>;
 
+/// What somebody says of a budget. What is absent stays as it is, an empty text takes away what was there.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct BudgetChange {
+    /// Its name.
+    pub budget: String,
+    /// What people call it.
+    pub title: Option<String>,
+    /// What it is for.
+    pub description: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// Whether its policies rule; those of a new one do.
+    pub active: Option<bool>,
+    /// Who sets it.
+    pub author: Option<String>,
+}
+
 /// Makes or changes a budget.
 ///
 /// # Errors
 ///
 /// A name that is none.
-pub fn set_budget(set: BudgetSet) -> Decision {
-    name("budget", &set.budget)?;
+pub fn set_budget(state: &BudgetState, change: BudgetChange) -> Decision {
+    let BudgetChange { budget, title, description, owner, active, author } = change;
+    name("budget", &budget)?;
+    let before = state.budget(&budget);
+    let text = |now: Option<String>, before: Option<&String>| {
+        now.or_else(|| before.cloned()).filter(|text| !text.is_empty())
+    };
+    let set = BudgetSet {
+        title: text(title, before.and_then(|set| set.title.as_ref())),
+        description: text(description, before.and_then(|set| set.description.as_ref())),
+        owner: text(owner, before.and_then(|set| set.owner.as_ref())),
+        active: active.or(before.map(|set| set.active)).unwrap_or(true),
+        budget,
+        author,
+    };
     Ok(set.into())
 }
 
@@ -58,10 +88,10 @@ pub fn set_policy(
 /// # Errors
 ///
 /// The first rule that it breaks.
-pub fn raise_limit(state: &BudgetState, raised: LimitRaised) -> Decision {
-    if state.policy(&raised.policy).is_none() {
+pub fn raise_limit(state: &BudgetState, raised: LimitRaised, at: Timestamp) -> Decision {
+    let Some(history) = state.policy(&raised.policy) else {
         return Err(BudgetRejection::UnknownPolicy(raised.policy));
-    }
+    };
     let wrong = |because| Err(BudgetRejection::Raise { policy: raised.policy.clone(), because });
     if raised.by.tokens < 0 || raised.by.usd < Usd::ZERO {
         return wrong("must raise it: tokens and usd must not be negative");
@@ -71,6 +101,20 @@ pub fn raise_limit(state: &BudgetState, raised: LimitRaised) -> Decision {
     }
     if raised.until <= raised.from {
         return wrong("must end after it begins");
+    }
+    if raised.until <= at {
+        return wrong("must end in the time to come: nothing is decided any more before `until`");
+    }
+    let limits = |of: fn(&Policy) -> bool| history.between(raised.from, raised.until).any(of);
+    if raised.by.tokens > 0 && !limits(|policy| policy.limit.tokens.is_some()) {
+        return wrong(
+            "limits no tokens in that time: leave `tokens` out, or set a version with `limit_tokens` first",
+        );
+    }
+    if raised.by.usd > Usd::ZERO && !limits(|policy| policy.limit.usd.is_some()) {
+        return wrong(
+            "limits no money in that time: leave `usd` out, or set a version with `limit_usd` first",
+        );
     }
     if raised.author.is_empty() || raised.reason.is_empty() {
         return wrong("must say who allows it, and why: give `author` and `reason`");
@@ -125,6 +169,9 @@ pub struct Extension {
 
 /// Makes an allocation larger, or lets it last longer.
 ///
+/// One that only lasts longer is given whatever policies say: what it has left counts under them already, and goes on
+/// counting. If it ended instead, its holder would spend all the same, and others would be offered the same money.
+///
 /// # Errors
 ///
 /// The first rule that it breaks. An extension that does not fit is no event: `Ok(Err(…))` has the figures.
@@ -145,13 +192,36 @@ pub fn extend(
         let because = "must become larger, not smaller: allocate less, or release it";
         return Err(BudgetRejection::Request { allocation: allocation.to_owned(), because });
     }
+    if let Some(because) = without_effect(open, extension) {
+        return Err(BudgetRejection::Request { allocation: allocation.to_owned(), because });
+    }
     check(&whole, at)?;
-    let judgement = judge(state, &whole, by, figures, at);
+    let judgement = if by == Amount::NOTHING {
+        judge::Judgement::default()
+    } else {
+        judge(state, &whole, by, figures, at)
+    };
     if !judgement.is_allowed() {
         return Ok(Err(judgement));
     }
     let (allocation, policies) = (allocation.to_owned(), judgement.policies);
     Ok(Ok(AllocationExtended { allocation, by, expires_at, policies, decided_at: at }.into()))
+}
+
+/// Why an extension would change nothing that anybody counts.
+fn without_effect(open: &OpenAllocation, extension: Extension) -> Option<&'static str> {
+    let Extension { by, expires_at, .. } = extension;
+    if by == Amount::NOTHING && expires_at.is_none() {
+        return Some("must say by how much, or for how long: give `tokens`, `usd` or `ttl_s`");
+    }
+    if by.tokens > 0 && open.amount.tokens == 0 {
+        return Some("reserves money and no tokens: extend it by `usd`, or allocate anew with `tokens`");
+    }
+    if by.usd > Usd::ZERO && open.amount.usd == Usd::ZERO && !open.request.is_priced {
+        let because = "reserves tokens whose cost is not known, and no money: extend it by `tokens`, or allocate anew with `usd`";
+        return Some(because);
+    }
+    None
 }
 
 /// Sets free what an allocation has left.

@@ -185,12 +185,16 @@ impl<'a> Applicable<'a> {
             unpriced: Amount { tokens: unpriced_tokens, usd: exposure },
             unpriced_units: known.map(|(spent, _)| spent.all_unpriced_units()).unwrap_or_default(),
             ruling: Ruling::Fits,
+            retry_at: None,
         };
         found.ruling = match (&named, is_known) {
             (None, _) => Ruling::Unnamed,
             (Some(_), false) => self.while_behind(),
             (Some(_), true) => self.ruling(state, request, more, &found, at),
         };
+        if found.ruling == Ruling::Refused && self.policy.enforcement == BudgetEnforcement::Throttle {
+            found.retry_at = self.next_at_its_rate(state).filter(|next| at < *next);
+        }
         found
     }
 
@@ -288,12 +292,14 @@ impl<'a> Applicable<'a> {
     }
 
     fn is_within_rate(&self, state: &BudgetState, at: Timestamp) -> bool {
-        let (Some(a_minute), Some(history)) = (self.policy.throttle_per_minute, state.policy(self.name))
-        else {
-            return false;
-        };
-        let apart_ms = 60_000_i64.checked_div(a_minute.into()).unwrap_or_default();
-        history.last_throttled.is_none_or(|last| at.millis_since(last) >= apart_ms)
+        let has_rate = self.policy.throttle_per_minute.is_some_and(|a_minute| a_minute > 0);
+        has_rate && self.next_at_its_rate(state).is_none_or(|next| next <= at)
+    }
+
+    /// From when on its rate lets one more pass; `None`: it has none, or fewer than that passed so far.
+    fn next_at_its_rate(&self, state: &BudgetState) -> Option<Timestamp> {
+        let a_minute = self.policy.throttle_per_minute?;
+        state.policy(self.name)?.throttled.next_at(a_minute)
     }
 }
 

@@ -21,12 +21,14 @@ mod judge;
 mod model_tier;
 mod past;
 mod policy;
+mod policy_check;
 mod rejection;
 mod reserved;
 mod scope;
 mod spent;
 mod state;
 mod threshold;
+mod throttle;
 mod window;
 
 pub use amount::{Amount, AmountLimit};
@@ -37,12 +39,14 @@ pub use index::ScopeIndex;
 pub use judge::{Judgement, judge, level, needed, needed_by, standing};
 pub use model_tier::ModelTier;
 pub use past::{end_of_window, stood};
-pub use policy::{BudgetEnforcement, InvalidPolicy, Measure, OnStale, Policy, Rollover};
+pub use policy::{BudgetEnforcement, Measure, OnStale, Policy, Rollover};
+pub use policy_check::InvalidPolicy;
 pub use rejection::BudgetRejection;
 pub use scope::{InvalidScope, MAX_VALUE_BYTES, Scope};
 pub use spent::Spent;
 pub use state::{BudgetState, OpenAllocation, PolicyHistory};
 pub use threshold::{InvalidThreshold, Threshold};
+pub use throttle::Passed;
 pub use window::Window;
 
 #[cfg(test)]

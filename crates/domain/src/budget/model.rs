@@ -231,7 +231,7 @@ impl Model {
         let figures = self.figures(&kept.request);
         let expected = self.expected(&kept.request, by, &figures);
         let figures = self.noted(figures);
-        let allowed = !expected.iter().any(|(_, ruling)| ruling.refuses());
+        let allowed = by == Amount::NOTHING || !expected.iter().any(|(_, ruling)| ruling.refuses());
         match decide::extend(&self.state, &name, extension, &figures, self.now) {
             Ok(Ok(event)) if self.is_open(&kept) && allowed => {
                 if let Some(kept) = self.kept.get_mut(&name) {

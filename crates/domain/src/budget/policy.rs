@@ -2,18 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AmountLimit, Dimension, Scope, Threshold, Window};
+use super::{AmountLimit, Scope, Threshold, Window};
 use crate::event::MAX_EVENT_BYTES;
-use crate::money::Usd;
 use crate::time::Timestamp;
 use crate::words::words;
-use crate::zone::{Zone, is_between_quarters};
+use crate::zone::Zone;
 
 /// Longest name of a budget, a policy, an allocation or a context, in bytes.
 pub(super) const MAX_NAME_BYTES: usize = 128;
-
-/// The most models that a policy may degrade to.
-const MAX_MODELS: usize = 32;
 
 /// Room in an event for everything of a policy but its scope.
 const _: () = assert!(super::scope::MAX_SCOPE_DIMENSIONS * 2 * 256 < MAX_EVENT_BYTES);
@@ -111,64 +107,6 @@ pub struct Policy {
     pub enabled: bool,
 }
 
-/// Why a policy was refused.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidPolicy {
-    /// It limits nothing.
-    #[error("must limit tokens, money or both: give `limit_tokens` or `limit_usd`")]
-    NoLimit,
-    /// A limit of money below zero.
-    #[error("limit_usd `{0}`: must not be negative")]
-    NegativeLimit(Usd),
-    /// Thresholds in the wrong order.
-    #[error("act_at `{act_at}`: must not be below warn_at `{warn_at}`")]
-    Thresholds {
-        /// The lower one.
-        warn_at: Threshold,
-        /// The upper one.
-        act_at: Threshold,
-    },
-    /// It ends before it begins.
-    #[error("to `{to}`: must be after from `{from}`")]
-    EndsBeforeItBegins {
-        /// Its beginning.
-        from: Timestamp,
-        /// Its end.
-        to: Timestamp,
-    },
-    /// A fixed window that ends before it begins.
-    #[error("the window's end must be after its begin")]
-    EmptyWindow,
-    /// A priority outside of 1 to 10.
-    #[error("passes_from `{0}`: must be a priority from 1 to 10")]
-    Priority(u8),
-    /// It is to degrade, and says not to what.
-    #[error(
-        "enforcement `degrade` needs `degrade_to`: the models that may take over, in order of preference"
-    )]
-    NoModels,
-    /// A fixed window whose end is between quarters of an hour. Usage is summed by quarters.
-    #[error("window: `{0}` must be on a quarter of an hour, such as 10:00 or 10:15")]
-    WindowOffQuarter(Timestamp),
-    /// Too many models.
-    #[error("degrade_to: must name at most {MAX_MODELS} models")]
-    TooManyModels,
-    /// It is to throttle, and says not how much.
-    #[error("enforcement `throttle` needs `throttle_per_minute`, at least 1")]
-    NoRate,
-    /// A window that has no predecessor.
-    #[error("rollover: a window `{0}` has none before it; use an hourly, daily, weekly or monthly one")]
-    Rollover(Window),
-    /// A scope that the window sets itself.
-    #[error("scope: `{dimension}` is what window `{window}` looks at one by one; leave it out")]
-    ScopeOfWindow {
-        /// What the window counts by.
-        dimension: Dimension,
-        /// The window.
-        window: Window,
-    },
-}
-
 impl BudgetEnforcement {
     /// Whether it may refuse a request.
     #[must_use]
@@ -181,62 +119,6 @@ impl BudgetEnforcement {
 }
 
 impl Policy {
-    /// Checks what someone set.
-    ///
-    /// # Errors
-    ///
-    /// The first [`InvalidPolicy`] that applies.
-    pub fn check(&self) -> Result<(), InvalidPolicy> {
-        let AmountLimit { tokens, usd } = self.limit;
-        if tokens.is_none() && usd.is_none() {
-            return Err(InvalidPolicy::NoLimit);
-        }
-        if let Some(usd) = usd.filter(|usd| *usd < Usd::ZERO) {
-            return Err(InvalidPolicy::NegativeLimit(usd));
-        }
-        if self.act_at < self.warn_at {
-            return Err(InvalidPolicy::Thresholds { warn_at: self.warn_at, act_at: self.act_at });
-        }
-        if let Some(to) = self.to.filter(|to| *to <= self.from) {
-            return Err(InvalidPolicy::EndsBeforeItBegins { from: self.from, to });
-        }
-        if let Window::Fixed(span) = self.window
-            && span.to <= span.from
-        {
-            return Err(InvalidPolicy::EmptyWindow);
-        }
-        if let Window::Fixed(span) = self.window
-            && let Some(at) = [span.from, span.to].into_iter().find(|at| !is_between_quarters(*at))
-        {
-            return Err(InvalidPolicy::WindowOffQuarter(at));
-        }
-        if let Some(priority) = self.passes_from.filter(|priority| !(1..=10).contains(priority)) {
-            return Err(InvalidPolicy::Priority(priority));
-        }
-        match self.enforcement {
-            BudgetEnforcement::Degrade if self.degrade_to.is_empty() => return Err(InvalidPolicy::NoModels),
-            BudgetEnforcement::Throttle if self.throttle_per_minute.unwrap_or_default() == 0 => {
-                return Err(InvalidPolicy::NoRate);
-            }
-            BudgetEnforcement::Ignore
-            | BudgetEnforcement::Warn
-            | BudgetEnforcement::SoftLimit
-            | BudgetEnforcement::HardLimit
-            | BudgetEnforcement::Degrade
-            | BudgetEnforcement::Throttle => {}
-        }
-        if self.degrade_to.len() > MAX_MODELS {
-            return Err(InvalidPolicy::TooManyModels);
-        }
-        if self.rollover != Rollover::Nothing && self.window.grain().is_none() {
-            return Err(InvalidPolicy::Rollover(self.window));
-        }
-        if let Some(dimension) = self.window.dimension().filter(|each| self.scope.get(each).is_some()) {
-            return Err(InvalidPolicy::ScopeOfWindow { dimension, window: self.window });
-        }
-        Ok(())
-    }
-
     /// Whether this version rules at a moment.
     #[must_use]
     pub fn rules_at(&self, at: Timestamp) -> bool {
@@ -248,54 +130,6 @@ impl Policy {
 mod tests {
     use super::super::testing::policy;
     use super::*;
-
-    #[test]
-    fn a_policy_that_makes_no_sense_is_refused_with_its_reason() {
-        let span =
-            |from: &str, to: &str| crate::zone::Span { from: from.parse().unwrap(), to: to.parse().unwrap() };
-        let good = policy("p");
-        assert_eq!(good.check(), Ok(()));
-        let task = Scope::new([("task", "T-1")]).unwrap();
-        let limit =
-            |tokens, usd: Option<&str>| AmountLimit { tokens, usd: usd.map(|usd| usd.parse().unwrap()) };
-        for (bad, because) in [
-            (Policy { limit: limit(None, None), ..good.clone() }, "must limit tokens, money or both"),
-            (
-                Policy { limit: limit(None, Some("-1")), ..good.clone() },
-                "limit_usd `-1`: must not be negative",
-            ),
-            (
-                Policy { warn_at: "0.9".parse().unwrap(), act_at: "0.8".parse().unwrap(), ..good.clone() },
-                "act_at `0.8`: must not be below warn_at `0.9`",
-            ),
-            (Policy { to: Some(good.from), ..good.clone() }, "must be after from"),
-            (
-                Policy {
-                    window: Window::Fixed(span("2026-11-02T00:00:00Z", "2026-11-01T00:00:00Z")),
-                    ..good.clone()
-                },
-                "end must be after its begin",
-            ),
-            (
-                Policy {
-                    window: Window::Fixed(span("2026-11-01T10:00:00Z", "2026-11-01T11:05:00Z")),
-                    ..good.clone()
-                },
-                "`2026-11-01T11:05:00Z` must be on a quarter of an hour",
-            ),
-            (Policy { passes_from: Some(11), ..good.clone() }, "passes_from `11`"),
-            (Policy { enforcement: BudgetEnforcement::Degrade, ..good.clone() }, "needs `degrade_to`"),
-            (Policy { enforcement: BudgetEnforcement::Throttle, ..good.clone() }, "throttle_per_minute"),
-            (
-                Policy { window: Window::PerTask, rollover: Rollover::All, ..good.clone() },
-                "a window `per_task` has none before it",
-            ),
-            (Policy { window: Window::PerTask, scope: task, ..good.clone() }, "`task` is what window"),
-        ] {
-            let error = bad.check().unwrap_err().to_string();
-            assert!(error.contains(because), "{error}");
-        }
-    }
 
     #[test]
     fn a_version_rules_from_its_beginning_until_before_its_end() {

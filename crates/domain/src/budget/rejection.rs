@@ -1,6 +1,7 @@
 //! Why a command about money was refused.
 
-use super::policy::{InvalidPolicy, MAX_NAME_BYTES};
+use super::InvalidPolicy;
+use super::policy::MAX_NAME_BYTES;
 use crate::time::Timestamp;
 
 /// A command refused by a rule. Part of the public API: each variant has one stable code.

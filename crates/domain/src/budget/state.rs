@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use serde::{Deserialize, Serialize};
 
 use super::reserved::{Reserved, counted_in};
-use super::{Amount, Dimensions, Policy, Scope, ScopeIndex};
+use super::{Amount, Dimensions, Passed, Policy, Scope, ScopeIndex};
 use crate::event::{AllocationRequest, BudgetEvent, BudgetSet, LimitRaised, PolicyFigures, Ruling};
 use crate::time::Timestamp;
 
@@ -33,8 +33,8 @@ pub struct PolicyHistory {
     pub versions: Vec<Policy>,
     /// What was added to its limit for a time.
     pub raises: Vec<LimitRaised>,
-    /// When something was last allowed beyond its limit, at the rate that it allows.
-    pub last_throttled: Option<Timestamp>,
+    /// What was allowed beyond its limit, at the rate that it allows.
+    pub throttled: Passed,
 }
 
 /// An allocation that was neither released nor recorded as expired.
@@ -63,6 +63,17 @@ impl PolicyHistory {
         let versions = (1_u32..).zip(&self.versions);
         let (version, policy) = versions.filter(|(_, policy)| policy.from <= at).last()?;
         policy.rules_at(at).then_some((version, policy))
+    }
+
+    /// The version that rules at a moment, and those that begin before another one.
+    pub(super) fn between(&self, from: Timestamp, to: Timestamp) -> impl Iterator<Item = &Policy> {
+        let begin = self.versions.iter().filter(move |policy| from < policy.from && policy.from < to);
+        self.ruling_at(from).map(|(_, policy)| policy).into_iter().chain(begin)
+    }
+
+    /// The highest rate that any of its versions allows beyond the limit, in requests a minute.
+    fn highest_rate(&self) -> u32 {
+        self.versions.iter().filter_map(|policy| policy.throttle_per_minute).max().unwrap_or_default()
     }
 
     /// What was added to the limit at a moment.
@@ -204,7 +215,7 @@ impl BudgetState {
     fn throttled(&mut self, policies: &[PolicyFigures], at: Timestamp) {
         for figures in policies.iter().filter(|figures| figures.ruling == Ruling::Throttled) {
             if let Some(history) = self.policies.get_mut(&figures.policy) {
-                history.last_throttled = Some(at);
+                history.throttled.note(at, history.highest_rate());
             }
         }
     }

@@ -145,12 +145,10 @@ fn each_enforcement_says_its_own_at_the_limit() {
         (BudgetEnforcement::Degrade, Ruling::Fits, Ruling::Refused),
         (BudgetEnforcement::Throttle, Ruling::Fits, Ruling::Throttled),
     ] {
-        let policy = Policy {
-            enforcement,
-            degrade_to: vec!["small".to_owned()],
-            throttle_per_minute: Some(2),
-            ..policy("p")
-        };
+        let models =
+            if enforcement == BudgetEnforcement::Degrade { vec!["small".to_owned()] } else { Vec::new() };
+        let rate = (enforcement == BudgetEnforcement::Throttle).then_some(2);
+        let policy = Policy { enforcement, degrade_to: models, throttle_per_minute: rate, ..policy("p") };
         let mut tenant = Tenant::of(vec![policy]);
         tenant.uses(&[], at, tokens(500), None);
         for (more, ruling) in [(299, within), (300, Ruling::Warns), (500, Ruling::Warns), (501, above)] {
@@ -244,16 +242,21 @@ fn throttling_allows_a_stated_rate_beyond_the_limit() {
     let mut tenant = Tenant::of(vec![throttle]);
     tenant.uses(&[], at, tokens(1000), None);
     tenant.allocates(request("a", 10), &[], at);
-    says(&tenant, &request("b", 10), at.plus_millis(29_999), &[("p", Ruling::Refused)]);
-    says(&tenant, &request("b", 10), at.plus_millis(30_000), &[("p", Ruling::Throttled)]);
+    // The second one of the minute may come at any time.
+    says(&tenant, &request("b", 10), at, &[("p", Ruling::Throttled)]);
     // An extension is a decision of the same rate.
-    let (later, by) = (at.plus_millis(30_000), Amount { tokens: 10, usd: Usd::ZERO });
+    let (later, by) = (at.plus_millis(1_000), Amount { tokens: 10, usd: Usd::ZERO });
     let extension = decide::Extension { by, is_priced: true, expires_at: None };
     let figures = tenant.figures(&request("a", 10), later);
     let event = decide::extend(&tenant.state, "a", extension, &figures, later).unwrap().unwrap();
     tenant.apply(&event);
-    says(&tenant, &request("b", 10), later.plus_millis(29_999), &[("p", Ruling::Refused)]);
-    says(&tenant, &request("b", 10), later.plus_millis(30_000), &[("p", Ruling::Throttled)]);
+    says(&tenant, &request("b", 10), at.plus_millis(59_999), &[("p", Ruling::Refused)]);
+    says(&tenant, &request("b", 10), at.plus_millis(60_000), &[("p", Ruling::Throttled)]);
+    // A refusal says when the next one passes: a minute after the first of the two.
+    let BudgetEvent::AllocationRefused(refused) = tenant.allocates(request("b", 10), &[], later) else {
+        panic!()
+    };
+    assert_eq!(refused.policies[0].retry_at, Some(at.plus_millis(60_000)));
 }
 
 #[test]

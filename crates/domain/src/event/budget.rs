@@ -174,6 +174,8 @@ pub struct PolicyFigures {
     pub unpriced_units: UnitSums,
     /// What it said.
     pub ruling: Ruling,
+    /// From when on its rate lets one more pass beyond the limit, if that is what refused it.
+    pub retry_at: Option<Timestamp>,
 }
 
 crate::words::words! {

@@ -381,6 +381,7 @@ async fn bad_requests_are_refused_with_what_is_wrong_and_change_nothing() {
         ("/v1/allocations", json!({"tokens": 1, "ttl_s": 0}), "ttl_s: `0`"),
         ("/v1/allocations", json!({"tokens": 1, "allocation": "x\ny"}), "allocation: `x"),
         ("/v1/allocations", json!({"tokens": 1, "input_tokens": 2}), "input_tokens: `2`"),
+        ("/v1/check", json!({"tokens": 3, "input_tokens": 2, "usd": "1"}), "input_tokens: `2`: says what"),
         ("/v1/check", json!({"tenant": "no/tenant", "tokens": 1}), "tenant"),
         ("/v1/route", json!({"tokens": 10, "tier": "heavy"}), "tier: `heavy`: must be one of"),
         ("/v1/allocations/none/release", json!({}), "`none` is not open"),

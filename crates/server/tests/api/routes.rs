@@ -13,11 +13,14 @@ async fn a_model_for_embeddings_writes_nothing_all_of_it_is_input() {
 }
 
 #[tokio::test]
-async fn a_mistyped_mode_or_model_is_refused_instead_of_finding_none_allowed() {
+async fn what_is_mistyped_or_means_nothing_is_refused_instead_of_finding_none_allowed() {
     let service = Service::new().await;
     for (body, because) in [
         (json!({"tokens": 10, "mode": "embeding"}), "did you mean `embedding`"),
         (json!({"tokens": 10, "models": ["gpt-5", "gpt-55"]}), "models: `gpt-55`: must be an entry"),
+        // What would mean nothing.
+        (json!({"model": "gpt-5", "usd": "1"}), "usd: `1`: a route asks what tokens cost"),
+        (json!({"provider": "openai", "tokens": 10}), "say `providers`"),
     ] {
         let (status, problem) = service.post("/v1/route", body).await;
         let detail = problem["detail"].as_str().unwrap();

@@ -94,6 +94,9 @@ pub struct PolicyFiguresView {
     #[serde(with = "word")]
     #[schema(value_type = list::Ruling)]
     pub ruling: Ruling,
+    /// With `throttle`, and refused: from when on its rate lets one more pass beyond the limit.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub retry_at: Option<String>,
     /// The same as a sentence.
     pub sentence: String,
 }

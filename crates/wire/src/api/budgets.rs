@@ -28,7 +28,8 @@ pub struct LimitView {
     pub usd: Option<String>,
 }
 
-/// Makes or changes a budget: a name for policies that belong together.
+/// Makes or changes a budget: a name for policies that belong together. What is absent stays as it is; an empty text
+/// takes away what was there.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BudgetRequest {
@@ -44,7 +45,7 @@ pub struct BudgetRequest {
     /// Who answers for it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub owner: Option<String>,
-    /// Whether its policies rule (default true).
+    /// Whether its policies rule; those of a new one do.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub active: Option<bool>,
     /// Who sets it.
@@ -162,7 +163,7 @@ pub struct PolicyRule {
     /// The models that may take over with `degrade`, in order of preference.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub degrade_to: Vec<String>,
-    /// How many allocations a minute are allowed beyond the limit with `throttle`.
+    /// How many allocations within any minute are allowed beyond the limit with `throttle`, from 1 to 1000.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub throttle_per_minute: Option<u32>,
     /// What holds while the figures are behind (default: `refuse` where the enforcement can refuse, else `allow`).

@@ -32,6 +32,7 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
         ("allocated_instead", event(allocated_instead().into())),
         ("allocated_in_phase", event(allocated_in_phase().into())),
         ("allocation_refused", event(refused().into())),
+        ("allocation_refused_rate", event(refused_by_rate().into())),
         ("allocation_refused_units", event(refused_beside_images().into())),
         ("allocation_extended", event(extended().into())),
         ("allocation_released", event(released().into())),
@@ -146,6 +147,7 @@ fn figures(ruling: Ruling) -> PolicyFigures {
         unpriced: Amount { tokens: 1200, usd: usd("0.018") },
         unpriced_units: UnitSums::default(),
         ruling,
+        retry_at: None,
     }
 }
 
@@ -179,6 +181,13 @@ fn refused_beside_images() -> AllocationRefused {
     let images = UnitSums::from_pairs([(Unit::OutputImages, 3)]);
     let mut refused = refused();
     refused.policies.iter_mut().for_each(|figures| figures.unpriced_units = images.clone());
+    refused
+}
+
+fn refused_by_rate() -> AllocationRefused {
+    let mut refused = refused();
+    let next = at("2026-11-21T08:30:42.5Z");
+    refused.policies.iter_mut().for_each(|figures| figures.retry_at = Some(next));
     refused
 }
 
@@ -346,9 +355,16 @@ fn any_request() -> impl Strategy<Value = AllocationRequest> {
 
 fn any_figures() -> impl Strategy<Value = PolicyFigures> {
     let amounts = (limit(), amount(), amount(), amount());
-    let amounts = (amounts, crate::strategies::unit_sums());
+    let amounts = (amounts, crate::strategies::unit_sums(), option::of(time()));
     (text(), any::<u32>(), option::of(span()), optional(), amounts, select(Ruling::NAMES)).prop_map(
-        |(policy, version, window, of, ((limit, booked, reserved, unpriced), unpriced_units), ruling)| {
+        |(
+            policy,
+            version,
+            window,
+            of,
+            ((limit, booked, reserved, unpriced), unpriced_units, retry_at),
+            ruling,
+        )| {
             PolicyFigures {
                 policy,
                 version,
@@ -360,6 +376,7 @@ fn any_figures() -> impl Strategy<Value = PolicyFigures> {
                 unpriced,
                 unpriced_units,
                 ruling: Ruling::from_word(ruling).expect("a ruling"),
+                retry_at,
             }
         },
     )

@@ -1,7 +1,7 @@
 //! Commands about money: which make no sense, what they change, for how long.
 
 use super::*;
-use crate::event::{BudgetSet, LimitRaised};
+use crate::event::LimitRaised;
 
 #[test]
 fn what_is_released_or_has_expired_is_free() {
@@ -37,12 +37,12 @@ fn a_raise_holds_for_its_time_and_has_an_author() {
         author: "ada".to_owned(),
         reason: "release day".to_owned(),
     };
-    let code = |raised| decide::raise_limit(&tenant.state, raised).unwrap_err().code();
+    let code = |raised| decide::raise_limit(&tenant.state, raised, at).unwrap_err().code();
     assert_eq!(code(LimitRaised { author: String::new(), ..raised.clone() }), "invalid_raise");
     assert_eq!(code(LimitRaised { until: at, ..raised.clone() }), "invalid_raise");
     assert_eq!(code(LimitRaised { by: Amount::NOTHING, ..raised.clone() }), "invalid_raise");
     assert_eq!(code(LimitRaised { policy: "q".to_owned(), ..raised.clone() }), "unknown_policy");
-    tenant.apply(&decide::raise_limit(&tenant.state, raised).unwrap());
+    tenant.apply(&decide::raise_limit(&tenant.state, raised, at).unwrap());
     for (at, ruling) in [
         (at.plus_millis(-1), Ruling::Refused),
         (at, Ruling::Warns),
@@ -83,19 +83,105 @@ fn a_budget_that_is_not_active_rules_nothing() {
     let mut tenant = Tenant::default();
     let error = decide::set_policy(&tenant.state, of.clone(), None, None, None).unwrap_err();
     assert_eq!(error.to_string(), "there is no budget `b`: set it first");
-    let budget = |active| BudgetSet {
+    let budget = |active| decide::BudgetChange {
         budget: "b".to_owned(),
-        title: None,
-        description: None,
-        owner: None,
-        active,
-        author: None,
+        active: Some(active),
+        ..decide::BudgetChange::default()
     };
-    tenant.apply(&decide::set_budget(budget(true)).unwrap());
+    tenant.apply(&decide::set_budget(&tenant.state, budget(true)).unwrap());
     tenant.apply(&decide::set_policy(&tenant.state, of, None, None, None).unwrap());
     says(&tenant, &request("a", 1001), at, &[("p", Ruling::Refused)]);
-    tenant.apply(&decide::set_budget(budget(false)).unwrap());
+    tenant.apply(&decide::set_budget(&tenant.state, budget(false)).unwrap());
     says(&tenant, &request("a", 1001), at, &[]);
+}
+
+#[test]
+fn a_change_of_a_budget_keeps_what_it_does_not_name() {
+    let mut tenant = Tenant::default();
+    let text = |text: &str| Some(text.to_owned());
+    let named = |title, owner, active| decide::BudgetChange {
+        budget: "b".to_owned(),
+        title,
+        owner,
+        active,
+        ..decide::BudgetChange::default()
+    };
+    for (change, title, owner, active) in [
+        (named(text("Search"), text("grace"), None), Some("Search"), Some("grace"), true),
+        (named(None, None, Some(false)), Some("Search"), Some("grace"), false),
+        (named(text("Find"), None, None), Some("Find"), Some("grace"), false),
+        (named(None, text(""), Some(true)), Some("Find"), None, true),
+    ] {
+        tenant.apply(&decide::set_budget(&tenant.state, change).unwrap());
+        let set = tenant.state.budget("b").unwrap();
+        assert_eq!((set.title.as_deref(), set.owner.as_deref(), set.active), (title, owner, active));
+    }
+}
+
+#[test]
+fn a_raise_of_nothing_that_is_limited_or_of_the_past_is_refused() {
+    let at = begin().plus_millis(HOUR_MS);
+    let mut tenant = Tenant::of(vec![policy("p")]);
+    let later = Policy {
+        limit: AmountLimit { tokens: None, usd: Some("5".parse().unwrap()) },
+        from: at.plus_millis(HOUR_MS),
+        ..policy("p")
+    };
+    tenant.apply(&decide::set_policy(&tenant.state, later, None, None, None).unwrap());
+    let (tokens, usd) =
+        (Amount { tokens: 1, ..Amount::NOTHING }, Amount { usd: usd("1"), ..Amount::NOTHING });
+    let (no_tokens, no_money) = ("limits no tokens in that time", "limits no money in that time");
+    // Version 1 limits tokens, version 2 from one hour on money.
+    for (by, from, until, because) in [
+        (tokens, 0, 1, None),
+        (tokens, 1, 2, Some(no_tokens)),
+        (usd, 0, 1, Some(no_money)),
+        (usd, 0, 2, None),
+        (usd, 1, 2, None),
+        (tokens, -2, 0, Some("must end in the time to come")),
+    ] {
+        let moment = |hours: i64| at.plus_millis(hours * HOUR_MS);
+        let raised = LimitRaised {
+            policy: "p".to_owned(),
+            by,
+            from: moment(from),
+            until: moment(until),
+            author: "ada".to_owned(),
+            reason: "release day".to_owned(),
+        };
+        let error = decide::raise_limit(&tenant.state, raised, at).err().map(|error| error.to_string());
+        match because {
+            None => assert_eq!(error, None, "{by:?} {from}"),
+            Some(because) => assert!(error.as_ref().unwrap().contains(because), "{error:?}"),
+        }
+    }
+}
+
+#[test]
+fn an_extension_that_would_change_nothing_is_refused() {
+    let at = begin().plus_millis(HOUR_MS);
+    let mut tenant = Tenant::of(vec![]);
+    let money = Amount { tokens: 0, usd: usd("1") };
+    tenant.allocates(AllocationRequest { amount: money, ..request("money", 0) }, &[], at);
+    tenant.allocates(AllocationRequest { is_priced: false, ..request("unpriced", 10) }, &[], at);
+    tenant.allocates(request("free", 10), &[], at);
+    let tokens = Amount { tokens: 1, usd: Usd::ZERO };
+    for (name, by, because) in [
+        ("money", tokens, Some("reserves money and no tokens: extend it by `usd`")),
+        ("money", money, None),
+        ("unpriced", money, Some("reserves tokens whose cost is not known, and no money")),
+        ("unpriced", tokens, None),
+        ("free", money, None),
+        ("free", Amount::NOTHING, Some("must say by how much, or for how long")),
+    ] {
+        let extension = decide::Extension { by, is_priced: true, expires_at: None };
+        let decided = decide::extend(&tenant.state, name, extension, &Figures::default(), at);
+        let error = decided.err().map(|error| error.to_string());
+        match because {
+            None => assert_eq!(error, None, "{name} {by:?}"),
+            Some(because) => assert!(error.as_ref().unwrap().contains(because), "{error:?}"),
+        }
+    }
 }
 
 #[test]
@@ -122,6 +208,32 @@ fn an_extension_is_judged_by_what_it_adds() {
     let code = |by, at| decide::extend(&tenant.state, "a", by, &figures, at).unwrap_err().code();
     assert_eq!(code(by(-1), at), "invalid_request");
     assert_eq!(code(by(1), longer), "allocation_expired");
+}
+
+#[test]
+fn an_extension_by_time_alone_is_given_although_the_limit_has_been_passed() {
+    let at = begin().plus_millis(HOUR_MS);
+    let mut tenant = Tenant::of(vec![policy("p")]);
+    tenant.allocates(request("a", 600), &[], at);
+    tenant.uses(&[], at, tokens(1000), None);
+    says(&tenant, &request("b", 1), at, &[("p", Ruling::Refused)]);
+    let longer = begin().plus_millis(48 * HOUR_MS);
+    let extension = |tokens| decide::Extension {
+        by: Amount { tokens, usd: Usd::ZERO },
+        is_priced: true,
+        expires_at: Some(longer),
+    };
+    let figures = tenant.figures(&request("a", 1), at);
+    assert!(decide::extend(&tenant.state, "a", extension(1), &figures, at).unwrap().is_err());
+    // Nor does it matter that nothing is known of what was spent.
+    let event = decide::extend(&tenant.state, "a", extension(0), &Figures::default(), at).unwrap().unwrap();
+    tenant.apply(&event);
+    let open = tenant.state.open("a").unwrap();
+    assert_eq!((open.amount.tokens, open.expires_at), (600, longer));
+    // What it has left goes on counting.
+    let tomorrow = begin().plus_millis(25 * HOUR_MS);
+    says(&tenant, &request("b", 401), tomorrow, &[("p", Ruling::Refused)]);
+    says(&tenant, &request("b", 400), tomorrow, &[("p", Ruling::Warns)]);
 }
 
 #[test]

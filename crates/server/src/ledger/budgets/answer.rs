@@ -165,6 +165,7 @@ pub(super) fn figures(found: &PolicyFigures, request: &AllocationRequest) -> Pol
         unpriced_units: unit_totals(&found.unpriced_units),
         remaining: remaining(found.limit, counted),
         ruling: found.ruling,
+        retry_at: found.retry_at.map(|at| at.to_string()),
         sentence: sentence(found, Some(request.amount)),
     }
 }
@@ -204,7 +205,10 @@ pub(super) fn sentence(found: &PolicyFigures, asked: Option<Amount>) -> String {
         Ruling::Passed => "is exceeded, and the priority passes it",
         Ruling::Throttled => "is exceeded, and this is within the rate that it allows beyond",
         Ruling::Refused if asked.is_none() => "is used up",
-        Ruling::Refused => "would be exceeded",
+        Ruling::Refused => match found.retry_at {
+            Some(at) => &format!("would be exceeded, and its rate lets the next one pass at {at}"),
+            None => "would be exceeded",
+        },
         Ruling::Unpriced => {
             "limits money, and what this will cost is not known: name a model that has a price, or give `usd`"
         }

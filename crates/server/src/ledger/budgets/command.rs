@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use tollgate_domain::budget::decide::BudgetChange;
 use tollgate_domain::budget::{Amount, BudgetState, Figures, Judgement, Policy, decide, judge};
-use tollgate_domain::event::{AllocationRequest, BudgetEvent, BudgetSet, LimitRaised, PolicyFigures, Ruling};
+use tollgate_domain::event::{AllocationRequest, BudgetEvent, LimitRaised, PolicyFigures, Ruling};
 use tollgate_domain::ids::EventId;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::time::Timestamp;
@@ -38,7 +39,7 @@ impl Command {
 /// What is to be decided.
 #[derive(Clone, Debug)]
 pub(super) enum What {
-    Budget(BudgetSet),
+    Budget(BudgetChange),
     Policy {
         policy: Box<Policy>,
         if_version: Option<u32>,
@@ -135,7 +136,16 @@ impl What {
 
     /// Whether what was spent decides about it.
     pub(super) const fn needs_figures(&self) -> bool {
-        self.is_question() || matches!(self, Self::Allocate(_) | Self::Extend { .. })
+        match self {
+            Self::Allocate(_) | Self::Check(_) | Self::Route(_) | Self::Exhausted { .. } => true,
+            // One that only lasts longer is not judged.
+            Self::Extend { by, .. } => by.tokens != 0 || by.usd.units() != 0,
+            Self::Budget(_)
+            | Self::Policy { .. }
+            | Self::Raise(_)
+            | Self::Release { .. }
+            | Self::Expire { .. } => false,
+        }
     }
 
     /// Whether the sums that were read before it will not do after it: what is used of a released allocation meanwhile
@@ -158,7 +168,7 @@ impl What {
     /// What is asked for, in words.
     pub(super) fn in_words(&self) -> String {
         match self {
-            Self::Budget(set) => format!("setting budget `{}`", set.budget),
+            Self::Budget(change) => format!("setting budget `{}`", change.budget),
             Self::Policy { policy, .. } => format!("setting policy `{}`", policy.id),
             Self::Raise(raised) => format!("raising the limit of policy `{}`", raised.policy),
             Self::Allocate(request) => format!("allocating `{}`", request.allocation),

@@ -296,11 +296,11 @@ impl Decider {
         };
         let settings = self.ask.settings();
         let event = match command.what.clone() {
-            What::Budget(set) => decide::set_budget(set),
+            What::Budget(change) => decide::set_budget(state, change),
             What::Policy { policy, if_version, author, reason } => {
                 decide::set_policy(state, *policy, if_version, author, reason)
             }
-            What::Raise(raised) => decide::raise_limit(state, raised),
+            What::Raise(raised) => decide::raise_limit(state, raised, at),
             What::Allocate(request) => {
                 let others = alternatives(&settings, state, &request, at);
                 decide::allocate(state, *request, &others, figures, at)

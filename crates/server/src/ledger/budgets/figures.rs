@@ -102,7 +102,7 @@ pub(super) fn requests_of(
     };
     match what {
         What::Allocate(request) | What::Check(request) => with_others(request),
-        What::Extend { allocation, .. } => {
+        What::Extend { allocation, .. } if what.needs_figures() => {
             state.open(allocation).map(|open| open.request.clone()).into_iter().collect()
         }
         What::Route(candidates) => candidates.clone(),
@@ -110,6 +110,7 @@ pub(super) fn requests_of(
         What::Budget(_)
         | What::Policy { .. }
         | What::Raise(_)
+        | What::Extend { .. }
         | What::Release { .. }
         | What::Expire { .. } => Vec::new(),
     }

@@ -1,7 +1,8 @@
 //! Budgets and policies: set, raised, shown.
 
+use tollgate_domain::budget::decide::BudgetChange;
 use tollgate_domain::budget::defaults;
-use tollgate_domain::event::{BudgetSet, LimitRaised};
+use tollgate_domain::event::LimitRaised;
 use tollgate_domain::money::Usd;
 use tollgate_domain::time::Timestamp;
 use tollgate_wire::api::{
@@ -26,12 +27,12 @@ impl BudgetDecisions {
     /// The problem to answer with, as for everything here.
     pub async fn set_budget(&self, name: &str, sent: &BudgetRequest) -> Answer<BudgetView> {
         let tenant = tenant(sent.tenant.as_ref())?;
-        let set = BudgetSet {
+        let set = BudgetChange {
             budget: name.to_owned(),
             title: sent.title.clone(),
             description: sent.description.clone(),
             owner: sent.owner.clone(),
-            active: sent.active.unwrap_or(true),
+            active: sent.active,
             author: sent.author.clone(),
         };
         let recorded = self.recorded(&tenant, command("budget", What::Budget(set))?).await?;
@@ -46,12 +47,12 @@ impl BudgetDecisions {
         let (found, _) = self.ask.tenant_state(&tenant, &read).await?;
         let mut last = None;
         if found.state.budget(defaults::BUDGET).is_none() {
-            let set = BudgetSet {
+            let set = BudgetChange {
                 budget: defaults::BUDGET.to_owned(),
                 title: Some("Default budget".to_owned()),
                 description: Some("limits that only warn: see what is spent, then tighten them".to_owned()),
                 owner: None,
-                active: true,
+                active: Some(true),
                 author: sent.author.clone(),
             };
             last = Some(self.recorded(&tenant, command("budget", What::Budget(set))?).await?.position);

@@ -101,6 +101,10 @@ pub(super) fn allocation(
             let rule = "needs `tokens`: it is a part of them";
             return Err(INVALID.of_field("input_tokens", &input.to_string(), rule));
         }
+        (Some(_), Some(input)) if sent.usd.is_some() => {
+            let rule = "says what the tokens cost, and `usd` says that already: leave one of them out";
+            return Err(INVALID.of_field("input_tokens", &input.to_string(), rule));
+        }
         (Some(tokens), _) => tokens,
         (None, None) if sent.usd.is_some() => 0,
         (None, None) => default(),

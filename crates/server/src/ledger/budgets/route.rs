@@ -42,6 +42,7 @@ impl BudgetDecisions {
     /// The problem to answer with.
     pub async fn route(&self, sent: &RouteRequest) -> Answer<RouteResponse> {
         let tenant = tenant(sent.request.tenant.as_ref())?;
+        has_effect(sent)?;
         let (settings, now) = (self.ask.settings(), self.ask.now());
         let asked = allocation(&settings, &sent.request, now)?;
         let mode = sent.mode.as_deref().unwrap_or("chat");
@@ -86,6 +87,19 @@ impl BudgetDecisions {
         views.truncate(OTHERS);
         Ok(RouteResponse { chosen, preferred, others: views, as_of })
     }
+}
+
+/// Refuses what means nothing to a route.
+fn has_effect(sent: &RouteRequest) -> Answer<()> {
+    if let Some(usd) = &sent.request.usd {
+        let rule = "a route asks what tokens cost with each model: give `tokens`, and leave it out";
+        return Err(INVALID.of_field("usd", usd, rule));
+    }
+    if let (Some(provider), None) = (&sent.request.provider, &sent.request.model) {
+        let rule = "serves the preferred `model`, and none is named: to choose among its models, say `providers` (`--only-provider`)";
+        return Err(INVALID.of_field("provider", provider, rule));
+    }
+    Ok(())
 }
 
 /// Refuses what no entry of the price book has: a mistyped word would look as if nothing were allowed.

@@ -7,7 +7,7 @@ use tollgate_domain::event::{
 };
 
 use super::parts::{
-    amount, amount_content, limit, limit_content, required, span, span_content, written_amount,
+    amount, amount_content, limit, limit_content, required, span, span_content, time, written_amount,
     written_limit, written_span,
 };
 use crate::decoded::TextLength;
@@ -262,6 +262,7 @@ fn figures(stored: proto::PolicyFigures) -> Result<PolicyFigures, FieldError> {
         unpriced: amount("unpriced", stored.unpriced)?,
         unpriced_units: units::change(stored.unpriced_units)?,
         ruling: word("ruling", &stored.ruling, Ruling::NAMES, Ruling::from_word)?,
+        retry_at: time("retry_at", stored.retry_at)?,
     })
 }
 
@@ -277,6 +278,7 @@ fn figures_content(figures: &PolicyFigures) -> proto::PolicyFigures {
         unpriced: Some(amount_content(figures.unpriced)),
         unpriced_units: units::stored_change(&figures.unpriced_units),
         ruling: figures.ruling.as_str().to_owned(),
+        retry_at: figures.retry_at.map(time_to_proto),
     }
 }
 
@@ -292,5 +294,6 @@ fn written_figures(content: &proto::PolicyFigures) -> Value {
     out.value("unpriced", written_amount(content.unpriced.as_ref()));
     out.filled("unpriced_units", units::written(&content.unpriced_units));
     out.text("ruling", &content.ruling);
+    out.time("retry_at", content.retry_at);
     out.object()
 }
