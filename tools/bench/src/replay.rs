@@ -53,6 +53,7 @@ pub(crate) fn run(args: &Replay) -> Result<String, String> {
     for threads in [1, cores] {
         progress(&format!("replay: {threads} threads"));
         let question = Question {
+            pool: None,
             candidates: &candidates,
             policies: None,
             unopened: Unopened::LeaveOut,
