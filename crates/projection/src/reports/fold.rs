@@ -155,9 +155,11 @@ fn add<R: Rows<ReportRow>>(rows: &mut R, key: &[u8], sums: &Cell) -> Result<(), 
 }
 
 fn usage_cell<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> (CellKey<'a>, Cell) {
+    // As budgets count it: what it does not say, its allocation says.
+    let counts = usage.dimensions(event.task);
     let key = CellKey {
-        component: usage.component.as_deref().unwrap_or_default(),
-        labels: Labels::Of(&usage.labels),
+        component: counts.component.unwrap_or_default(),
+        labels: Labels::Of(counts.labels),
         service_tier: usage.service_tier.as_deref().unwrap_or_default(),
         price_version: price_version(&usage.cost),
         ..key(event, usage.execution.as_ref(), usage.provider.as_deref(), usage.model.as_deref())
@@ -176,9 +178,10 @@ fn adjustment_cell<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -
         return (key(event, None, None, None), costed(adjusted.tokens, adjusted.units.clone(), Usd::ZERO));
     };
     let (provider, model) = (resolved.provider.as_deref(), resolved.model.as_deref());
+    let counts = resolved.dimensions(event.task);
     let key = CellKey {
-        component: resolved.component.as_deref().unwrap_or_default(),
-        labels: Labels::Of(&resolved.labels),
+        component: counts.component.unwrap_or_default(),
+        labels: Labels::Of(counts.labels),
         service_tier: resolved.service_tier.as_deref().unwrap_or_default(),
         price_version: price_version(&resolved.cost),
         corrects: resolved.occurred_at.map(quarter),
@@ -199,10 +202,11 @@ fn price_version(cost: &Cost) -> &str {
 /// reported figures.
 fn repriced_cell<'a>(event: &RecordedEvent<'a>, repriced: &'a UsageRepriced) -> (CellKey<'a>, Cell) {
     let (provider, model) = (repriced.provider.as_deref(), repriced.model.as_deref());
+    let counts = repriced.dimensions(event.task);
     let key = CellKey {
         producer: &repriced.adjusts_producer,
-        component: repriced.component.as_deref().unwrap_or_default(),
-        labels: Labels::Of(&repriced.labels),
+        component: counts.component.unwrap_or_default(),
+        labels: Labels::Of(counts.labels),
         price_version: price_version(&repriced.new),
         corrects: Some(quarter(repriced.used_at)),
         ..key(event, repriced.execution.as_ref(), provider, model)

@@ -63,6 +63,13 @@ async fn what_usage_does_not_say_of_its_allocation_counts_all_the_same() {
     let (_, listed) = service.get("/v1/usage?team=search&phase=PLAN").await;
     assert_eq!(listed["records"].as_array().map(Vec::len), Some(4), "{listed}");
     assert_eq!(listed["records"][0]["component"], "planner");
+    // Reports group it in the same way.
+    let (_, report) = service.get("/v1/report?by=team&at_least=tail").await;
+    let groups = report["chosen"]["groups"].as_array().cloned().unwrap_or_default();
+    let of = |group: &Value| (group["key"].as_str().map(str::to_owned), group["tokens"]["total"].as_i64());
+    let groups: Vec<_> = groups.iter().map(of).collect();
+    let expected = [("search", 320), ("ads", 50)].map(|(team, tokens)| (Some(team.to_owned()), Some(tokens)));
+    assert_eq!(groups, expected, "{report}");
     let (_, rebuilt) = service.post("/v1/views/spending/rebuild", json!({})).await;
     assert_eq!(rebuilt["identical"], true, "{rebuilt}");
 }
