@@ -55,6 +55,7 @@ pub(crate) fn run(args: &Replay) -> Result<String, String> {
         let question = Question {
             candidates: &candidates,
             policies: None,
+            pool: None,
             unopened: Unopened::LeaveOut,
             session_phases: None,
             stated: Stated::default(),
