@@ -56,6 +56,7 @@ pub(crate) fn run(args: &Replay) -> Result<String, String> {
             pool: None,
             candidates: &candidates,
             policies: None,
+            pool: None,
             unopened: Unopened::LeaveOut,
             session_phases: None,
             stated: Stated::default(),

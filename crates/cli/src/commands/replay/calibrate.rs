@@ -36,7 +36,7 @@ pub(super) async fn run(global: &Global, args: &CalibrateArgs) -> Result<ExitCod
         out: out_dir,
         checkpoint_events: args.save_every.unwrap_or(SAVE_EVERY),
     };
-    out_dir.map_or(Ok(()), make)?;
+    let is_new = out_dir.filter(|dir| !dir.exists());
     let history = opened.history.as_ref();
     let done =
         watched(|progress: &Watched<'_>| calibrate_history(history, &asked, &Handle::current(), progress));
@@ -46,7 +46,11 @@ pub(super) async fn run(global: &Global, args: &CalibrateArgs) -> Result<ExitCod
             note(interrupted(out_dir, history));
             return Ok(ExitCode::from(INTERRUPTED));
         }
-        Err(error) => return Err(Failure::failed(error.to_string())),
+        Err(error) => {
+            // Of a run that proposes nothing, nothing stays; what is not empty is not removed.
+            let _ = is_new.map(std::fs::remove_dir);
+            return Err(Failure::failed(error.to_string()));
+        }
     };
     if let Some(dir) = out_dir {
         write(dir, &calibrated)?;
@@ -85,6 +89,7 @@ fn options(args: &CalibrateArgs) -> Result<Options, Failure> {
 fn write(dir: &Path, calibrated: &Calibrated) -> Result<(), Failure> {
     let text =
         serde_json::to_string_pretty(calibrated).map_err(|error| Failure::failed(error.to_string()))?;
+    make(dir)?;
     replace(&dir.join(PROPOSAL), &calibrated.result.calibration.config)?;
     replace(&dir.join("calibrate.md"), calibrated_md(calibrated))?;
     replace(&dir.join("calibrate.json"), &(text + "\n"))
