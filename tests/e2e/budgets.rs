@@ -254,6 +254,29 @@ fn mistakes_are_named_and_change_nothing() {
             "policy set p --window daily --limit-usd 5 --rollover-cap-tokens 1",
             "a policy without limit_tokens",
         ),
+        (
+            2,
+            "check --tokens -5",
+            "invalid value '-5' for '--tokens <TOKENS>': must be a whole number of tokens",
+        ),
+        (3, "check --usd -1", "checking a request: usd `-1`: must not be negative"),
+        (
+            3,
+            "policy set p --window daily --limit-usd 5 --warn-at 2",
+            "warn_at: `2`: must not be above act_at, which is 0.95",
+        ),
+        (
+            3,
+            "policy set p --window daily --limit-usd 5 --act-at 0.5",
+            "act_at: `0.5`: must not be below warn_at, which is 0.8",
+        ),
+        (2, "policy set \"\" --window daily --limit-usd 5", "a value is required for '<POLICY>'"),
+        (2, "budget show \"\"", "a value is required for '<BUDGET>'"),
+        (
+            2,
+            "usage record T-1 --output 9223372036854775807",
+            "must be a whole number of at most 1,000,000,000,000 tokens",
+        ),
         (2, "route --tokens 1 --usd 1", "unexpected argument '--usd'"),
     ] {
         let told = place.fails(code, &format!("--data d {line}"));

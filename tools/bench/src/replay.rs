@@ -53,7 +53,6 @@ pub(crate) fn run(args: &Replay) -> Result<String, String> {
     for threads in [1, cores] {
         progress(&format!("replay: {threads} threads"));
         let question = Question {
-            pool: None,
             candidates: &candidates,
             policies: None,
             pool: None,

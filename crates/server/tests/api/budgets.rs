@@ -277,6 +277,8 @@ async fn failure_10_usage_without_a_price_is_exposure_not_zero() {
     // What a request will cost has to be known, too.
     let (_, check) = service.post("/v1/check", json!({"model": "gpt-unheard-of", "tokens": 1})).await;
     assert_eq!(rulings(&check), ["worst unpriced"]);
+    let sentence = check["policies"][0]["sentence"].as_str().unwrap();
+    assert!(sentence.contains("0 reserved, an unknown amount asked for"), "{sentence}");
 }
 
 #[tokio::test]
@@ -376,7 +378,9 @@ async fn bad_requests_are_refused_with_what_is_wrong_and_change_nothing() {
             json!({"until": "2026-12-01T00:00:00Z", "usd": "1", "author": "a", "reason": "r"}),
             "no policy `p`",
         ),
-        ("/v1/allocations", json!({"tokens": 0}), "must be of something"),
+        ("/v1/allocations", json!({"tokens": 0}), "allocating: must be of something"),
+        ("/v1/check", json!({"tokens": 0}), "checking a request: must be of something"),
+        ("/v1/route", json!({"tokens": 0}), "looking for a model: must be of something"),
         ("/v1/allocations", json!({"tokens": 1, "priority": 11}), "priority must be from 1"),
         ("/v1/allocations", json!({"tokens": 1, "ttl_s": 0}), "ttl_s: `0`"),
         ("/v1/allocations", json!({"tokens": 1, "allocation": "x\ny"}), "allocation: `x"),
