@@ -173,6 +173,31 @@ mod tests {
     }
 
     #[test]
+    fn other_currencies_are_refused_wherever_a_column_names_them() {
+        let mapped = Columns::from_yaml(MAP).unwrap();
+        let plain = Columns::default();
+        for (columns, text, expected) in [
+            (
+                &plain,
+                "day,model,tokens,amount_usd,Currency\n2026-11-02,m,1,1,\n2026-11-02,m,1,1,usd\n2026-11-02,m,1,1,EUR\n",
+                "line 4, column `Currency`: `EUR`: must be USD: other currencies are not converted",
+            ),
+            (
+                &Columns { currency: None, ..mapped.clone() },
+                "Date,Model name,In,Out,Cost,currency\n2026-11-02,m,3,4,0.5,GBP\n",
+                "line 2, column `currency`: `GBP`: must be USD: other currencies are not converted",
+            ),
+            (
+                &mapped,
+                "Date,Model name,In,Out,Cost,Currency\n2026-11-02,m,3,4,0.5,\n",
+                "line 2, column `Currency`: ``: must be USD: other currencies are not converted",
+            ),
+        ] {
+            assert_eq!(read(text, columns).unwrap_err().to_string(), expected, "{text}");
+        }
+    }
+
+    #[test]
     fn a_bill_is_read_whole_or_not_at_all() {
         let mapped = Columns::from_yaml(MAP).unwrap();
         let plain = Columns::default();
@@ -206,21 +231,6 @@ mod tests {
                 &mapped,
                 "Date,Model name,In,Out,Cost,Currency\n2026-11-02,m,3,4,0.5,USD\n2026-11-02,m,3,4,0.5,EUR\n",
                 "line 3, column `Currency`: `EUR`: must be USD: other currencies are not converted",
-            ),
-            (
-                &plain,
-                "day,model,tokens,amount_usd,Currency\n2026-11-02,m,1,1,\n2026-11-02,m,1,1,usd\n2026-11-02,m,1,1,EUR\n",
-                "line 4, column `Currency`: `EUR`: must be USD: other currencies are not converted",
-            ),
-            (
-                &Columns { currency: None, ..mapped.clone() },
-                "Date,Model name,In,Out,Cost,currency\n2026-11-02,m,3,4,0.5,GBP\n",
-                "line 2, column `currency`: `GBP`: must be USD: other currencies are not converted",
-            ),
-            (
-                &mapped,
-                "Date,Model name,In,Out,Cost,Currency\n2026-11-02,m,3,4,0.5,\n",
-                "line 2, column `Currency`: ``: must be USD: other currencies are not converted",
             ),
             (
                 &plain,
