@@ -167,7 +167,7 @@ fn a_candidate_with_fixed_limits_has_none_of_it() {
     let result =
         replayed("open, start PLAN, signal tool 90 a, close completed", &["rollout: enforce"]).result;
     assert_eq!(result.candidates[0].progress, None);
-    assert!(!result.assumptions.iter().any(|said| said.contains("progress")));
+    assert!(!result.assumptions.iter().any(|said| said.contains("follow progress")));
 }
 
 /// 1,500 tasks that report progress: 12 % go in circles, 12 % use much for a reason.
