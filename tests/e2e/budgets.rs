@@ -239,6 +239,19 @@ fn mistakes_are_named_and_change_nothing() {
         (3, "allocate show job-1", "allocation `job-1` of tenant `default`: there is none"),
         (3, "allocate release job-1", "`job-1` is not open"),
         (3, "check --tokens 1 --input-tokens 2", "input_tokens: `2`"),
+        (2, "route --tokens 1 --usd 1", "unexpected argument '--usd'"),
+    ] {
+        mistaken(&place, code, line, says);
+    }
+    assert_eq!(before["as_of"], place.json("--data d policy list")["as_of"]);
+    assert!(place.fails(1, "--data nowhere allocate create --tokens 1").contains("no ledger here"));
+}
+
+#[test]
+fn what_would_have_no_effect_is_refused_with_the_rule() {
+    let place = Place::new();
+    let _ = place.ok(FIVE_DOLLARS);
+    for (code, line, says) in [
         (
             3,
             "policy set p --window daily --limit-usd 5 --passes-from 8",
@@ -277,11 +290,12 @@ fn mistakes_are_named_and_change_nothing() {
             "usage record T-1 --output 9223372036854775807",
             "must be a whole number of at most 1,000,000,000,000 tokens",
         ),
-        (2, "route --tokens 1 --usd 1", "unexpected argument '--usd'"),
     ] {
-        let told = place.fails(code, &format!("--data d {line}"));
-        assert!(told.contains(says), "tollgate {line}\nmust say: {says}\nsays: {told}");
+        mistaken(&place, code, line, says);
     }
-    assert_eq!(before["as_of"], place.json("--data d policy list")["as_of"]);
-    assert!(place.fails(1, "--data nowhere allocate create --tokens 1").contains("no ledger here"));
+}
+
+fn mistaken(place: &Place, code: i32, line: &str, says: &str) {
+    let told = place.fails(code, &format!("--data d {line}"));
+    assert!(told.contains(says), "tollgate {line}\nmust say: {says}\nsays: {told}");
 }

@@ -20,6 +20,8 @@ mod budget_alerts;
 mod budget_use;
 #[path = "api/budgets.rs"]
 mod budgets;
+#[path = "api/burn.rs"]
+mod burn;
 #[path = "api/corrections.rs"]
 mod corrections;
 #[path = "api/counted_as.rs"]
