@@ -239,6 +239,19 @@ fn mistakes_are_named_and_change_nothing() {
         (3, "allocate show job-1", "allocation `job-1` of tenant `default`: there is none"),
         (3, "allocate release job-1", "`job-1` is not open"),
         (3, "check --tokens 1 --input-tokens 2", "input_tokens: `2`"),
+    ] {
+        let told = place.fails(code, &format!("--data d {line}"));
+        assert!(told.contains(says), "tollgate {line}\nmust say: {says}\nsays: {told}");
+    }
+    assert_eq!(before["as_of"], place.json("--data d policy list")["as_of"]);
+    assert!(place.fails(1, "--data nowhere allocate create --tokens 1").contains("no ledger here"));
+}
+
+#[test]
+fn what_means_nothing_is_refused_and_the_message_names_the_value() {
+    let place = Place::new();
+    let _ = place.ok(FIVE_DOLLARS);
+    for (code, line, says) in [
         (
             3,
             "policy set p --window daily --limit-usd 5 --passes-from 8",
@@ -254,11 +267,32 @@ fn mistakes_are_named_and_change_nothing() {
             "policy set p --window daily --limit-usd 5 --rollover-cap-tokens 1",
             "a policy without limit_tokens",
         ),
+        (
+            2,
+            "check --tokens -5",
+            "invalid value '-5' for '--tokens <TOKENS>': must be a whole number of tokens",
+        ),
+        (3, "check --usd -1", "checking a request: usd `-1`: must not be negative"),
+        (
+            3,
+            "policy set p --window daily --limit-usd 5 --warn-at 2",
+            "warn_at: `2`: must not be above act_at, which is 0.95",
+        ),
+        (
+            3,
+            "policy set p --window daily --limit-usd 5 --act-at 0.5",
+            "act_at: `0.5`: must not be below warn_at, which is 0.8",
+        ),
+        (2, "policy set \"\" --window daily --limit-usd 5", "a value is required for '<POLICY>'"),
+        (2, "budget show \"\"", "a value is required for '<BUDGET>'"),
+        (
+            2,
+            "usage record T-1 --output 9223372036854775807",
+            "must be a whole number of at most 1,000,000,000,000 tokens",
+        ),
         (2, "route --tokens 1 --usd 1", "unexpected argument '--usd'"),
     ] {
         let told = place.fails(code, &format!("--data d {line}"));
         assert!(told.contains(says), "tollgate {line}\nmust say: {says}\nsays: {told}");
     }
-    assert_eq!(before["as_of"], place.json("--data d policy list")["as_of"]);
-    assert!(place.fails(1, "--data nowhere allocate create --tokens 1").contains("no ledger here"));
 }

@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use super::amounts::{name, tokens};
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum AllocateCommand {
     /// Reserve what is going to be spent, under all policies or not at all
@@ -9,6 +11,7 @@ pub(crate) enum AllocateCommand {
     /// Show an allocation: what was used of it, and why it was given or refused
     Show {
         /// The allocation
+        #[arg(value_parser = name())]
         allocation: String,
     },
     /// List allocations, the latest first
@@ -18,6 +21,7 @@ pub(crate) enum AllocateCommand {
     /// Set free what an allocation has left
     Release {
         /// The allocation
+        #[arg(value_parser = name())]
         allocation: String,
         /// Who releases it
         #[arg(long, value_name = "NAME")]
@@ -35,10 +39,10 @@ pub(crate) struct SpendArgs {
     #[arg(long)]
     pub(crate) provider: Option<String>,
     /// How many tokens (default: by the label task_type and the priority)
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = tokens)]
     pub(crate) tokens: Option<u64>,
     /// How many of them are input; with this, the cost is closer
-    #[arg(long, value_name = "TOKENS", requires = "tokens")]
+    #[arg(long, value_name = "TOKENS", requires = "tokens", allow_negative_numbers = true, value_parser = tokens)]
     pub(crate) input_tokens: Option<u64>,
     /// The task
     #[arg(long)]
@@ -69,6 +73,7 @@ pub(crate) struct CheckSpendArgs {
 #[derive(Debug, Args)]
 pub(crate) struct AllocateArgs {
     /// The allocation's name: repeating the command with it returns the first answer (default: generated)
+    #[arg(value_parser = name())]
     pub(crate) name: Option<String>,
     #[command(flatten)]
     pub(crate) spend: SpendArgs,
@@ -105,6 +110,7 @@ pub(crate) struct AllocationListArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ExtendArgs {
     /// The allocation
+    #[arg(value_parser = name())]
     pub(crate) allocation: String,
     #[command(flatten)]
     pub(crate) by: ExtendBy,
@@ -118,7 +124,7 @@ pub(crate) struct ExtendArgs {
 #[group(required = true, multiple = true)]
 pub(crate) struct ExtendBy {
     /// By how many tokens
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = tokens)]
     pub(crate) tokens: Option<u64>,
     /// By how many US dollars (default: the most that the tokens can cost)
     #[arg(long, allow_negative_numbers = true)]
@@ -133,7 +139,7 @@ pub(crate) struct RouteArgs {
     #[command(flatten)]
     pub(crate) spend: SpendArgs,
     /// How many of the tokens are output (default: a quarter, or what is not input)
-    #[arg(long, value_name = "TOKENS", requires = "tokens")]
+    #[arg(long, value_name = "TOKENS", requires = "tokens", allow_negative_numbers = true, value_parser = tokens)]
     pub(crate) output_tokens: Option<u64>,
     /// Only models of this provider
     #[arg(long, value_name = "PROVIDER")]

@@ -5,6 +5,8 @@ use clap::{Args, Subcommand};
 use tollgate_domain::budget::{BudgetEnforcement, Measure, OnStale, Window};
 use tollgate_wire::api::PolicyRule;
 
+use super::amounts::{name, tokens};
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum BudgetCommand {
     /// Make or change a budget: a name for policies that belong together; what is not given stays as it is
@@ -12,6 +14,7 @@ pub(crate) enum BudgetCommand {
     /// Show a budget, and how its policies stand
     Show {
         /// The budget
+        #[arg(value_parser = name())]
         budget: String,
     },
     /// List budgets
@@ -27,6 +30,7 @@ pub(crate) enum BudgetCommand {
 #[derive(Debug, Args)]
 pub(crate) struct BudgetSetArgs {
     /// The budget
+    #[arg(value_parser = name())]
     pub(crate) budget: String,
     /// What people call it
     #[arg(long, value_name = "TEXT")]
@@ -55,6 +59,7 @@ pub(crate) enum PolicyCommand {
     /// Show a policy: what it says in each version, and how it stands
     Show {
         /// The policy
+        #[arg(value_parser = name())]
         policy: String,
         /// In the window of this moment (RFC 3339), which may be over
         #[arg(long, value_name = "TIME")]
@@ -69,6 +74,7 @@ pub(crate) enum PolicyCommand {
 #[derive(Debug, Args)]
 pub(crate) struct PolicySetArgs {
     /// The policy
+    #[arg(value_parser = name())]
     pub(crate) policy: String,
     #[command(flatten)]
     pub(crate) rule: RuleArgs,
@@ -93,7 +99,7 @@ pub(crate) struct RuleArgs {
     #[arg(long, value_name = "USD", allow_negative_numbers = true)]
     limit_usd: Option<String>,
     /// The most tokens per window
-    #[arg(long, value_name = "TOKENS")]
+    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true, value_parser = tokens)]
     limit_tokens: Option<u64>,
     /// ignore, warn (default), soft_limit, hard_limit, degrade or throttle
     #[arg(long, value_name = "WORD", value_parser = enforcement(), hide_possible_values = true)]
@@ -130,7 +136,7 @@ pub(crate) struct RuleArgs {
     #[arg(long, value_name = "USD", allow_negative_numbers = true)]
     rollover_cap_usd: Option<String>,
     /// The most tokens that roll over
-    #[arg(long, value_name = "TOKENS")]
+    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true, value_parser = tokens)]
     rollover_cap_tokens: Option<u64>,
     /// Allocations of this priority or above pass an exhausted hard limit (default: none)
     #[arg(long, value_name = "PRIORITY", value_parser = clap::value_parser!(u8).range(1..=10))]
@@ -217,6 +223,7 @@ pub(crate) struct PolicyListArgs {
 #[derive(Debug, Args)]
 pub(crate) struct RaiseArgs {
     /// The policy
+    #[arg(value_parser = name())]
     pub(crate) policy: String,
     #[command(flatten)]
     pub(crate) by: RaiseBy,
@@ -242,6 +249,6 @@ pub(crate) struct RaiseBy {
     #[arg(long, allow_negative_numbers = true)]
     pub(crate) usd: Option<String>,
     /// By how many tokens per window
-    #[arg(long)]
+    #[arg(long, allow_negative_numbers = true, value_parser = tokens)]
     pub(crate) tokens: Option<u64>,
 }

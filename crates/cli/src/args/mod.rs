@@ -2,6 +2,7 @@
 
 mod alerts;
 mod allocations;
+mod amounts;
 mod bill;
 mod budgets;
 mod form;

@@ -2,6 +2,7 @@
 
 use clap::{Args, Subcommand};
 
+use super::amounts::event_tokens;
 use super::task::EventArgs;
 use super::usage::{UsageListArgs, UsageSummaryArgs};
 
@@ -21,19 +22,19 @@ pub(crate) enum UsageCommand {
 #[command(next_help_heading = "Tokens")]
 pub(crate) struct Counts {
     /// Input that was not cached
-    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true, value_parser = event_tokens)]
     pub(crate) input: Option<i64>,
     /// Input read from a cache
-    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true, value_parser = event_tokens)]
     pub(crate) cached: Option<i64>,
     /// Input written to a cache
-    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true, value_parser = event_tokens)]
     pub(crate) cache_write: Option<i64>,
     /// Output, including reasoning
-    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true, value_parser = event_tokens)]
     pub(crate) output: Option<i64>,
     /// The part of output spent on reasoning
-    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true)]
+    #[arg(long, value_name = "TOKENS", allow_negative_numbers = true, value_parser = event_tokens)]
     pub(crate) reasoning: Option<i64>,
     /// What else it is billed for, such as output_images=2; times in milliseconds. Repeatable
     #[arg(long = "unit", value_name = "UNIT=COUNT")]

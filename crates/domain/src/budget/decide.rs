@@ -190,10 +190,16 @@ pub fn extend(
     let whole = AllocationRequest { amount, expires_at, is_priced, ..open.request.clone() };
     if by.tokens < 0 || by.usd < Usd::ZERO {
         let because = "must become larger, not smaller: allocate less, or release it";
-        return Err(BudgetRejection::Request { allocation: allocation.to_owned(), because });
+        return Err(BudgetRejection::Request {
+            allocation: allocation.to_owned(),
+            because: because.to_owned(),
+        });
     }
     if let Some(because) = without_effect(open, extension) {
-        return Err(BudgetRejection::Request { allocation: allocation.to_owned(), because });
+        return Err(BudgetRejection::Request {
+            allocation: allocation.to_owned(),
+            because: because.to_owned(),
+        });
     }
     check(&whole, at)?;
     let judgement = if by == Amount::NOTHING {
@@ -271,16 +277,22 @@ pub fn check(request: &AllocationRequest, at: Timestamp) -> Result<(), BudgetRej
     if let Some(context) = &request.context {
         name("context", context)?;
     }
-    let wrong = |because| Err(BudgetRejection::Request { allocation: request.allocation.clone(), because });
+    let wrong = |because: &str| {
+        let because = because.to_owned();
+        Err(BudgetRejection::Request { allocation: request.allocation.clone(), because })
+    };
     let Amount { tokens, usd } = request.amount;
-    if tokens < 0 || usd < Usd::ZERO {
-        return wrong("tokens and usd must not be negative");
+    if tokens < 0 {
+        return wrong(&format!("tokens `{tokens}`: must not be negative"));
+    }
+    if usd < Usd::ZERO {
+        return wrong(&format!("usd `{usd}`: must not be negative"));
     }
     if request.amount == Amount::NOTHING {
         return wrong("must be of something: give `tokens`, `usd` or both");
     }
     if tokens > MOST_TOKENS {
-        return wrong("must be of at most 10^15 tokens");
+        return wrong(&format!("tokens `{tokens}`: must be at most 10^15"));
     }
     if !(1..=10).contains(&request.priority) {
         return wrong("priority must be from 1 (low) through 5 (normal) and 8 (high) to 10 (critical)");

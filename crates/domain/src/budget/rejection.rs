@@ -14,7 +14,7 @@ pub enum BudgetRejection {
         field: &'static str,
     },
     /// The policy makes no sense.
-    #[error("policy `{policy}`: {because}")]
+    #[error("{because}")]
     Policy {
         /// Which one.
         policy: String,
@@ -40,7 +40,7 @@ pub enum BudgetRejection {
         current: u32,
     },
     /// A raise that makes no sense.
-    #[error("raising the limit of policy `{policy}`: {because}")]
+    #[error("{because}")]
     Raise {
         /// Whose limit.
         policy: String,
@@ -48,12 +48,12 @@ pub enum BudgetRejection {
         because: &'static str,
     },
     /// A request for an allocation that makes no sense.
-    #[error("allocation `{allocation}`: {because}")]
+    #[error("{because}")]
     Request {
         /// Which one.
         allocation: String,
         /// What is wrong.
-        because: &'static str,
+        because: String,
     },
     /// No such allocation is open.
     #[error("allocation `{0}` is not open: it was never made, or it was released or has expired")]

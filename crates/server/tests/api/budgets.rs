@@ -277,6 +277,7 @@ async fn failure_10_usage_without_a_price_is_exposure_not_zero() {
     // What a request will cost has to be known, too.
     let (_, check) = service.post("/v1/check", json!({"model": "gpt-unheard-of", "tokens": 1})).await;
     assert_eq!(rulings(&check), ["worst unpriced"]);
+    assert!(check.to_string().contains("0 reserved, an unknown amount asked for"), "{check}");
 }
 
 #[tokio::test]
@@ -376,12 +377,11 @@ async fn bad_requests_are_refused_with_what_is_wrong_and_change_nothing() {
             json!({"until": "2026-12-01T00:00:00Z", "usd": "1", "author": "a", "reason": "r"}),
             "no policy `p`",
         ),
-        ("/v1/allocations", json!({"tokens": 0}), "must be of something"),
+        ("/v1/allocations", json!({"tokens": 0}), "allocating: must be of something"),
         ("/v1/allocations", json!({"tokens": 1, "priority": 11}), "priority must be from 1"),
         ("/v1/allocations", json!({"tokens": 1, "ttl_s": 0}), "ttl_s: `0`"),
         ("/v1/allocations", json!({"tokens": 1, "allocation": "x\ny"}), "allocation: `x"),
         ("/v1/allocations", json!({"tokens": 1, "input_tokens": 2}), "input_tokens: `2`"),
-        ("/v1/check", json!({"tokens": 3, "input_tokens": 2, "usd": "1"}), "input_tokens: `2`: says what"),
         ("/v1/check", json!({"tenant": "no/tenant", "tokens": 1}), "tenant"),
         ("/v1/route", json!({"tokens": 10, "tier": "heavy"}), "tier: `heavy`: must be one of"),
         ("/v1/allocations/none/release", json!({}), "`none` is not open"),
@@ -393,8 +393,7 @@ async fn bad_requests_are_refused_with_what_is_wrong_and_change_nothing() {
     }
     let (status, _) = service.get("/v1/allocations/none").await;
     assert_eq!(status, 404);
-    let (status, _) = service.get("/v1/policies/none").await;
-    assert_eq!(status, 404);
+    assert_eq!(service.get("/v1/policies/none").await.0, 404);
     // The name of the ledger's own decisions is no task.
     let (_, answer) = service.append(json!([used("u", "_budget", None, 1)])).await;
     assert!(answer.to_string().contains("own decisions about money"), "{answer}");

@@ -34,8 +34,8 @@ async fn a_correction_takes_no_more_than_is_left_and_says_so() {
     let _ = service.append(json!([usage("T-1", "u", "PLAN", 1_000_000), usage("T-1", "v", "PLAN", 7)])).await;
     let steps = [
         (-400_000, None, 600_007, "6.00007"),
-        (-600_001, Some("removes 1 more tokens than the 600,000 left"), 7, "0.00007"),
-        (-1_000_000_000_000, Some("more tokens than the 0 left"), 7, "0.00007"),
+        (-600_001, Some("removes 1 more tokens of output than the 600,000 left"), 7, "0.00007"),
+        (-1_000_000_000_000, Some("more tokens of output than the 0 left"), 7, "0.00007"),
         (50, None, 57, "0.00057"),
         (-50, None, 7, "0.00007"),
     ];
@@ -45,12 +45,12 @@ async fn a_correction_takes_no_more_than_is_left_and_says_so() {
         let (status, answer) = service.append(json!([correction])).await;
         assert_eq!(status, 201, "{answer}");
         let warnings = answer["outcomes"][0]["warnings"].to_string();
-        assert_eq!(warnings.contains("more tokens than"), warning.is_some(), "{output}: {warnings}");
+        assert_eq!(warnings.contains("more tokens of"), warning.is_some(), "{output}: {warnings}");
         assert!(warnings.contains(warning.unwrap_or_default()), "{output}: {warnings}");
         // A retry is the same event, not a second correction.
         let (_, again) = service.append(json!([correction])).await;
         assert_eq!(again["outcomes"][0]["outcome"], "duplicate", "{again}");
-        assert!(!again["outcomes"][0]["warnings"].to_string().contains("more tokens than"), "{again}");
+        assert!(!again["outcomes"][0]["warnings"].to_string().contains("more tokens of"), "{again}");
         let shown = task(&service, "T-1", &answer).await;
         assert_eq!(
             (&shown["tokens"]["total"], &shown["cost_usd"]),
@@ -123,8 +123,8 @@ async fn usage_and_its_corrections_may_come_in_one_request() {
         ]))
         .await;
     let warned = |nth: usize| answer["outcomes"][nth]["warnings"].to_string();
-    assert!(!warned(0).contains("does not have") && !warned(2).contains("more tokens than"), "{answer}");
-    assert!(warned(3).contains("removes 100 more tokens than the 100"), "{answer}");
+    assert!(!warned(0).contains("does not have") && !warned(2).contains("more tokens of"), "{answer}");
+    assert!(warned(3).contains("removes 100 more tokens of output than the 100"), "{answer}");
     let shown = task(&service, "T-1", &answer).await;
     assert_eq!((&shown["tokens"]["total"], &shown["cost_usd"]), (&json!(0), &json!("0")), "{shown}");
     // The one before its usage took nothing that was not there.

@@ -50,6 +50,7 @@ impl PolicyRule {
             .map_err(|error| FieldError::new("scope", &self.scope_in_words(), error.to_string()))?;
         let zone = self.zone.as_ref().map_or(Ok(Zone::utc()), |zone| read("zone", zone))?;
         let enforcement = self.enforcement.unwrap_or(BudgetEnforcement::Warn);
+        let (warn_at, act_at) = self.thresholds()?;
         let on_stale = if enforcement.can_refuse() { OnStale::Refuse } else { OnStale::Allow };
         Ok(Policy {
             id: name.to_owned(),
@@ -62,8 +63,8 @@ impl PolicyRule {
                 usd: money("limit_usd", self.limit_usd.as_ref())?,
             },
             enforcement,
-            warn_at: threshold("warn_at", self.warn_at.as_ref(), Threshold::WARN)?,
-            act_at: threshold("act_at", self.act_at.as_ref(), Threshold::ACT)?,
+            warn_at,
+            act_at,
             measure: self.measure.unwrap_or(Measure::Reserved),
             rollover: self.rollover()?,
             passes_from: self.passes_from,
@@ -74,6 +75,27 @@ impl PolicyRule {
             to: self.to.as_ref().map(|to| time("to", to)).transpose()?,
             enabled: self.enabled.unwrap_or(true),
         })
+    }
+
+    /// Both thresholds. One that does not go with the default of the other is what was wrong.
+    fn thresholds(&self) -> Result<(Threshold, Threshold), FieldError> {
+        let warn_at = threshold("warn_at", self.warn_at.as_ref(), Threshold::WARN)?;
+        let act_at = threshold("act_at", self.act_at.as_ref(), Threshold::ACT)?;
+        match (&self.warn_at, &self.act_at) {
+            (Some(text), None) if act_at < warn_at => {
+                let rule = format!(
+                    "must not be above act_at, which is {act_at} if it is not given: give act_at, too"
+                );
+                Err(FieldError::new("warn_at", text, rule))
+            }
+            (None, Some(text)) if act_at < warn_at => {
+                let rule = format!(
+                    "must not be below warn_at, which is {warn_at} if it is not given: give warn_at, too"
+                );
+                Err(FieldError::new("act_at", text, rule))
+            }
+            (_, _) => Ok((warn_at, act_at)),
+        }
     }
 
     fn scope_in_words(&self) -> String {

@@ -263,8 +263,8 @@ fn requests_that_make_no_sense_are_refused_without_an_event() {
         (request("", 1), "allocation: must have 1 to 128 bytes"),
         (request(&"x".repeat(129), 1), "allocation: must have 1 to 128 bytes"),
         (request("a", 0), "must be of something"),
-        (request("a", -1), "must not be negative"),
-        (request("a", 1_000_000_000_000_001), "at most 10^15 tokens"),
+        (request("a", -1), "tokens `-1`: must not be negative"),
+        (request("a", 1_000_000_000_000_001), "tokens `1000000000000001`: must be at most 10^15"),
         (AllocationRequest { priority: 0, ..request("a", 1) }, "priority must be from 1"),
         (AllocationRequest { expires_at: at, ..request("a", 1) }, "must be after the time"),
         (

@@ -1,9 +1,10 @@
 //! Asking, reserving, extending, releasing; and what became of it.
 
 use tollgate_domain::budget::{Amount, decide};
-use tollgate_domain::event::AllocationRequest;
+use tollgate_domain::event::{AllocationRequest, Ruling};
 use tollgate_domain::ids::TenantId;
 use tollgate_domain::money::Usd;
+use tollgate_domain::time::Timestamp;
 use tollgate_projection::budgets::AllocationRow;
 use tollgate_projector::queries::{ListAllocations, SpentOf};
 use tollgate_wire::api::{
@@ -27,7 +28,7 @@ impl BudgetDecisions {
     pub async fn check(&self, sent: &AllocateRequest) -> Answer<CheckResponse> {
         let tenant = tenant(sent.tenant.as_ref())?;
         let request = allocation(&self.ask.settings(), sent, self.ask.now())?;
-        decide::check(&request, self.ask.now()).map_err(|error| INVALID.with(error.to_string()))?;
+        makes_sense("checking a request", &request, self.ask.now())?;
         let command = Command::new(id("check", "id", &fresh())?, What::Check(Box::new(request.clone())));
         let mut command = command;
         command.wait = wait(sent.wait_ms)?;
@@ -45,6 +46,9 @@ impl BudgetDecisions {
     pub async fn allocate(&self, sent: &AllocateRequest) -> Answer<AllocationView> {
         let tenant = tenant(sent.tenant.as_ref())?;
         let request = allocation(&self.ask.settings(), sent, self.ask.now())?;
+        if sent.allocation.is_none() {
+            makes_sense("allocating", &request, self.ask.now())?;
+        }
         let id = id(ALLOCATE, "allocation", &request.allocation)?;
         let mut command = Command::new(id, What::Allocate(Box::new(request)));
         command.usd_given = sent.usd.is_some();
@@ -90,7 +94,9 @@ impl BudgetDecisions {
             }
             Done::DoesNotFit { by, judgement } => {
                 let refusing = judgement.policies.iter().filter(|found| found.ruling.refuses());
-                let request = AllocationRequest { amount: by, ..AllocationRequest::default() };
+                // Money whose amount is not known is refused as such.
+                let is_priced = judgement.policies.iter().all(|found| found.ruling != Ruling::Unpriced);
+                let request = AllocationRequest { amount: by, is_priced, ..AllocationRequest::default() };
                 let because: Vec<String> =
                     refusing.map(|found| answer::figures(found, &request).sentence).collect();
                 let because = because.join("; ");
@@ -182,6 +188,11 @@ impl BudgetDecisions {
             }
         }
     }
+}
+
+/// Refuses a request that nobody gave a name, without the name that was made up for it.
+pub(super) fn makes_sense(what: &str, request: &AllocationRequest, at: Timestamp) -> Answer<()> {
+    decide::check(request, at).map_err(|error| INVALID.with(format!("{what}: {error}")))
 }
 
 pub(super) fn of_another_kind() -> Box<tollgate_wire::api::Problem> {

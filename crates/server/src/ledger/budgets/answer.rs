@@ -166,24 +166,29 @@ pub(super) fn figures(found: &PolicyFigures, request: &AllocationRequest) -> Pol
         remaining: remaining(found.limit, counted),
         ruling: found.ruling,
         retry_at: found.retry_at.map(|at| at.to_string()),
-        sentence: sentence(found, Some(request.amount)),
+        sentence: sentence(found, Some(request)),
     }
 }
 
-/// What a policy says, as a sentence with its numbers; `asked`: to a request for this much.
-pub(super) fn sentence(found: &PolicyFigures, asked: Option<Amount>) -> String {
+/// What a policy says, as a sentence with its numbers; `asked`: to this request.
+pub(super) fn sentence(found: &PolicyFigures, asked: Option<&AllocationRequest>) -> String {
     let PolicyFigures { policy, version, limit, booked, reserved, unpriced, unpriced_units, .. } = found;
     let of = found.of.as_ref().map(|of| format!(" for `{of}`")).unwrap_or_default();
     let until = found.window.map(|span| format!(" until {}", span.to)).unwrap_or_default();
     let mut parts = Vec::new();
     if let Some(most) = limit.usd {
-        let asked = asked.map(|asked| format!(", {} asked for", asked.usd)).unwrap_or_default();
+        let asked = match asked {
+            Some(AllocationRequest { is_priced: false, .. }) => ", an unknown amount asked for".to_owned(),
+            Some(AllocationRequest { amount, .. }) => format!(", {} asked for", amount.usd),
+            None => String::new(),
+        };
         parts.push(format!("{} of {most} USD spent, {} reserved{asked}", booked.usd, reserved.usd));
     }
     if let Some(most) = limit.tokens {
         let shown = |tokens: i128| grouped(tokens.max(0).unsigned_abs());
         let [spent, reserved] = [booked.tokens, reserved.tokens].map(shown);
-        let asked = asked.map(|asked| format!(", {} asked for", shown(asked.tokens))).unwrap_or_default();
+        let asked =
+            asked.map(|asked| format!(", {} asked for", shown(asked.amount.tokens))).unwrap_or_default();
         let most = grouped(most.into());
         parts.push(format!("{spent} of {most} tokens spent, {reserved} reserved{asked}"));
     }

@@ -12,7 +12,7 @@ use tollgate_domain::tokens::TokenCounts;
 use tollgate_wire::api::{RouteRequest, RouteResponse, RouteView};
 
 use super::BudgetDecisions;
-use super::allocations::of_another_kind;
+use super::allocations::{makes_sense, of_another_kind};
 use super::command::{Command, Done, What};
 use super::request::{allocation, call, fresh, id, tenant, wait};
 use crate::ledger::Settings;
@@ -46,6 +46,7 @@ impl BudgetDecisions {
         let (settings, now) = (self.ask.settings(), self.ask.now());
         let asked = allocation(&settings, &sent.request, now)?;
         let mode = sent.mode.as_deref().unwrap_or("chat");
+        makes_sense("looking for a model", &asked, now)?;
         let tokens = tokens_of(sent, &asked, mode)?;
         let least = tier_of(sent)?;
         known(sent, mode, &settings, now)?;

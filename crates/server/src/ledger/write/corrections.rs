@@ -103,10 +103,8 @@ impl Writer {
         adjusted.resolved = Some(Box::new(found));
         if adjusted.excess() > 0 {
             warnings.push(format!(
-                "removes {} more tokens than the {} left of usage `{}` of producer `{}`; capped at those, and an alert was \
-                 raised",
-                grouped(adjusted.excess().into()),
-                grouped(left.tokens.total().into()),
+                "removes {} of usage `{}` of producer `{}`; only what was left was removed, and an alert was raised",
+                beyond_tokens(excess, &left.tokens),
                 name.1,
                 name.0
             ));
@@ -277,6 +275,23 @@ fn unpriced_part(
     UnpricedPart { before, after }
 }
 
+/// By kind, how many tokens more than there were a correction was to remove.
+fn beyond_tokens(excess: TokenCounts, left: &TokenCounts) -> String {
+    let kinds = [
+        ("uncached input", excess.input_uncached, left.input_uncached),
+        ("cached input", excess.cached_input, left.cached_input),
+        ("cache writes", excess.cache_write, left.cache_write),
+        ("output", excess.output, left.output),
+        // A part of output: named if it is all.
+        ("reasoning", if excess.total() == 0 { excess.reasoning } else { 0 }, left.reasoning),
+    ];
+    let over = kinds.into_iter().filter(|(_, excess, _)| *excess > 0);
+    let each = over.map(|(kind, excess, left)| {
+        format!("{} more tokens of {kind} than the {} left", grouped(excess.into()), grouped(left.into()))
+    });
+    each.collect::<Vec<_>>().join(" and ")
+}
+
 /// What a producer should know of units that were capped.
 fn beyond(adjusted: &UsageAdjusted, (producer, usage): &(String, String)) -> Vec<String> {
     let excess = adjusted.resolved.as_deref().map(|found| &found.excess_units);
@@ -329,4 +344,24 @@ fn correction_cost(
 /// Prices usage as of the time it happened.
 pub(super) fn price(settings: &Settings, usage: &mut UsageRecorded, at: Timestamp) {
     usage.cost = settings.prices.cost(settings.config.prices.apply(Call::of(usage, at)), usage.used());
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_correction_takes_too_much_of_is_said_by_kind() {
+        let left = TokenCounts { input_uncached: 10, output: 1_050, reasoning: 40, ..TokenCounts::default() };
+        let over = |excess| beyond_tokens(excess, &left);
+        let output = TokenCounts { output: 2_000, reasoning: 5, ..TokenCounts::default() };
+        assert_eq!(over(output), "2,000 more tokens of output than the 1,050 left");
+        let both = TokenCounts { input_uncached: 1, ..output };
+        assert_eq!(
+            over(both),
+            "1 more tokens of uncached input than the 10 left and 2,000 more tokens of output than the 1,050 left"
+        );
+        let reasoning = TokenCounts { reasoning: 5, ..TokenCounts::default() };
+        assert_eq!(over(reasoning), "5 more tokens of reasoning than the 40 left");
+    }
 }
