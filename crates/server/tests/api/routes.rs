@@ -21,6 +21,8 @@ async fn what_is_mistyped_or_means_nothing_is_refused_instead_of_finding_none_al
         // What would mean nothing.
         (json!({"model": "gpt-5", "usd": "1"}), "usd: `1`: a route asks what tokens cost"),
         (json!({"provider": "openai", "tokens": 10}), "say `providers`"),
+        (json!({"tokens": 0}), "looking for a model: must be of something"),
+        (json!({"tokens": 3, "input_tokens": 2, "usd": "1"}), "leave it out"),
     ] {
         let (status, problem) = service.post("/v1/route", body).await;
         let detail = problem["detail"].as_str().unwrap();
