@@ -86,9 +86,10 @@ impl<'a> Call<'a> {
     /// The call described by a usage event.
     #[must_use]
     pub fn of(usage: &'a UsageRecorded, at: Timestamp) -> Self {
+        let counts = usage.dimensions("");
         Self {
-            provider: usage.provider.as_deref(),
-            model: usage.model.as_deref(),
+            provider: counts.provider,
+            model: counts.model,
             service_tier: usage.service_tier.as_deref(),
             at,
         }

@@ -13,7 +13,10 @@ impl PriceBook {
     pub fn most(&self, call: Call<'_>, tokens: u64) -> Option<Usd> {
         let price = self.find(call)?;
         let applied = price.applied(call.service_tier, call.at, tokens)?;
-        let dearest = [applied.rates.input, applied.rates.output].into_iter().flatten().max()?;
+        // Which tokens will be output nobody knows: without a price for them the most is not known.
+        let has_output = !matches!(price.mode.as_deref(), Some("embedding" | "rerank"));
+        let output = if has_output { Some(applied.rates.output?) } else { applied.rates.output };
+        let dearest = applied.rates.input.max(output)?;
         let all = TokenCounts { input_uncached: tokens, ..TokenCounts::default() };
         let (_, units) = cost::split(price, &applied, (&all).into());
         let request = units.iter().try_fold(Usd::ZERO, |sum, line| sum.checked_add(line.usd?))?;

@@ -1,5 +1,8 @@
 //! From recorded events to cells.
 
+use std::collections::BTreeMap;
+
+use tollgate_domain::budget::Dimensions;
 use tollgate_domain::event::{
     BillEvent, EventBody, LedgerEvent, RecordedEvent, ReportEvent, TaskEvent, TaskOutcome, UsageEvent,
 };
@@ -158,11 +161,9 @@ fn usage_cell<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> (CellK
     // As budgets count it: what it does not say, its allocation says.
     let counts = usage.dimensions(event.task);
     let key = CellKey {
-        component: counts.component.unwrap_or_default(),
-        labels: Labels::Of(counts.labels),
         service_tier: usage.service_tier.as_deref().unwrap_or_default(),
         price_version: price_version(&usage.cost),
-        ..key(event, usage.execution.as_ref(), usage.provider.as_deref(), usage.model.as_deref())
+        ..key(event, &counts)
     };
     let tokens = TokenSums::from(usage.tokens);
     let estimated_tokens = if usage.estimated { tokens.total() } else { 0 };
@@ -175,17 +176,14 @@ fn usage_cell<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> (CellK
 /// without a price is added by [`with_unpriced`].
 fn adjustment_cell<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> (CellKey<'a>, Cell) {
     let Some(resolved) = &adjusted.resolved else {
-        return (key(event, None, None, None), costed(adjusted.tokens, adjusted.units.clone(), Usd::ZERO));
+        return (key(event, &nothing_said()), costed(adjusted.tokens, adjusted.units.clone(), Usd::ZERO));
     };
-    let (provider, model) = (resolved.provider.as_deref(), resolved.model.as_deref());
     let counts = resolved.dimensions(event.task);
     let key = CellKey {
-        component: counts.component.unwrap_or_default(),
-        labels: Labels::Of(counts.labels),
         service_tier: resolved.service_tier.as_deref().unwrap_or_default(),
         price_version: price_version(&resolved.cost),
         corrects: resolved.occurred_at.map(quarter),
-        ..key(event, resolved.execution.as_ref(), provider, model)
+        ..key(event, &counts)
     };
     let counted = adjusted.counted();
     (key, costed(counted.tokens, counted.units, resolved.cost.usd()))
@@ -201,15 +199,12 @@ fn price_version(cost: &Cost) -> &str {
 /// Usage that was priced again counts where the usage does, but when it was priced: a closed month keeps its
 /// reported figures.
 fn repriced_cell<'a>(event: &RecordedEvent<'a>, repriced: &'a UsageRepriced) -> (CellKey<'a>, Cell) {
-    let (provider, model) = (repriced.provider.as_deref(), repriced.model.as_deref());
     let counts = repriced.dimensions(event.task);
     let key = CellKey {
         producer: &repriced.adjusts_producer,
-        component: counts.component.unwrap_or_default(),
-        labels: Labels::Of(counts.labels),
         price_version: price_version(&repriced.new),
         corrects: Some(quarter(repriced.used_at)),
-        ..key(event, repriced.execution.as_ref(), provider, model)
+        ..key(event, &counts)
     };
     let priced = repriced.newly_priced();
     let newly_priced = if priced.is_nothing() { Usd::ZERO } else { repriced.difference() };
@@ -246,25 +241,26 @@ fn without_price(cell: Cell, unpriced: Unpriced) -> Cell {
     Cell { unpriced_tokens: unpriced.tokens, units, ..cell }
 }
 
-fn key<'a>(
-    event: &RecordedEvent<'a>,
-    execution: Option<&'a NamedExecution>,
-    provider: Option<&'a str>,
-    model: Option<&'a str>,
-) -> CellKey<'a> {
+/// Of a correction of usage that was not found.
+const fn nothing_said() -> Dimensions<'static> {
+    static NO_LABELS: BTreeMap<String, String> = BTreeMap::new();
+    Dimensions { task: "", phase: None, component: None, provider: None, model: None, labels: &NO_LABELS }
+}
+
+fn key<'a>(event: &RecordedEvent<'a>, counts: &Dimensions<'a>) -> CellKey<'a> {
     CellKey {
         from: quarter(event.occurred_at),
         tenant: event.tenant,
         producer: event.producer,
-        component: "",
-        provider: provider.unwrap_or_default(),
-        model: model.unwrap_or_default(),
-        phase: execution.map(|execution| execution.phase.as_str()).unwrap_or_default(),
+        component: counts.component.unwrap_or_default(),
+        provider: counts.provider.unwrap_or_default(),
+        model: counts.model.unwrap_or_default(),
+        phase: counts.phase.unwrap_or_default(),
         tiers: None,
         service_tier: "",
         price_version: "",
         corrects: None,
         recorded: None,
-        labels: Labels::NONE,
+        labels: Labels::Of(counts.labels),
     }
 }

@@ -116,3 +116,41 @@ async fn what_is_not_found_is_told_and_counted_by_what_the_usage_says() {
         assert_eq!(figures(&service).await, (0, 600));
     }
 }
+
+#[tokio::test]
+async fn the_model_of_an_allocation_says_what_its_usage_costs() {
+    let service = Service::new().await;
+    let policy = json!({"scope": {"team": "search"}, "window": "monthly", "limit_usd": "1",
+        "enforcement": "hard_limit"});
+    set_policy(&service, "search", policy).await;
+    let request = json!({"allocation": "a-1", "tokens": 100_000, "usd": "1", "model": "gpt-5",
+        "provider": "openai", "labels": {"team": "search"}});
+    let (_, made) = service.post("/v1/allocations", request).await;
+    assert_eq!(made["state"], "open", "{made}");
+    assert!(
+        append(&service, "u-1", json!({"allocation": "a-1", "tokens": {"output": 100_000}})).await.is_empty()
+    );
+    service.post("/v1/allocations/a-1/release", json!({})).await;
+    let spent = async || {
+        let asked = json!({"usd": "0.1", "labels": {"team": "search"}});
+        let (_, check) = service.post("/v1/check", asked).await;
+        (check["allowed"].clone(), check["policies"][0]["booked"]["usd"].clone())
+    };
+    assert_eq!(spent().await, (json!(false), json!("1")));
+    // Reports have it under that model, and a repricing finds it.
+    let (_, report) = service.get("/v1/report?at_least=tail").await;
+    assert_eq!(report["by_model"][0]["key"], "gpt-5", "{report}");
+    let reprice = json!({"model": "gpt-5", "from": "2020-01-01T00:00:00Z", "dry_run": true, "by": "ann"});
+    let (_, found) = service.post("/v1/prices/reprice", reprice).await;
+    assert_eq!((&found["adjustments"], &found["usage_events"]), (&json!(0), &json!(1)), "{found}");
+    // A mistyped id makes no room.
+    let (_, answer) = service
+        .append(json!([{"id": "c-1", "task": "T-1", "usage_adjusted":
+            {"adjusts": "typo", "tokens": {"output": -90_000}, "reason": "counted twice"}}]))
+        .await;
+    assert!(answer.to_string().contains("which this task does not have"), "{answer}");
+    assert_eq!(spent().await, (json!(false), json!("1")));
+    set_policy(&service, "tokens", json!({"window": "monthly", "limit_tokens": 100_000})).await;
+    let (_, policy) = service.get("/v1/policies/tokens?at_least=tail").await;
+    assert_eq!(policy["status"]["booked"]["tokens"], 100_000, "{policy}");
+}

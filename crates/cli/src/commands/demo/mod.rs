@@ -236,7 +236,7 @@ fn next_steps(data: &Path, blocked: Option<&GateResponse>) {
         ));
         line(&format!("  {it} gate {} {}", blocked.task, blocked.advance_to));
     }
-    line(&format!("  {it} policy show {}", budget::POLICY));
+    line(&format!("  {it} policy show {} --at {}", budget::POLICY, day::START));
     line(&format!("  {it} allocate show {}", budget::REFUSED));
     line(&format!("  {it} report"));
     line(&format!("  {exe} replay calibrate --from {data}"));

@@ -313,7 +313,7 @@ fn written(event: &RecordedEvent<'_>, usage: &Counted<'_>) -> UsageRecord {
         producer: event.producer.to_owned(),
         id: event.id.to_owned(),
         adjusts,
-        phase: execution.map(|execution| execution.phase.as_str().to_owned()),
+        phase: given(usage.dimensions.phase),
         attempt: execution.and_then(|execution| execution.attempt),
         component: given(usage.dimensions.component),
         provider: given(usage.dimensions.provider),

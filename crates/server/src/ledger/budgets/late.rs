@@ -2,8 +2,8 @@
 //! between two looks.
 //!
 //! The view knows in which quarters of an hour something was used lately, so a look is at the windows of those. The
-//! first look of a server, and one after more was used than the view remembers, is at the last window of each policy
-//! that is over.
+//! first look of a server, and one after more was used than the view remembers, is at the last windows of each policy
+//! that are over.
 
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,6 +21,9 @@ use crate::problem::Answer;
 
 /// How many windows of a policy are looked at, the latest: who imports years of history is told of these.
 const MOST_WINDOWS: usize = 100;
+
+/// How many windows of a policy are looked at without knowing what was used lately, the last that are over.
+const LAST_WINDOWS: usize = 14;
 
 /// How many windows are added up together.
 const TOGETHER: usize = 500;
@@ -58,7 +61,7 @@ impl BudgetDecisions {
                     touched.quarters.iter().rev().filter_map(|at| second(*at)).collect();
                 names.flat_map(|name| over(state, name, &quarters, now)).collect()
             }
-            None => names.filter_map(|name| last_over(state, name, now)).collect(),
+            None => names.flat_map(|name| lately_over(state, name, now)).collect(),
         };
         let mut recorded = 0;
         for windows in windows.chunks(TOGETHER) {
@@ -118,13 +121,26 @@ fn over<'a>(
     found
 }
 
-/// The last window of a policy that is over.
-fn last_over<'a>(state: &'a BudgetState, name: &'a str, now: Timestamp) -> Option<(&'a str, Timestamp)> {
-    let history = state.policy(name)?;
-    let (_, policy) = history.ruling_at(now)?;
-    let span = policy.window.span_at(&policy.zone, now)?;
-    let before = if span.to <= now { span.from } else { span.from.plus_millis(-1) };
-    end_of_window(state, name, before, now).map(|(end, _)| (name, end))
+/// The last windows of a policy that are over.
+fn lately_over<'a>(state: &'a BudgetState, name: &'a str, now: Timestamp) -> Vec<(&'a str, Timestamp)> {
+    let span_at = |at: Timestamp| {
+        let history = state.policy(name)?;
+        let (_, policy) = history.ruling_at(at).or_else(|| history.ruling_at(now))?;
+        policy.window.span_at(&policy.zone, at)
+    };
+    let (mut found, mut at) = (Vec::new(), now);
+    for _ in 0..LAST_WINDOWS {
+        let Some(span) = span_at(at) else { break };
+        // A fixed window that is over has none before it.
+        let before = if span.to <= at { span.from } else { span.from.plus_millis(-1) };
+        let Some((end, window)) = end_of_window(state, name, before, now) else { break };
+        if window.from >= at {
+            break;
+        }
+        found.push((name, end));
+        at = window.from;
+    }
+    found
 }
 
 fn second(at: i64) -> Option<Timestamp> {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tollgate_domain::budget::MAX_VALUE_BYTES;
+use tollgate_domain::budget::{Dimensions, MAX_VALUE_BYTES};
 use tollgate_domain::event::{EventBody, UsageEvent, UsageRepriced};
 use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::money::Usd;
@@ -160,27 +160,27 @@ fn note(
     (producer, id): (&str, &str),
     name: impl Fn(&str, &str) -> Name,
 ) {
-    let wanted = |provider: Option<&str>, model: Option<&str>| {
-        model == Some(request.model.as_str())
-            && request.provider.as_deref().is_none_or(|wanted| provider == Some(wanted))
+    let wanted = |counts: Dimensions<'_>| {
+        counts.model == Some(request.model.as_str())
+            && request.provider.as_deref().is_none_or(|wanted| counts.provider == Some(wanted))
     };
     match event {
         UsageEvent::UsageRecorded(usage) => {
-            if wanted(usage.provider.as_deref(), usage.model.as_deref()) {
+            if wanted(usage.dimensions("")) {
                 // An id counts once, also where a log has a late duplicate of it.
                 known.entry(name(producer, id)).or_default().usage.get_or_insert((usage, at));
             }
         }
         UsageEvent::UsageAdjusted(adjusted) => {
             let Some(resolved) = &adjusted.resolved else { return };
-            if wanted(resolved.provider.as_deref(), resolved.model.as_deref()) {
+            if wanted(resolved.dimensions("")) {
                 let of = known.entry(name(&adjusted.adjusts_producer, &adjusted.adjusts)).or_default();
                 of.corrected.adjusted(&adjusted);
                 of.added = of.added.saturating_add(resolved.cost.usd());
             }
         }
         UsageEvent::UsageRepriced(repriced) => {
-            if wanted(repriced.provider.as_deref(), repriced.model.as_deref()) {
+            if wanted(repriced.dimensions("")) {
                 let of = known.entry(name(&repriced.adjusts_producer, &repriced.adjusts)).or_default();
                 of.added = of.added.saturating_add(repriced.difference());
                 of.times = of.times.saturating_add(1);

@@ -144,8 +144,8 @@ impl Writer {
                 let found = corrections.usage(&adjusted.adjusts_producer, &adjusted.adjusts);
                 let Some((usage, at)) = found else { return Ok(None) };
                 let (mut usage, at) = (usage.clone(), at.unwrap_or_else(|| self.ask.now()));
-                price(settings, &mut usage, at);
                 self.counted_as(&submitted.event.tenant, &mut usage).await?;
+                price(settings, &mut usage, at);
                 Ok(Some((usage, at)))
             }
         }

@@ -23,8 +23,9 @@ impl Writer {
         let mut body = submitted.event.body.clone();
         let mut warnings: Vec<String> = unknown_phase(settings, &body).into_iter().collect();
         if let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &mut body {
-            price(settings, usage, submitted.event.occurred_at.unwrap_or_else(|| self.ask.now()));
+            // Its allocation may say which model it was.
             warnings.extend(self.counted_as(&submitted.event.tenant, usage).await?);
+            price(settings, usage, submitted.event.occurred_at.unwrap_or_else(|| self.ask.now()));
         } else if let EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) = &mut body {
             warnings.extend(self.correct(settings, submitted, adjusted, corrections).await?);
         }
