@@ -10,6 +10,7 @@ use tollgate_domain::budget::{
 use tollgate_domain::event::PolicyFigures;
 use tollgate_domain::ids::TenantId;
 use tollgate_domain::money::Usd;
+use tollgate_domain::printable::grouped;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::zone::{Grain, Span, Zone};
 use tollgate_projection::report::unit_totals;
@@ -168,6 +169,9 @@ fn burn_of(
     };
     let whole: Vec<Amount> = periods.iter().map(spent).collect();
     let burned = burn(window, period_ms, &whole, found.booked, found.limit, now)?;
+    // A rate of money that leaves out what nobody knows the cost of says so.
+    let is_partial = policy.limit.usd.is_some() && found.unpriced.usd > Usd::ZERO;
+    let without = if is_partial { ", without what has no price" } else { "" };
     Some(BurnView {
         per_period: answer::amount(burned.per_period),
         period: period.to_owned(),
@@ -176,7 +180,7 @@ fn burn_of(
         exhausted_at: burned.exhausted_at.map(|at| at.to_string()),
         exhausted_earliest: burned.earliest.map(|at| at.to_string()),
         exhausted_latest: burned.latest.map(|at| at.to_string()),
-        sentence: sentence(policy, &burned, period, found.booked, now),
+        sentence: format!("{}{without}", sentence(policy, &burned, period, found.booked, now)),
     })
 }
 
@@ -186,7 +190,7 @@ fn sentence(policy: &Policy, burned: &Burn, period: &str, booked: Amount, now: T
     let rate = if policy.limit.usd.is_some() {
         format!("{} USD {article} {period}", cents(burned.per_period.usd))
     } else {
-        format!("{} tokens {article} {period}", burned.per_period.tokens)
+        format!("{} tokens {article} {period}", tokens(burned.per_period.tokens))
     };
     let day = |at: Timestamp| shown(&policy.zone, at, period);
     match (burned.exhausted_at, burned.earliest, burned.latest) {
@@ -208,21 +212,29 @@ fn sentence(policy: &Policy, burned: &Burn, period: &str, booked: Amount, now: T
             let by_end = if policy.limit.usd.is_some() {
                 format!("{} USD", cents(burned.by_end.usd))
             } else {
-                format!("{} tokens", burned.by_end.tokens.max(booked.tokens))
+                format!("{} tokens", tokens(burned.by_end.tokens.max(booked.tokens)))
             };
             format!("at {rate} the limit lasts to the window's end: {by_end} by then")
         }
     }
 }
 
-/// A forecast to the cent, or to two digits if it is less: it is none that has eighteen places.
+/// A forecast to the nearest cent, or to two digits if it is less: it is none that has eighteen places. Where corrections
+/// gave back more than was spent, nothing.
 fn cents(usd: Usd) -> Usd {
     const CENT: i128 = 10_000_000_000_000_000;
+    let units = usd.units().max(0);
     let mut step = CENT;
-    while step > 1 && usd.units() < step.saturating_mul(10) && usd.units() < CENT {
+    while step > 1 && units < step.saturating_mul(10) && units < CENT {
         step = step.div_euclid(10);
     }
-    Usd::from_units(usd.units().div_euclid(step).saturating_mul(step))
+    let nearest = units.saturating_add(step.div_euclid(2)).div_euclid(step);
+    Usd::from_units(nearest.saturating_mul(step))
+}
+
+/// Tokens in groups of three.
+fn tokens(count: i128) -> String {
+    grouped(count.max(0).unsigned_abs())
 }
 
 /// A day of the zone, or a moment where hours count.
@@ -242,10 +254,13 @@ mod tests {
     #[test]
     fn a_rate_has_cents_or_two_digits() {
         for (usd, shown) in [
-            ("12.345678", "12.34"),
-            ("0.01999", "0.01"),
+            ("12.345678", "12.35"),
+            ("12.344999", "12.34"),
+            ("0.01999", "0.02"),
             ("0.0095", "0.0095"),
             ("0.00012345", "0.00012"),
+            ("0.00012951", "0.00013"),
+            ("-0.034122793410761263", "0"),
             ("0.000000000000000001", "0.000000000000000001"),
             ("0", "0"),
         ] {

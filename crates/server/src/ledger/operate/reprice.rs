@@ -51,6 +51,11 @@ impl Operations {
     pub async fn reprice(&self, request: &RepriceRequest) -> Answer<RepriceReport> {
         let from = time("from", &request.from)?;
         let to = request.to.as_deref().map(|text| time("to", text)).transpose()?;
+        if let (Some(to), Some(text)) = (to, &request.to)
+            && to <= from
+        {
+            return Err(INVALID.of_field("to", text, &format!("must be after from, which is {from}")));
+        }
         if request.by.trim().is_empty() {
             return Err(INVALID.of_field("by", &request.by, "must say who asks for it"));
         }
