@@ -24,6 +24,12 @@ impl Amount {
         Self { tokens: self.tokens.saturating_add(other.tokens), usd: self.usd.saturating_add(other.usd) }
     }
 
+    /// This, but never below nothing: what a window gives back of an earlier one makes no room in it.
+    #[must_use]
+    pub fn not_below_nothing(self) -> Self {
+        self.beyond(Self::NOTHING)
+    }
+
     /// What is left of this after another is taken away; nothing where the other is larger.
     #[must_use]
     pub fn beyond(self, other: Self) -> Self {

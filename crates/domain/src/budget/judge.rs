@@ -2,7 +2,7 @@
 
 use super::{
     Amount, AmountLimit, BudgetEnforcement, BudgetState, Figures, MAX_VALUE_BYTES, Measure, OnStale, Policy,
-    Rollover, SpentIn, Threshold,
+    Rollover, Spent, SpentIn, Threshold,
 };
 use crate::event::{AllocationRequest, PolicyFigures, Ruling};
 use crate::money::Usd;
@@ -169,10 +169,10 @@ impl<'a> Applicable<'a> {
         let known_before = before.as_ref().map(|(sum, limit)| (figures.spent.get(sum), limit));
         let is_known = known.is_some() && known_before.is_none_or(|(spent, _)| spent.is_some());
         let (booked, exposure) =
-            known.map_or((Amount::NOTHING, Usd::ZERO), |(spent, most)| (spent.into(), *most));
+            known.map_or((Amount::NOTHING, Usd::ZERO), |(spent, most)| (counted(spent), *most));
         let unpriced_tokens = known.map_or(0, |(spent, _)| spent.unpriced_tokens());
         let rolled =
-            known_before.and_then(|(spent, limit)| Some(self.rolled_over(*limit, (&spent?.0).into())));
+            known_before.and_then(|(spent, limit)| Some(self.rolled_over(*limit, counted(&spent?.0))));
         let raised = state.policy(self.name).map(|history| history.raised_at(at)).unwrap_or_default();
         let mut found = PolicyFigures {
             policy: self.name.to_owned(),
@@ -301,6 +301,11 @@ impl<'a> Applicable<'a> {
         let a_minute = self.policy.throttle_per_minute?;
         state.policy(self.name)?.throttled.next_at(a_minute)
     }
+}
+
+/// What was spent in a window. Corrections of usage of an earlier one may give back more than that: then nothing was.
+fn counted(spent: &Spent) -> Amount {
+    Amount::from(spent).not_below_nothing()
 }
 
 /// The level that a policy has reached with an amount: none, the warning, the action, the limit.

@@ -43,3 +43,17 @@ fn a_window_that_is_over_is_judged_by_its_end() {
     }
     assert_eq!(end_of_window(&state(&[monthly]), "q", begin(), at(now)), None);
 }
+
+#[test]
+fn what_is_given_back_of_an_earlier_window_adds_nothing_to_a_limit() {
+    let at = begin().plus_millis(HOUR_MS);
+    let rolls = Policy { rollover: Rollover::All, ..policy("rolls") };
+    let mut tenant = Tenant::of(vec![policy("p"), rolls]);
+    tenant.uses(&[], at, tokens(-500), None);
+    says(&tenant, &request("a", 1000), at, &[("p", Ruling::Warns), ("rolls", Ruling::Warns)]);
+    says(&tenant, &request("a", 1001), at, &[("p", Ruling::Refused), ("rolls", Ruling::Refused)]);
+    // Nor does it roll over: a day's limit is all that a day can leave.
+    let next = at.plus_millis(24 * HOUR_MS);
+    says(&tenant, &request("a", 2000), next, &[("p", Ruling::Refused), ("rolls", Ruling::Warns)]);
+    says(&tenant, &request("a", 2001), next, &[("p", Ruling::Refused), ("rolls", Ruling::Refused)]);
+}

@@ -219,8 +219,8 @@ fn sentence(policy: &Policy, burned: &Burn, period: &str, booked: Amount, now: T
     }
 }
 
-/// A forecast to the nearest cent, or to two digits if it is less: it is none that has eighteen places. Where corrections
-/// gave back more than was spent, nothing.
+/// A forecast to the nearest cent, or to two digits if it is less: it is none that has eighteen places. Where
+/// corrections gave back more than was spent, nothing.
 fn cents(usd: Usd) -> Usd {
     const CENT: i128 = 10_000_000_000_000_000;
     let units = usd.units().max(0);
