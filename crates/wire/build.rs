@@ -49,7 +49,9 @@ const BOXED: [&str; 36] = [
 ];
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../proto");
+    // Of this run: a folder of build results may have been made for a checkout in another place.
+    let manifest = std::env::var("CARGO_MANIFEST_DIR")?;
+    let root = Path::new(&manifest).join("../../proto");
     println!("cargo::rerun-if-changed={}", root.display());
     let files = FILES.map(|name| root.join(format!("tollgate/v1/{name}.proto")));
     let descriptors = protox::compile(files, [&root])?;
