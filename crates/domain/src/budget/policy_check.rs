@@ -2,7 +2,7 @@
 
 use super::policy::{BudgetEnforcement, Policy, Rollover};
 use super::throttle::MOST_A_MINUTE;
-use super::{AmountLimit, Dimension, Threshold, Window};
+use super::{AmountLimit, Dimension, ModelTier, Threshold, Window};
 use crate::money::Usd;
 use crate::time::Timestamp;
 use crate::zone::{Zone, is_between_quarters};
@@ -96,6 +96,9 @@ pub enum InvalidPolicy {
     /// A window that has no predecessor.
     #[error("rollover: a window `{0}` has none before it; use an hourly, daily, weekly or monthly one")]
     Rollover(Window),
+    /// A tier that no model has.
+    #[error("scope: tier `{0}`: must be one of {names}", names = ModelTier::NAMES.join(", "))]
+    Tier(String),
     /// A scope that the window sets itself.
     #[error("scope: `{dimension}` is what window `{window}` looks at one by one; leave it out")]
     ScopeOfWindow {
@@ -168,7 +171,10 @@ impl Policy {
         if let Some(dimension) = self.window.dimension().filter(|each| self.scope.get(each).is_some()) {
             return Err(InvalidPolicy::ScopeOfWindow { dimension, window: self.window });
         }
-        Ok(())
+        match self.scope.get(&Dimension::Tier).filter(|tier| ModelTier::from_word(tier).is_none()) {
+            Some(tier) => Err(InvalidPolicy::Tier(tier.to_owned())),
+            None => Ok(()),
+        }
     }
 
     /// Refuses what would have no effect.
@@ -228,6 +234,7 @@ mod tests {
         let good = policy("p");
         assert_eq!(good.check(), Ok(()));
         let task = Scope::new([("task", "T-1")]).unwrap();
+        let tier = Scope::new([("tier", "heavy")]).unwrap();
         let limit =
             |tokens, usd: Option<&str>| AmountLimit { tokens, usd: usd.map(|usd| usd.parse().unwrap()) };
         for (bad, because) in [
@@ -271,6 +278,7 @@ mod tests {
                 "a window `per_task` has none before it",
             ),
             (Policy { window: Window::PerTask, scope: task, ..good.clone() }, "`task` is what window"),
+            (Policy { scope: tier, ..good.clone() }, "scope: tier `heavy`: must be one of local_lightweight"),
         ] {
             let error = bad.check().unwrap_err().to_string();
             assert!(error.contains(because), "{error}");
