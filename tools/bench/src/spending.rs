@@ -2,10 +2,7 @@
 
 use std::path::Path;
 
-use tollgate_clock::Stopwatch;
 use tollgate_domain::budget::{Scope, Spent};
-use tollgate_domain::position::Sequence;
-use tollgate_log::contract::Partitions;
 use tollgate_projection::spending::{Spending, SpentAsk};
 use tollgate_projector::View;
 
@@ -13,6 +10,7 @@ use crate::cpu;
 use crate::output::progress;
 use crate::place::Place;
 use crate::usage::{MODELS, TEAMS, Written, task_name, team, time, write_of_teams};
+use crate::views::fold_all;
 
 /// How much is folded, and how often.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -104,30 +102,14 @@ fn fold(place: &Place, written: &Written, asked: usize) -> Folded {
         view.live().begin(TENANT, ask, &begin);
         view.live().fill(TENANT, ask, &begin, Spent::default());
     }
-    let (cpu, mut since) = (cpu::process_seconds(), Stopwatch::start());
+    let cpu = cpu::process_seconds();
     let (mut commits, mut written, mut commit_seconds) = (0, 0, 0.0);
-    let mut commit = |view: &mut View<Spending>| {
+    fold_all(&mut view, log, |view| {
         let began = cpu::thread_seconds();
         written += view.commit().expect("a commit");
         commits += 1;
         commit_seconds += cpu::thread_seconds() - began;
-    };
-    let mut reader = log.reader(Partitions::ALL, Sequence::ZERO).expect("a reader");
-    loop {
-        let records = reader.read_available().expect("the log can be read");
-        if records.is_empty() {
-            break;
-        }
-        for stored in &records {
-            view.apply(stored).expect("a record of this version");
-            if view.commit_is_due() || since.elapsed().as_secs() >= 1 {
-                commit(&mut view);
-                since = Stopwatch::start();
-            }
-        }
-    }
-    commit(&mut view);
-    view.flush().expect("a flush");
+    });
     let cpu_seconds = cpu::process_seconds() - cpu;
     let folded = Folded { cpu_seconds, commit_seconds, commits, written, rows: view.rows() };
     for ask in asks.iter().take(asked) {

@@ -5,6 +5,7 @@ use std::path::Path;
 use tollgate_clock::Stopwatch;
 use tollgate_domain::position::Sequence;
 use tollgate_log::contract::Partitions;
+use tollgate_log::embedded::EmbeddedLog;
 use tollgate_projection::alerts::Alerts;
 use tollgate_projection::fold::Projection;
 use tollgate_projection::reports::Reports;
@@ -78,12 +79,14 @@ fn decode(written: &Written) -> f64 {
     cpu::process_seconds() - cpu
 }
 
-/// Processor seconds from the first record to the last, with commits as a projector makes them.
-fn fold<P: Projection>(place: &Place, written: &Written, projection: P) -> f64 {
-    let dir = place.fresh("fold");
-    let log = &written.log;
-    let mut view = pollster::block_on(View::open(projection, &dir.path().join("view"), log)).expect("a view");
-    let (cpu, mut since) = (cpu::process_seconds(), Stopwatch::start());
+/// From the first record to the last, including the last commit and its flush. Commits are made when they are due, and
+/// once a second.
+pub(crate) fn fold_all<P: Projection>(
+    view: &mut View<P>,
+    log: &EmbeddedLog,
+    mut commit: impl FnMut(&mut View<P>),
+) {
+    let mut since = Stopwatch::start();
     let mut reader = log.reader(Partitions::ALL, Sequence::ZERO).expect("a reader");
     loop {
         let records = reader.read_available().expect("the log can be read");
@@ -93,13 +96,24 @@ fn fold<P: Projection>(place: &Place, written: &Written, projection: P) -> f64 {
         for stored in &records {
             view.apply(stored).expect("a record of this version");
             if view.commit_is_due() || since.elapsed().as_secs() >= 1 {
-                view.commit().expect("a commit");
+                commit(view);
                 since = Stopwatch::start();
             }
         }
     }
-    view.commit().expect("a commit");
+    commit(view);
     view.flush().expect("a flush");
+}
+
+/// Processor seconds from the first record to the last, with commits as a projector makes them.
+fn fold<P: Projection>(place: &Place, written: &Written, projection: P) -> f64 {
+    let dir = place.fresh("fold");
+    let log = &written.log;
+    let mut view = pollster::block_on(View::open(projection, &dir.path().join("view"), log)).expect("a view");
+    let cpu = cpu::process_seconds();
+    fold_all(&mut view, log, |view| {
+        view.commit().expect("a commit");
+    });
     let seconds = cpu::process_seconds() - cpu;
     assert_eq!(view.folded().1, written.events, "every event is folded");
     drop(view);

@@ -67,56 +67,29 @@ impl CountsAs {
     }
 }
 
-impl UsageRecorded {
-    /// The values with which it counts in budgets.
-    #[must_use]
-    pub fn dimensions<'a>(&'a self, task: &'a str) -> Dimensions<'a> {
-        let Self { execution, component, provider, model, labels, .. } = self;
-        let counts = || own(execution.as_ref(), [component, provider, model], labels, task);
-        self.counts_as.as_ref().map_or_else(counts, |counts| counts.dimensions(task))
-    }
+/// What usage, its corrections and its repricings say in the same words.
+macro_rules! counts {
+    ($($usage:ty),+) => {$(
+        impl $usage {
+            /// The values with which it counts in budgets.
+            #[must_use]
+            pub fn dimensions<'a>(&'a self, task: &'a str) -> Dimensions<'a> {
+                let Self { execution, component, provider, model, labels, .. } = self;
+                let counts = || own(execution.as_ref(), [component, provider, model], labels, task);
+                self.counts_as.as_ref().map_or_else(counts, |counts| counts.dimensions(task))
+            }
 
-    /// The allocation that it uses, named or found by its context.
-    #[must_use]
-    pub fn used_allocation(&self) -> Option<&str> {
-        let found = self.counts_as.as_ref().map(|found| &found.allocation);
-        found.or(self.allocation.as_ref()).map(String::as_str)
-    }
+            /// The allocation that it uses, named or found by its context.
+            #[must_use]
+            pub fn used_allocation(&self) -> Option<&str> {
+                let found = self.counts_as.as_ref().map(|found| &found.allocation);
+                found.or(self.allocation.as_ref()).map(String::as_str)
+            }
+        }
+    )+};
 }
 
-impl AdjustedUsage {
-    /// The values with which it counts in budgets.
-    #[must_use]
-    pub fn dimensions<'a>(&'a self, task: &'a str) -> Dimensions<'a> {
-        let Self { execution, component, provider, model, labels, .. } = self;
-        let counts = || own(execution.as_ref(), [component, provider, model], labels, task);
-        self.counts_as.as_ref().map_or_else(counts, |counts| counts.dimensions(task))
-    }
-
-    /// The allocation that it uses, named or found by its context.
-    #[must_use]
-    pub fn used_allocation(&self) -> Option<&str> {
-        let found = self.counts_as.as_ref().map(|found| &found.allocation);
-        found.or(self.allocation.as_ref()).map(String::as_str)
-    }
-}
-
-impl UsageRepriced {
-    /// The values with which it counts in budgets.
-    #[must_use]
-    pub fn dimensions<'a>(&'a self, task: &'a str) -> Dimensions<'a> {
-        let Self { execution, component, provider, model, labels, .. } = self;
-        let counts = || own(execution.as_ref(), [component, provider, model], labels, task);
-        self.counts_as.as_ref().map_or_else(counts, |counts| counts.dimensions(task))
-    }
-
-    /// The allocation that it uses, named or found by its context.
-    #[must_use]
-    pub fn used_allocation(&self) -> Option<&str> {
-        let found = self.counts_as.as_ref().map(|found| &found.allocation);
-        found.or(self.allocation.as_ref()).map(String::as_str)
-    }
-}
+counts!(UsageRecorded, AdjustedUsage, UsageRepriced);
 
 fn own<'a>(
     execution: Option<&'a NamedExecution>,

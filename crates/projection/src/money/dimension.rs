@@ -126,14 +126,14 @@ impl LineDimension {
     /// zone.
     #[must_use]
     pub fn of_cell(&self, key: &CellKey<'_>, zone: &Zone) -> String {
-        let given = |text: &'_ str| (!text.is_empty()).then(|| text.to_owned());
+        let given = |text| Some(text).filter(|text: &&str| !text.is_empty());
         let text = match self {
             Self::Tenant => key.tenant,
             Self::Producer => key.producer,
             Self::Component => key.component,
             Self::Provider => key.provider,
             Self::Model => key.model,
-            Self::Tier => ModelTier::of(given(key.provider).as_deref(), given(key.model).as_deref()).as_str(),
+            Self::Tier => ModelTier::of(given(key.provider), given(key.model)).as_str(),
             Self::ServiceTier => key.service_tier,
             Self::Phase => key.phase,
             Self::Complexity => key.tiers.map_or("", |(complexity, _)| complexity.as_str()),

@@ -173,7 +173,9 @@ async fn a_window_that_is_over_can_be_seen_and_tells_what_late_usage_reaches() {
     let (_, list) = one.get("/v1/alerts?state=all&at_least=tail").await;
     let text = list.to_string();
     assert!(
-        text.contains("until 2026-11-11T00:00:00Z: seen after that, by usage that was recorded late"),
+        text.contains(
+            "until 2026-11-11T00:00:00Z: seen after that, by usage that was recorded late or just before it"
+        ),
         "{text}"
     );
     let (_, day) = one.get("/v1/policies/day?at=2026-11-10T12:00:00Z&at_least=tail").await;

@@ -84,7 +84,26 @@ impl BudgetDecisions {
         Ok(found.flatten().collect())
     }
 
-    pub(super) async fn observe(&self, tenant: &TenantId, seen: ConditionObserved) -> Answer<usize> {
+    /// Records those conditions that have raised no alert before; returns how many.
+    pub(super) async fn observe_once(
+        &self,
+        tenant: &TenantId,
+        reached: Vec<ConditionObserved>,
+        end: &Position,
+    ) -> Answer<usize> {
+        if reached.is_empty() {
+            return Ok(0);
+        }
+        let conditions = reached.iter().map(|seen| seen.condition.clone()).collect();
+        let raised = self.ask.raised_before(tenant, conditions, end).await?;
+        let mut recorded = 0;
+        for (seen, _) in reached.into_iter().zip(raised).filter(|(_, raised)| !raised) {
+            recorded += self.observe(tenant, seen).await?;
+        }
+        Ok(recorded)
+    }
+
+    async fn observe(&self, tenant: &TenantId, seen: ConditionObserved) -> Answer<usize> {
         let (id, active, detail) = (seen.event_id(), seen.active, seen.detail.clone());
         let body = EventBody::Alert(AlertEvent::ConditionObserved(Box::new(seen)));
         let submitted =

@@ -85,18 +85,14 @@ impl BudgetDecisions {
             let (_, policy) = state.policy(name)?.ruling_at(*at)?;
             Some(levels(policy, &stood(state, name, &figures, *at)?))
         });
-        let reached: Vec<ConditionObserved> = found.flatten().collect();
-        if reached.is_empty() {
-            return Ok(0);
-        }
-        let conditions = reached.iter().map(|seen| seen.condition.clone()).collect();
-        let raised = self.ask.raised_before(tenant, conditions, end).await?;
-        let mut recorded = 0;
-        for (seen, _) in reached.into_iter().zip(raised).filter(|(_, raised)| !raised) {
-            let detail = format!("{}: seen after that, by usage that was recorded late", seen.detail);
-            recorded += self.observe(tenant, ConditionObserved { detail, ..seen }).await?;
-        }
-        Ok(recorded)
+        let late = |seen: ConditionObserved| {
+            let detail = format!(
+                "{}: seen after that, by usage that was recorded late or just before it",
+                seen.detail
+            );
+            ConditionObserved { detail, ..seen }
+        };
+        self.observe_once(tenant, found.flatten().map(late).collect(), end).await
     }
 }
 

@@ -8,7 +8,6 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use tollgate_domain::budget::{BudgetState, Dimension, Figures, Policy, Spent, SpentIn, needed_by, standing};
-use tollgate_domain::event::ConditionObserved;
 use tollgate_domain::ids::TenantId;
 use tollgate_domain::position::Position;
 use tollgate_domain::time::Timestamp;
@@ -173,17 +172,7 @@ impl BudgetDecisions {
     ) -> Answer<usize> {
         let now = self.ask.now();
         let found = of.iter().filter_map(|of| standing(state, name, Some(of.as_str()), figures, now));
-        let reached: Vec<ConditionObserved> = found.flat_map(|found| levels(policy, &found)).collect();
-        if reached.is_empty() {
-            return Ok(0);
-        }
-        let conditions = reached.iter().map(|seen| seen.condition.clone()).collect();
-        let raised = self.ask.raised_before(tenant, conditions, end).await?;
-        let mut recorded = 0;
-        for (seen, _) in reached.into_iter().zip(raised).filter(|(_, raised)| !raised) {
-            recorded += self.observe(tenant, seen).await?;
-        }
-        Ok(recorded)
+        self.observe_once(tenant, found.flat_map(|found| levels(policy, &found)).collect(), end).await
     }
 }
 

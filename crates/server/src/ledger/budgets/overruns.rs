@@ -76,16 +76,7 @@ impl BudgetDecisions {
         let used = names.iter().zip(&used.used);
         let over: Vec<ConditionObserved> =
             used.filter_map(|(name, used)| overrun(rows.get(name)?, Amount::from(used))).collect();
-        if over.is_empty() {
-            return Ok(0);
-        }
-        let conditions = over.iter().map(|seen| seen.condition.clone()).collect();
-        let raised = self.ask.raised_before(tenant, conditions, end).await?;
-        let mut recorded = 0;
-        for (seen, _) in over.into_iter().zip(raised).filter(|(_, raised)| !raised) {
-            recorded += self.observe(tenant, seen).await?;
-        }
-        Ok(recorded)
+        self.observe_once(tenant, over, end).await
     }
 }
 
