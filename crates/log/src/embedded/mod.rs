@@ -45,11 +45,11 @@ use crate::contract::{
     AppendError, AppendOutcome, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found,
     InOrder, Partitions, ReadError, Receipt, RecordReader,
 };
-use crate::disk::{Disk, RealDisk};
 use crate::key::Key;
 use ledger::{DirLock, LedgerFile};
 use reader::Source;
 use tollgate_clock::{Clock, SystemClock};
+use tollgate_files::disk::{Disk, RealDisk};
 use writer::Hub;
 
 /// How to open an embedded log.

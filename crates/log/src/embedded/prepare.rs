@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-use crate::disk::Disk;
+use tollgate_files::disk::Disk;
 
 /// Zeros are written and synced in steps, so that the appends' own syncs never wait behind many megabytes.
 const STEP: usize = 1 << 20;
@@ -108,7 +108,7 @@ fn prepared_path(log_dir: &Path) -> PathBuf {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::disk::RealDisk;
+    use tollgate_files::disk::RealDisk;
 
     #[test]
     fn what_is_given_up_is_gone_and_what_is_taken_stays() {

@@ -16,9 +16,9 @@ use super::recovery::ActiveSegment;
 use super::segment::{self, Heads, SEGMENT_HEADER, SegmentHeader};
 use super::teller::{Answers, Teller};
 use crate::contract::{AppendError, Durability};
-use crate::disk::{Disk, is_passing};
 use crate::record::partition_of;
 use tollgate_clock::Stopwatch;
+use tollgate_files::disk::{Disk, NO_DESCRIPTORS};
 use tollgate_files::sync_dir;
 
 /// Throughput in bytes per second above which no segment is prepared ahead. Groups are then so large that the
@@ -368,4 +368,12 @@ pub(super) fn first_segment(
 /// The durable sequence, for callers outside.
 pub(super) fn durable(hub: &Hub) -> Sequence {
     hub.frontier.borrow().last
+}
+
+/// Whether an error is about something that a process or a directory lacks for now: descriptors, memory, a
+/// permission.
+fn is_passing(error: &io::Error) -> bool {
+    use io::ErrorKind::{NotFound, OutOfMemory, PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), OutOfMemory | PermissionDenied | ReadOnlyFilesystem | NotFound)
+        || error.raw_os_error().is_some_and(|code| NO_DESCRIPTORS.contains(&code))
 }

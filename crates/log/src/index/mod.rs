@@ -4,7 +4,6 @@
 //! runs of similar size are merged in the background, so that a look-up reads few of them however long the
 //! log is. Runs never hold the only copy of anything: a missing or damaged one is rebuilt from the log.
 
-mod filter;
 mod merge;
 mod run;
 mod runs;
@@ -17,6 +16,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tollgate_domain::position::Sequence;
+use tollgate_files::disk::{Disk, RealDisk};
 use uuid::Uuid;
 
 pub use runs::drop_damaged;
@@ -67,6 +67,7 @@ pub(crate) const fn subject_entry(last: Sequence) -> Found {
 
 #[derive(Debug)]
 struct Home {
+    disk: Arc<dyn Disk>,
     dir: PathBuf,
     epoch: Uuid,
 }
@@ -101,17 +102,24 @@ impl IdIndex {
     ///
     /// If the directory cannot be created or listed.
     pub fn open(dir: &Path, epoch: Uuid, tail: Sequence) -> io::Result<Self> {
-        Self::open_with(dir, epoch, tail, TABLE_IDS)
+        Self::open_on(Arc::new(RealDisk), dir, epoch, tail, TABLE_IDS)
     }
 
-    /// Like [`Self::open`], with a different size of the table in memory: for tests that need many runs.
+    /// Like [`Self::open`], on another disk and with another size of the table in memory: for tests of disks that fail
+    /// and of many runs.
     ///
     /// # Errors
     ///
     /// Those of [`Self::open`].
-    pub fn open_with(dir: &Path, epoch: Uuid, tail: Sequence, table_ids: usize) -> io::Result<Self> {
-        let runs = RunSet::open(dir, epoch, tail)?;
-        let home = Home { dir: dir.to_owned(), epoch };
+    pub fn open_on(
+        disk: Arc<dyn Disk>,
+        dir: &Path,
+        epoch: Uuid,
+        tail: Sequence,
+        table_ids: usize,
+    ) -> io::Result<Self> {
+        let runs = RunSet::open(&*disk, dir, epoch, tail)?;
+        let home = Home { disk, dir: dir.to_owned(), epoch };
         Ok(Self::with(Some(home), Arc::new(runs), table_ids))
     }
 
@@ -273,9 +281,9 @@ impl IdIndex {
 
     fn start_writing(&mut self, table: Arc<Table>, through: Sequence) {
         let Some(home) = &self.home else { return };
-        let (dir, epoch) = (home.dir.clone(), home.epoch);
+        let (disk, dir, epoch) = (Arc::clone(&home.disk), home.dir.clone(), home.epoch);
         let (runs, shared) = (Arc::clone(&self.runs), Arc::clone(&table));
-        let work = move || runs.with_run_of(&shared, through, &dir, epoch).map(Arc::new);
+        let work = move || runs.with_run_of(&shared, through, &*disk, (&dir, epoch)).map(Arc::new);
         match std::thread::Builder::new().name("tollgate-ids".to_owned()).spawn(work) {
             Ok(thread) => self.writing = Some(Writing { table, through, thread }),
             Err(error) => {

@@ -9,7 +9,7 @@
 //! tail     u32 CRC of fences and filter
 //! ```
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -17,10 +17,10 @@ use std::path::{Path, PathBuf};
 use tollgate_domain::position::Sequence;
 use uuid::Uuid;
 
-use super::filter::Filter;
 use crate::contract::Found;
 use crate::key::{ContentHash, Key};
-use tollgate_files::{private_file, sync_dir};
+use tollgate_files::disk::Disk;
+use tollgate_files::filter::Filter;
 
 const MAGIC: &[u8; 8] = b"TGIDRUN1";
 const HEADER: usize = 64;
@@ -56,6 +56,7 @@ pub(super) struct Run {
 impl Run {
     /// Writes a run from ids in ascending order of their keys and opens it. It is durable when this returns.
     pub(super) fn write(
+        disk: &dyn Disk,
         dir: &Path,
         span: Span,
         ids: usize,
@@ -63,8 +64,16 @@ impl Run {
     ) -> io::Result<Self> {
         let path = dir.join(format!("{:020}-{:020}.run", span.from.0, span.through.0));
         let unfinished = path.with_extension("tmp");
-        let file = private_file().read(true).write(true).create(true).truncate(true).open(&unfinished)?;
-        let mut out = BufWriter::with_capacity(1 << 18, file);
+        let file = match disk.create(&unfinished) {
+            // Left by a try that failed.
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                disk.remove(&unfinished)?;
+                disk.create(&unfinished)?
+            }
+            created => created?,
+        };
+        let written = DiskWriter { disk, file: &file, at: 0 };
+        let mut out = BufWriter::with_capacity(1 << 18, written);
         out.write_all(&[0; HEADER])?;
         let mut filter = Filter::for_keys(ids);
         let mut fences = Vec::with_capacity(ids.div_ceil(PER_BLOCK));
@@ -75,7 +84,7 @@ impl Run {
             if block.is_empty() {
                 fences.push(key.high());
             }
-            filter.insert(&key);
+            filter.insert((key.high(), key.low()));
             block.extend_from_slice(&key.0);
             block.extend_from_slice(&found.content.0);
             block.extend_from_slice(&found.sequence.0.to_le_bytes());
@@ -91,11 +100,12 @@ impl Run {
         tail.extend(filter.to_bytes());
         tail.extend(crc32fast::hash(&tail).to_le_bytes());
         out.write_all(&tail)?;
-        let file = out.into_inner().map_err(io::IntoInnerError::into_error)?;
-        file.write_all_at(&header(span, written), 0)?;
-        file.sync_all()?;
-        fs::rename(&unfinished, &path)?;
-        sync_dir(dir)?;
+        out.flush()?;
+        drop(out);
+        disk.write_all_at(&file, &header(span, written), 0)?;
+        disk.sync_data(&file)?;
+        disk.rename(&unfinished, &path)?;
+        disk.sync_dir(dir)?;
         Ok(Self { path, file, span, ids: written, filter, fences })
     }
 
@@ -142,7 +152,7 @@ impl Run {
 
     /// Whether it certainly does not hold the key.
     pub(super) fn lacks(&self, key: &Key) -> bool {
-        !self.filter.may_contain(key)
+        !self.filter.may_contain((key.high(), key.low()))
     }
 
     /// What it holds for a key.
@@ -189,6 +199,25 @@ impl Run {
             (Key(key.try_into().expect("16 of the 40 bytes")), found)
         };
         Ok(bytes[..used].as_chunks::<ENTRY>().0.iter().map(entry).collect())
+    }
+}
+
+/// Writes to a file on a disk, one piece behind the other.
+struct DiskWriter<'a> {
+    disk: &'a dyn Disk,
+    file: &'a File,
+    at: u64,
+}
+
+impl Write for DiskWriter<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.disk.write_all_at(self.file, bytes, self.at)?;
+        self.at += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -13,6 +13,7 @@ use super::merge::merged;
 use super::run::{Run, Span};
 use crate::contract::Found;
 use crate::key::Key;
+use tollgate_files::disk::Disk;
 use tollgate_files::make_private_dirs;
 
 /// Number of runs of one level that are merged into one of the next: each id is rewritten once per level, and
@@ -59,19 +60,19 @@ pub(crate) struct RunSet {
 }
 
 impl RunSet {
-    pub(super) fn open(dir: &Path, epoch: Uuid, tail: Sequence) -> io::Result<Self> {
+    pub(super) fn open(disk: &dyn Disk, dir: &Path, epoch: Uuid, tail: Sequence) -> io::Result<Self> {
         make_private_dirs(dir)?;
         let mut runs = Vec::new();
         for entry in fs::read_dir(dir)? {
             let path = entry?.path();
             match path.extension().and_then(|extension| extension.to_str()) {
-                Some("tmp") => fs::remove_file(&path)?,
+                Some("tmp") => disk.remove(&path)?,
                 Some("run") => match Run::open(&path) {
                     Ok(run) if run.span().epoch == epoch && run.span().through <= tail => runs.push(run),
-                    Ok(_) => fs::remove_file(&path)?,
+                    Ok(_) => disk.remove(&path)?,
                     Err(error) => {
                         tracing::warn!(%error, "an id run is damaged and is made again from the log");
-                        fs::remove_file(&path)?;
+                        disk.remove(&path)?;
                     }
                 },
                 Some(_) | None => {}
@@ -88,7 +89,7 @@ impl RunSet {
                 next = run.span().through.next();
                 kept.push(Arc::new(run));
             } else {
-                fs::remove_file(run.path())?;
+                disk.remove(run.path())?;
             }
         }
         Ok(Self { runs: kept })
@@ -130,17 +131,17 @@ impl RunSet {
         &self,
         table: &Table,
         through: Sequence,
-        dir: &Path,
-        epoch: Uuid,
+        disk: &dyn Disk,
+        (dir, epoch): (&Path, Uuid),
     ) -> io::Result<Self> {
         let mut sorted: Vec<(Key, Found)> = table.iter().map(|(key, found)| (*key, *found)).collect();
         sorted.sort_unstable_by_key(|(key, _)| *key);
         let span = Span { level: 0, from: self.through().next(), through, epoch };
-        let run = Run::write(dir, span, sorted.len(), sorted.into_iter().map(Ok))?;
+        let run = Run::write(disk, dir, span, sorted.len(), sorted.into_iter().map(Ok))?;
         let mut runs = self.runs.clone();
         runs.push(Arc::new(run));
         while let Some(full) = full_level(&runs) {
-            merge_last(&mut runs, full, dir)?;
+            merge_last(&mut runs, full, disk, dir)?;
         }
         Ok(Self { runs })
     }
@@ -153,16 +154,16 @@ fn full_level(runs: &[Arc<Run>]) -> Option<u32> {
     (same >= FAN_IN).then_some(level)
 }
 
-fn merge_last(runs: &mut Vec<Arc<Run>>, level: u32, dir: &Path) -> io::Result<()> {
+fn merge_last(runs: &mut Vec<Arc<Run>>, level: u32, disk: &dyn Disk, dir: &Path) -> io::Result<()> {
     let start = runs.len().saturating_sub(FAN_IN);
     let old = runs.split_off(start);
     let inputs: Vec<&Run> = old.iter().map(|run| &**run).collect();
     let [first, .., last] = inputs[..] else { return Ok(()) };
     let ids: u64 = inputs.iter().map(|run| run.ids()).sum();
     let span = Span { level: level + 1, from: first.span().from, ..last.span() };
-    let merged = Run::write(dir, span, usize::try_from(ids).unwrap_or(usize::MAX), merged(&inputs))?;
+    let merged = Run::write(disk, dir, span, usize::try_from(ids).unwrap_or(usize::MAX), merged(&inputs))?;
     for run in &old {
-        fs::remove_file(run.path())?;
+        disk.remove(run.path())?;
     }
     runs.push(Arc::new(merged));
     Ok(())

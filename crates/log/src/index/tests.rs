@@ -7,6 +7,12 @@ use proptest::prelude::*;
 use super::*;
 use crate::key::{ContentHash, IdScope};
 
+mod faulty;
+
+fn open_small(dir: &Path, epoch: Uuid, tail: Sequence, table_ids: usize) -> io::Result<IdIndex> {
+    IdIndex::open_on(Arc::new(RealDisk), dir, epoch, tail, table_ids)
+}
+
 fn key(number: u64) -> Key {
     IdScope::of("t", "task", "p").key(&number.to_string())
 }
@@ -28,7 +34,7 @@ fn fill(index: &mut IdIndex, from: u64, to: u64) {
 fn ids_are_found_across_tables_runs_and_merges_and_after_a_restart() {
     let dir = tempfile::tempdir().unwrap();
     let epoch = Uuid::from_u128(1);
-    let mut index = IdIndex::open_with(dir.path(), epoch, Sequence::ZERO, 100).unwrap();
+    let mut index = open_small(dir.path(), epoch, Sequence::ZERO, 100).unwrap();
     fill(&mut index, 0, 3050);
     // 30 tables of 100: one merge of merges (16), three merges (4 each), two single runs.
     assert_eq!(index.run_sizes(), [1600, 400, 400, 400, 100, 100]);
@@ -37,7 +43,7 @@ fn ids_are_found_across_tables_runs_and_merges_and_after_a_restart() {
     }
     assert_eq!(index.get(&key(3050)).unwrap(), None);
     drop(index);
-    let index = IdIndex::open_with(dir.path(), epoch, Sequence(3050), 100).unwrap();
+    let index = open_small(dir.path(), epoch, Sequence(3050), 100).unwrap();
     assert_eq!(index.checkpoint(), Sequence(3000));
     for number in 0..3000 {
         assert_eq!(index.get(&key(number)).unwrap(), Some(found(number + 1)), "{number}");
@@ -47,7 +53,7 @@ fn ids_are_found_across_tables_runs_and_merges_and_after_a_restart() {
 #[test]
 fn a_subject_keeps_its_latest_record_through_merges() {
     let dir = tempfile::tempdir().unwrap();
-    let mut index = IdIndex::open_with(dir.path(), Uuid::nil(), Sequence::ZERO, 10).unwrap();
+    let mut index = open_small(dir.path(), Uuid::nil(), Sequence::ZERO, 10).unwrap();
     for number in 0..200 {
         index.insert(key(1_000_000), found(number + 1));
         fill(&mut index, number, number + 1);
@@ -58,12 +64,12 @@ fn a_subject_keeps_its_latest_record_through_merges() {
 #[test]
 fn runs_of_another_log_or_ahead_of_the_tail_are_dropped() {
     let dir = tempfile::tempdir().unwrap();
-    let mut index = IdIndex::open_with(dir.path(), Uuid::from_u128(1), Sequence::ZERO, 100).unwrap();
+    let mut index = open_small(dir.path(), Uuid::from_u128(1), Sequence::ZERO, 100).unwrap();
     fill(&mut index, 0, 300);
     drop(index);
-    let shorter = IdIndex::open_with(dir.path(), Uuid::from_u128(1), Sequence(250), 100).unwrap();
+    let shorter = open_small(dir.path(), Uuid::from_u128(1), Sequence(250), 100).unwrap();
     assert_eq!(shorter.checkpoint(), Sequence(200));
-    let other = IdIndex::open_with(dir.path(), Uuid::from_u128(2), Sequence(300), 100).unwrap();
+    let other = open_small(dir.path(), Uuid::from_u128(2), Sequence(300), 100).unwrap();
     assert_eq!(other.checkpoint(), Sequence::ZERO);
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
@@ -72,12 +78,12 @@ fn runs_of_another_log_or_ahead_of_the_tail_are_dropped() {
 fn a_damaged_run_and_all_after_it_are_made_again() {
     for (damage_at, name) in [(20_u64, "header"), (64 + 4096 + 1, "filter")] {
         let dir = tempfile::tempdir().unwrap();
-        let mut index = IdIndex::open_with(dir.path(), Uuid::nil(), Sequence::ZERO, 100).unwrap();
+        let mut index = open_small(dir.path(), Uuid::nil(), Sequence::ZERO, 100).unwrap();
         fill(&mut index, 0, 300);
         drop(index);
         let second = dir.path().join(format!("{:020}-{:020}.run", 101, 200));
         flip(&second, damage_at);
-        let index = IdIndex::open_with(dir.path(), Uuid::nil(), Sequence(300), 100).unwrap();
+        let index = open_small(dir.path(), Uuid::nil(), Sequence(300), 100).unwrap();
         assert_eq!(index.checkpoint(), Sequence(100), "{name}");
     }
 }
@@ -85,10 +91,10 @@ fn a_damaged_run_and_all_after_it_are_made_again() {
 #[test]
 fn a_damaged_block_is_an_error_not_a_missing_id() {
     let dir = tempfile::tempdir().unwrap();
-    let mut index = IdIndex::open_with(dir.path(), Uuid::nil(), Sequence::ZERO, 100).unwrap();
+    let mut index = open_small(dir.path(), Uuid::nil(), Sequence::ZERO, 100).unwrap();
     fill(&mut index, 0, 100);
     flip(&dir.path().join(format!("{:020}-{:020}.run", 1, 100)), 64 + 39);
-    let index = IdIndex::open_with(dir.path(), Uuid::nil(), Sequence(100), 100).unwrap();
+    let index = open_small(dir.path(), Uuid::nil(), Sequence(100), 100).unwrap();
     assert_eq!(index.get(&key(5)).unwrap_err().kind(), std::io::ErrorKind::InvalidData);
 }
 
@@ -105,7 +111,7 @@ proptest! {
     #[test]
     fn agrees_with_a_map(steps in prop::collection::vec((0_u64..400, any::<bool>()), 1..600), table in 5_usize..60) {
         let dir = tempfile::tempdir().unwrap();
-        let mut index = IdIndex::open_with(dir.path(), Uuid::nil(), Sequence::ZERO, table).unwrap();
+        let mut index = open_small(dir.path(), Uuid::nil(), Sequence::ZERO, table).unwrap();
         let mut model = BTreeMap::new();
         for (nth, (id, undone)) in steps.iter().enumerate() {
             let sequence = nth as u64 + 1;

@@ -4,10 +4,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tollgate_domain::position::Sequence;
+use tollgate_files::fault::{Call, Fault, FaultyDisk};
 use tollgate_log::conformance::{batch, event};
 use tollgate_log::contract::{AppendError, AppendOutcome, EventLog};
 use tollgate_log::embedded::{EmbeddedLog, Options};
-use tollgate_log::fault::{Call, Fault, FaultyDisk};
 
 use crate::support::{append, ids, numbered, open, small};
 

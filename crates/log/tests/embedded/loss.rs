@@ -1,8 +1,10 @@
 //! A log that ends before what something else in its directory remembers.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use tollgate_domain::position::Sequence;
+use tollgate_files::disk::RealDisk;
 use tollgate_log::contract::{AppendOutcome, Durability, EventLog, Partitions};
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
 use tollgate_log::index::IdIndex;
@@ -45,7 +47,9 @@ fn an_older_copy_is_refused_by_whatever_remembers_more_and_nothing_is_changed() 
                 // A run that reaches record 60, as the earlier log wrote it.
                 let log = open(&whole).unwrap();
                 let mut reader = log.reader(Partitions::ALL, Sequence::ZERO).unwrap();
-                let mut index = IdIndex::open_with(&dir.join("ids"), epoch(dir), Sequence(60), 1).unwrap();
+                let mut index =
+                    IdIndex::open_on(Arc::new(RealDisk), &dir.join("ids"), epoch(dir), Sequence(60), 1)
+                        .unwrap();
                 let mut last = Sequence::ZERO;
                 loop {
                     let records = reader.read_available().unwrap();
@@ -122,7 +126,8 @@ fn with_runs(dir: &Path) -> Vec<std::path::PathBuf> {
     let _ = std::fs::remove_dir_all(dir.join("ids"));
     let log = open(dir).unwrap();
     let mut reader = log.reader(Partitions::ALL, Sequence::ZERO).unwrap();
-    let mut index = IdIndex::open_with(&dir.join("ids"), epoch(dir), Sequence(60), 10).unwrap();
+    let mut index =
+        IdIndex::open_on(Arc::new(RealDisk), &dir.join("ids"), epoch(dir), Sequence(60), 10).unwrap();
     loop {
         let records = reader.read_available().unwrap();
         if records.is_empty() {
@@ -186,8 +191,14 @@ fn a_missing_or_swapped_old_segment_is_said_while_the_log_goes_on() {
         let found = segments(dir.path());
         assert!(found.len() > 3);
         // What is indexed is not read again on start.
-        let mut index =
-            IdIndex::open_with(&dir.path().join("ids"), epoch(dir.path()), Sequence(150), 1).unwrap();
+        let mut index = IdIndex::open_on(
+            Arc::new(RealDisk),
+            &dir.path().join("ids"),
+            epoch(dir.path()),
+            Sequence(150),
+            1,
+        )
+        .unwrap();
         let log = open(dir.path()).unwrap();
         let mut reader = log.reader(Partitions::ALL, Sequence::ZERO).unwrap();
         loop {

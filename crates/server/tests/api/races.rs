@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use tollgate_log::fault::FaultyDisk;
+use tollgate_files::fault::FaultyDisk;
 
 use crate::support::{Service, usage};
 

@@ -11,7 +11,7 @@ use tollgate_deliver::channel::Channel;
 use tollgate_deliver::message::Message;
 use tollgate_deliver::schedule::Answer;
 use tollgate_domain::time::Timestamp;
-use tollgate_log::fault::FaultyDisk;
+use tollgate_files::fault::FaultyDisk;
 use tollgate_log::memory::MemoryLog;
 use tollgate_server::reactor::{Remediations, Ways};
 

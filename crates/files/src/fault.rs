@@ -32,6 +32,12 @@ pub struct Calls {
     pub write: u64,
     /// Syncs.
     pub sync: u64,
+    /// Files renamed.
+    pub rename: u64,
+    /// Files removed.
+    pub remove: u64,
+    /// Syncs of directories.
+    pub sync_dir: u64,
 }
 
 /// A call that can fail.
@@ -43,6 +49,12 @@ pub enum Call {
     Write,
     /// A sync.
     Sync,
+    /// Renaming a file.
+    Rename,
+    /// Removing a file.
+    Remove,
+    /// A sync of a directory.
+    SyncDir,
 }
 
 /// How a call fails.
@@ -118,6 +130,9 @@ impl Calls {
             Call::Create => self.create,
             Call::Write => self.write,
             Call::Sync => self.sync,
+            Call::Rename => self.rename,
+            Call::Remove => self.remove,
+            Call::SyncDir => self.sync_dir,
         }
     }
 
@@ -126,6 +141,9 @@ impl Calls {
             Call::Create => &mut self.create,
             Call::Write => &mut self.write,
             Call::Sync => &mut self.sync,
+            Call::Rename => &mut self.rename,
+            Call::Remove => &mut self.remove,
+            Call::SyncDir => &mut self.sync_dir,
         }
     }
 }
@@ -165,6 +183,27 @@ impl Disk for FaultyDisk {
         match self.strike(Call::Sync) {
             Some(fault) => Err(fault.error()),
             None => RealDisk.sync_data(file),
+        }
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        match self.strike(Call::Rename) {
+            Some(fault) => Err(fault.error()),
+            None => RealDisk.rename(from, to),
+        }
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        match self.strike(Call::Remove) {
+            Some(fault) => Err(fault.error()),
+            None => RealDisk.remove(path),
+        }
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        match self.strike(Call::SyncDir) {
+            Some(fault) => Err(fault.error()),
+            None => RealDisk.sync_dir(dir),
         }
     }
 }

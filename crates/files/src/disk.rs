@@ -1,15 +1,16 @@
-//! The seam between the log and the disk: every write and sync of the log goes through a [`Disk`], so that a test can
-//! make the n-th one fail.
+//! The seam between what is stored and the disk: what the log, its id index and the views write goes through a
+//! [`Disk`], so that a test can make the n-th call fail, or cut the power there.
 
+use std::fmt;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
-use tollgate_files::private_file;
+use crate::{private_file, sync_dir};
 
-/// What the log needs from a disk.
-pub trait Disk: Send + Sync + 'static {
+/// What a store needs from a disk. Files are read directly.
+pub trait Disk: fmt::Debug + Send + Sync + 'static {
     /// Makes a new file.
     ///
     /// # Errors
@@ -30,6 +31,27 @@ pub trait Disk: Send + Sync + 'static {
     ///
     /// The operating system's error. After an error it is unknown what is durable.
     fn sync_data(&self, file: &File) -> io::Result<()>;
+
+    /// Renames a file; one under the new name is replaced.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's error; nothing is renamed.
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()>;
+
+    /// Removes a file.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's error; the file is still there, unless it was not.
+    fn remove(&self, path: &Path) -> io::Result<()>;
+
+    /// Makes the names in a directory durable: files that were made, renamed or removed there.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's error.
+    fn sync_dir(&self, dir: &Path) -> io::Result<()>;
 }
 
 /// The disk of this machine.
@@ -48,16 +70,20 @@ impl Disk for RealDisk {
     fn sync_data(&self, file: &File) -> io::Result<()> {
         file.sync_data()
     }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        std::fs::rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        std::fs::remove_file(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        sync_dir(dir)
+    }
 }
 
 /// `ENFILE` and `EMFILE`: the machine or the process has run out of file descriptors. The standard library
 /// has no names for them.
-pub(crate) const NO_DESCRIPTORS: [i32; 2] = [23, 24];
-
-/// Whether an error is about something that a process or a directory lacks for now: descriptors, memory, a
-/// permission.
-pub(crate) fn is_passing(error: &io::Error) -> bool {
-    use io::ErrorKind::{NotFound, OutOfMemory, PermissionDenied, ReadOnlyFilesystem};
-    matches!(error.kind(), OutOfMemory | PermissionDenied | ReadOnlyFilesystem | NotFound)
-        || error.raw_os_error().is_some_and(|code| NO_DESCRIPTORS.contains(&code))
-}
+pub const NO_DESCRIPTORS: [i32; 2] = [23, 24];
