@@ -4,6 +4,7 @@
 //! one up to date on its own thread, and answers queries that wait for a position. [`Projector::rebuild`]
 //! builds the view a second time, next to the live one, and compares them.
 
+mod anchors;
 mod before;
 pub mod checkpoint;
 mod compare;
@@ -25,6 +26,7 @@ mod source;
 mod view;
 mod waiters;
 
+pub use anchors::anchors_at;
 pub use pool::{Asker, Busy, ReadPool, Serving};
 pub use projector::Projector;
 pub use quarantine::Parked;

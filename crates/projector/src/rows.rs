@@ -12,7 +12,7 @@ use hashbrown::hash_map::EntryRef;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tollgate_projection::fold::Rows;
-use tollgate_view_store::{StoreError, ViewStore, Written};
+use tollgate_view_store::{Change, Digest, StoreError, ViewStore, Was, Written};
 
 use crate::before::{Before, Snapshots};
 pub use crate::row_error::RowError;
@@ -47,6 +47,8 @@ pub(crate) struct CachedRows<Row> {
 
 struct Slot<Row> {
     row: Row,
+    /// What is committed of it: the store need not look that up when the row is written.
+    committed: Was,
     dirty: bool,
     used: u32,
 }
@@ -102,7 +104,10 @@ impl<Row: Serialize + DeserializeOwned + Clone> CachedRows<Row> {
     pub(crate) fn look_up(&self, key: &[u8]) -> Result<Option<Cow<'_, Row>>, RowError> {
         match self.cache.get(key) {
             Some(slot) => Ok(Some(Cow::Borrowed(&slot.row))),
-            None => Ok(load(&self.store, key)?.map(Cow::Owned)),
+            None => match self.store.get(&stored_key(key))? {
+                Some(bytes) => Ok(Some(Cow::Owned(decode(&bytes)?))),
+                None => Ok(None),
+            },
         }
     }
 
@@ -214,27 +219,33 @@ impl<Row: Serialize + DeserializeOwned + Clone> CachedRows<Row> {
     ) -> Result<Written, StoreError> {
         let keys: Vec<Vec<u8>> = self.dirty.iter().map(|key| stored_key(key)).collect();
         let mut bytes = 0;
-        let mut changes: Vec<(&[u8], Option<Vec<u8>>)> = Vec::with_capacity(keys.len() + further.len());
+        let mut changes: Vec<Change<'_>> = Vec::with_capacity(keys.len() + further.len());
         for key in &keys {
-            let value = self.cache.get(&key[1..]).map(|slot| encode(&slot.row));
+            let slot = self.cache.get(&key[1..]);
+            let value = slot.map(|slot| encode(&slot.row));
             bytes += value.as_ref().map_or(0, Vec::len) as u64;
-            changes.push((key, value));
+            changes.push(Change { key, value, was: slot.map_or(Was::Unknown, |slot| slot.committed) });
         }
         self.written_rows.fetch_add(keys.len() as u64, Ordering::Relaxed);
         self.written_bytes.fetch_add(bytes, Ordering::Relaxed);
-        changes.extend(further.iter().map(|(key, value)| (&key[..], value.clone())));
-        self.store.write(&changes, checkpoint)
+        changes.extend(further.iter().map(|(key, value)| Change {
+            key,
+            value: value.clone(),
+            was: Was::Unknown,
+        }));
+        self.store.write(changes, checkpoint)
     }
 
     /// Marks what was written as committed. Returns the number of rows.
     pub(crate) fn settle(&mut self, written: Written) -> usize {
-        self.store.settle(written);
+        // The rows come first in what was written, in this order.
         let rows = self.dirty.len();
-        for key in std::mem::take(&mut self.dirty) {
+        for (key, committed) in std::mem::take(&mut self.dirty).into_iter().zip(written.now()) {
             if let Some(slot) = self.cache.get_mut(&*key) {
-                slot.dirty = false;
+                (slot.dirty, slot.committed) = (false, *committed);
             }
         }
+        self.store.settle(written);
         self.generation = self.generation.wrapping_add(1);
         if self.cache.len() as u64 > self.kept_rows() {
             let last = self.generation.wrapping_sub(1);
@@ -260,10 +271,12 @@ impl<Row: Serialize + DeserializeOwned + Clone> Rows<Row> for CachedRows<Row> {
         let (slot, is_new) = match self.cache.entry_ref(key) {
             EntryRef::Occupied(slot) => (slot.into_mut(), false),
             EntryRef::Vacant(free) => {
-                let stored = load(&self.store, key)?;
-                let is_new = stored.is_none();
-                let row = stored.unwrap_or_else(make);
-                (free.insert(Slot { row, dirty: false, used: self.generation }), is_new)
+                let (row, committed) = match load(&self.store, key)? {
+                    Some((row, digest)) => (row, Was::Row(digest)),
+                    None => (make(), Was::Absent),
+                };
+                let slot = Slot { row, committed, dirty: false, used: self.generation };
+                (free.insert(slot), committed == Was::Absent)
             }
         };
         self.snapshots.keep(key, (!is_new).then_some(&slot.row));
@@ -283,7 +296,10 @@ impl<Row: Serialize + DeserializeOwned + Clone> Rows<Row> for CachedRows<Row> {
                 Ok(Some(&slot.row))
             }
             EntryRef::Vacant(free) => Ok(match load(&self.store, key)? {
-                Some(row) => Some(&free.insert(Slot { row, dirty: false, used: self.generation }).row),
+                Some((row, digest)) => {
+                    let committed = Was::Row(digest);
+                    Some(&free.insert(Slot { row, committed, dirty: false, used: self.generation }).row)
+                }
                 None => None,
             }),
         }
@@ -304,9 +320,11 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RowError> {
     }
 }
 
-fn load<Row: DeserializeOwned>(store: &ViewStore, key: &[u8]) -> Result<Option<Row>, RowError> {
-    match store.get(&stored_key(key))? {
-        Some(bytes) => decode(&bytes).map(Some),
+/// A committed row and its digest.
+fn load<Row: DeserializeOwned>(store: &ViewStore, key: &[u8]) -> Result<Option<(Row, Digest)>, RowError> {
+    let key = stored_key(key);
+    match store.get(&key)? {
+        Some(bytes) => Ok(Some((decode(&bytes)?, Digest::of_row(&key, &bytes)))),
         None => Ok(None),
     }
 }

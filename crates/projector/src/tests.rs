@@ -1,5 +1,6 @@
 //! Views across restarts, redelivery, damage and diverging histories; queries that wait; rebuilds.
 
+mod damage;
 mod projectors;
 mod readers;
 mod spending;

@@ -9,17 +9,23 @@ use std::fmt;
 pub struct Digest([u64; 4]);
 
 impl Digest {
-    /// Adds a row.
-    pub(crate) fn add(&mut self, key: &[u8], value: &[u8]) {
-        for (lane, hash) in self.0.iter_mut().zip(lanes(key, value)) {
-            *lane = lane.wrapping_add(hash);
+    /// The digest of one row.
+    #[must_use]
+    pub fn of_row(key: &[u8], value: &[u8]) -> Self {
+        Self(lanes(key, value))
+    }
+
+    /// Adds rows.
+    pub(crate) fn add(&mut self, rows: Self) {
+        for (lane, other) in self.0.iter_mut().zip(rows.0) {
+            *lane = lane.wrapping_add(other);
         }
     }
 
-    /// Removes a row that was added.
-    pub(crate) fn remove(&mut self, key: &[u8], value: &[u8]) {
-        for (lane, hash) in self.0.iter_mut().zip(lanes(key, value)) {
-            *lane = lane.wrapping_sub(hash);
+    /// Removes rows that were added.
+    pub(crate) fn remove(&mut self, rows: Self) {
+        for (lane, other) in self.0.iter_mut().zip(rows.0) {
+            *lane = lane.wrapping_sub(other);
         }
     }
 
@@ -67,19 +73,19 @@ mod tests {
     #[test]
     fn it_is_of_the_set_of_rows() {
         let (mut one, mut two) = (Digest::default(), Digest::default());
-        one.add(b"a", b"1");
-        one.add(b"b", b"2");
-        two.add(b"b", b"2");
-        two.add(b"x", b"9");
-        two.add(b"a", b"1");
+        one.add(Digest::of_row(b"a", b"1"));
+        one.add(Digest::of_row(b"b", b"2"));
+        two.add(Digest::of_row(b"b", b"2"));
+        two.add(Digest::of_row(b"x", b"9"));
+        two.add(Digest::of_row(b"a", b"1"));
         assert_ne!(one, two);
-        two.remove(b"x", b"9");
+        two.remove(Digest::of_row(b"x", b"9"));
         assert_eq!(one, two);
         assert_eq!(Digest::from_bytes(&one.to_bytes()), one);
         let mut other = Digest::default();
-        other.add(b"ab", b"12");
+        other.add(Digest::of_row(b"ab", b"12"));
         let mut split = Digest::default();
-        split.add(b"a", b"b12");
+        split.add(Digest::of_row(b"a", b"b12"));
         assert_ne!(other, split);
     }
 }

@@ -1,37 +1,44 @@
-//! The store of one view: a sled database in its own directory, or memory while that is not possible.
+//! The store of one view: in a directory of its own, or in memory while that is not possible.
 
-mod failure;
-mod rows;
-
+use std::collections::BTreeMap;
 use std::io;
 use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use tollgate_clock::sleep_blocking;
-use tollgate_files::make_private_dirs;
+use tollgate_files::disk::{Disk, RealDisk};
 
-use self::failure::{damaged, failed, of_sled, room_beside};
-use self::rows::{Change, Rows};
+use crate::change::{Change, Entry, Was};
 use crate::digest::Digest;
+use crate::dir::{remove_dir, set_aside};
+use crate::failure::{StoreError, damaged, failed, of_rows, room_beside};
+use crate::journal::State;
+use crate::runs::{newest, newest_of_two};
+use crate::settled::{Committed, OpenedDir, Settled};
+use crate::sizes::Sizes;
 
-/// How often opening a store that is locked is retried, and after how long.
-const LOCK_TRIES: usize = 100;
-const LOCK_PAUSE: std::time::Duration = std::time::Duration::from_millis(20);
-
-/// How many bytes of memory sled may use for pages. Rows in use are cached by the projector.
-const CACHE_BYTES: u64 = 16 << 20;
-
-/// The key of the digest, the number of rows and the checkpoint. Rows are under [`ROW`] plus their key.
-const STATE: &[u8] = b"s";
-const ROW: u8 = b'r';
+/// The most bytes of rows that a store in memory may hold.
+const MEMORY_BYTES: usize = 512 << 20;
 
 /// Rows of a view and their checkpoint.
 #[derive(Debug)]
 pub struct ViewStore {
     dir: PathBuf,
-    stored: Rows,
     digest: Digest,
     rows: u64,
+    /// Rows that are not in a run: those of recent commits, or all of a store in memory.
+    recent: BTreeMap<Vec<u8>, Option<Vec<u8>>>,
+    recent_bytes: usize,
+    sizes: Sizes,
+    place: Place,
+}
+
+/// Where the rows are kept.
+#[derive(Debug)]
+enum Place {
+    Disk(Box<Settled>),
+    /// In memory, for this reason.
+    Memory(String),
 }
 
 /// A commit that is in the store but not yet settled.
@@ -40,8 +47,19 @@ pub struct ViewStore {
 pub struct Written {
     digest: Digest,
     rows: u64,
-    /// What a store in memory applies when the commit is settled.
-    changes: Vec<Change>,
+    /// What is committed under each key after it.
+    now: Vec<Was>,
+    /// The rows that become recent.
+    changes: Vec<Entry>,
+    committed: Option<Committed>,
+}
+
+impl Written {
+    /// What is committed under each key after it, in the order in which the changes were given.
+    #[must_use]
+    pub fn now(&self) -> &[Was] {
+        &self.now
+    }
 }
 
 /// An open store, and how it was opened.
@@ -55,37 +73,8 @@ pub struct Opened {
     pub set_aside: Option<String>,
 }
 
-/// Why a store failed.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum StoreError {
-    /// The operating system or sled returned an error.
-    #[error("view store {dir}: {message}")]
-    Failed {
-        /// The store's directory.
-        dir: String,
-        /// What went wrong.
-        message: String,
-    },
-    /// What is there differs from what was written.
-    #[error("view store {dir}: damaged: {message}")]
-    Damaged {
-        /// The store's directory.
-        dir: String,
-        /// What is wrong.
-        message: String,
-    },
-}
-
-impl StoreError {
-    /// The system's error about a store's directory.
-    #[must_use]
-    pub fn of(dir: &Path, error: &io::Error) -> Self {
-        failed(dir, error)
-    }
-}
-
 impl ViewStore {
-    /// Opens the store in a directory and checks it against its digest. One that is damaged is renamed to
+    /// Opens the store in a directory and checks it. One that is damaged is renamed to
     /// `{dir}.damaged-{n}`, and an empty one takes its place. If the system refuses because of missing space,
     /// file descriptors or permission, nothing is touched: an empty store in memory takes its place.
     ///
@@ -118,14 +107,29 @@ impl ViewStore {
     /// An empty store in memory, in place of the one in a directory.
     #[must_use]
     pub fn in_memory(dir: &Path, reason: String) -> Self {
-        let stored = Rows::in_memory(reason);
-        Self { dir: dir.to_owned(), stored, digest: Digest::default(), rows: 0 }
+        Self::of(dir, Place::Memory(reason))
+    }
+
+    fn of(dir: &Path, place: Place) -> Self {
+        let (dir, recent) = (dir.to_owned(), BTreeMap::new());
+        Self {
+            dir,
+            digest: Digest::default(),
+            rows: 0,
+            recent,
+            recent_bytes: 0,
+            sizes: Sizes::default(),
+            place,
+        }
     }
 
     /// Why it is in memory and not in its directory, if it is.
     #[must_use]
     pub fn memory_reason(&self) -> Option<&str> {
-        self.stored.memory_reason()
+        match &self.place {
+            Place::Disk(_) => None,
+            Place::Memory(reason) => Some(reason),
+        }
     }
 
     /// Whether the disk has room to open a store in a directory.
@@ -137,64 +141,13 @@ impl ViewStore {
         room_beside(dir)
     }
 
-    /// Moves everything it holds into memory and releases its directory, because that cannot be written to.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`] if it cannot be read, or holds more than may be in memory: it is then unchanged.
-    pub fn move_to_memory(&mut self, reason: String) -> Result<(), StoreError> {
-        let mut memory = Rows::in_memory(reason);
-        let (mut digest, mut rows) = (Digest::default(), 0);
-        for row in self.scan(&[], None) {
-            let (key, value) = row?;
-            digest.add(&key, &value);
-            rows += 1;
-            memory.put(row_key(&key), Some(value));
-            memory.check_bound(&self.dir)?;
-        }
-        (self.stored, self.digest, self.rows) = (memory, digest, rows);
-        Ok(())
-    }
-
-    /// Whether it may accept more: one in memory has a size limit.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Failed`] says how much it holds and what to do.
-    pub fn check_bound(&self) -> Result<(), StoreError> {
-        self.stored.check_bound(&self.dir)
-    }
-
-    /// Opens the store in a directory, creating an empty one if there is none, and checks it against its
-    /// digest.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError`].
-    pub fn open(dir: &Path) -> Result<(Self, Option<Vec<u8>>), StoreError> {
-        // Damaged files can make sled panic as well as fail. Only the files outlive a panic here.
-        let opened = std::panic::catch_unwind(AssertUnwindSafe(|| Self::open_checked(dir)));
-        opened.unwrap_or_else(|_| Err(damaged(dir, "sled panicked on it")))
-    }
-
     /// Removes a store that is not open.
     ///
     /// # Errors
     ///
     /// The operating system's error; removing a store that does not exist succeeds.
     pub fn remove(dir: &Path) -> io::Result<()> {
-        let mut tries = LOCK_TRIES;
-        loop {
-            match std::fs::remove_dir_all(dir) {
-                // sled releases a store on a thread of its own, which may write one last file meanwhile.
-                Err(error) if error.kind() == io::ErrorKind::DirectoryNotEmpty && tries > 0 => {
-                    tries -= 1;
-                    sleep_blocking(LOCK_PAUSE);
-                }
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                Ok(()) | Err(_) => return Ok(()),
-            }
-        }
+        remove_dir(dir)
     }
 
     /// Renames the directory of a store that is not open to the first free `{dir}.damaged-{n}`, and returns
@@ -204,47 +157,74 @@ impl ViewStore {
     ///
     /// The operating system's error.
     pub fn set_aside(dir: &Path) -> io::Result<PathBuf> {
-        let name = dir.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        let mut number: u32 = 1;
-        loop {
-            let aside = dir.with_file_name(format!("{name}.damaged-{number}"));
-            if !aside.exists() {
-                std::fs::rename(dir, &aside)?;
-                return Ok(aside);
-            }
-            number += 1;
+        set_aside(dir)
+    }
+
+    /// Moves everything it holds into memory and releases its directory, because that cannot be written to.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`] if it cannot be read, or holds more than may be in memory: it is then unchanged.
+    pub fn move_to_memory(&mut self, reason: String) -> Result<(), StoreError> {
+        let mut memory = Self::in_memory(&self.dir, reason);
+        for row in self.scan(&[], None) {
+            let (key, value) = row?;
+            memory.digest.add(Digest::of_row(&key, &value));
+            memory.rows += 1;
+            memory.put((key, Some(value)));
+            memory.check_bound()?;
+        }
+        *self = memory;
+        Ok(())
+    }
+
+    /// Whether it may accept more: one in memory has a size limit.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Failed`] says how much it holds and what to do.
+    pub fn check_bound(&self) -> Result<(), StoreError> {
+        match &self.place {
+            Place::Memory(reason) if self.recent_bytes > MEMORY_BYTES => Err(failed(
+                &self.dir,
+                format!(
+                    "{reason}; in memory its rows may take {} MiB, which they do: mend the disk to have the view go on",
+                    MEMORY_BYTES >> 20
+                ),
+            )),
+            Place::Memory(_) | Place::Disk(_) => Ok(()),
         }
     }
 
-    fn open_checked(dir: &Path) -> Result<(Self, Option<Vec<u8>>), StoreError> {
-        // sled creates its files readable by everyone: the directory keeps them private.
-        make_private_dirs(dir).map_err(|error| failed(dir, error))?;
-        let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES);
-        let db = open_free(&config).map_err(|error| of_sled(dir, &error))?;
-        let stored = Rows::Disk(db);
-        let mut store = Self { dir: dir.to_owned(), stored, digest: Digest::default(), rows: 0 };
-        let mut digest = Digest::default();
-        let mut rows: u64 = 0;
-        for row in store.scan(&[], None) {
-            let (key, value) = row?;
-            digest.add(&key, &value);
-            rows += 1;
-        }
-        let state = store.stored.get(STATE, dir)?;
-        let Some(state) = state else {
-            return if rows == 0 {
-                Ok((store, None))
-            } else {
-                Err(damaged(dir, "rows without a checkpoint"))
-            };
-        };
-        let (stored_digest, stored_rows, checkpoint) =
-            read_state(&state).ok_or_else(|| damaged(dir, "checkpoint"))?;
-        if (stored_digest, stored_rows) != (digest, rows) {
-            return Err(damaged(dir, &format!("its {rows} rows do not match the digest of {stored_rows}")));
-        }
-        (store.digest, store.rows) = (digest, rows);
-        Ok((store, Some(checkpoint)))
+    /// Opens the store in a directory, creating an empty one if there is none. Everything that is read, now or later,
+    /// is checked.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn open(dir: &Path) -> Result<(Self, Option<Vec<u8>>), StoreError> {
+        Self::open_on(dir, Arc::new(RealDisk), Sizes::default())
+    }
+
+    /// Like [`Self::open`], on another disk and with other sizes: for tests of disks that fail and of many runs.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn open_on(
+        dir: &Path,
+        disk: Arc<dyn Disk>,
+        sizes: Sizes,
+    ) -> Result<(Self, Option<Vec<u8>>), StoreError> {
+        // Damaged files can make sled panic as well as fail. Only the files outlive a panic here.
+        let opened = std::panic::catch_unwind(AssertUnwindSafe(|| Settled::open(dir, disk)));
+        let OpenedDir { settled, checkpoint, recent } =
+            opened.unwrap_or_else(|_| Err(damaged(dir, "sled panicked on it")))?;
+        let state = settled.state();
+        let (digest, rows) = (state.digest, state.rows);
+        let mut store = Self { digest, rows, sizes, ..Self::of(dir, Place::Disk(Box::new(settled))) };
+        recent.into_iter().for_each(|entry| store.put(entry));
+        Ok((store, checkpoint))
     }
 
     /// The store's directory.
@@ -274,7 +254,11 @@ impl ViewStore {
         if self.rows == 0 {
             return Ok(None);
         }
-        self.stored.get(&row_key(key), &self.dir)
+        match (self.recent.get(key), &self.place) {
+            (Some(value), _) => Ok(value.clone()),
+            (None, Place::Disk(settled)) => settled.runs.get(key).map_err(|error| of_rows(&self.dir, &error)),
+            (None, Place::Memory(_)) => Ok(None),
+        }
     }
 
     /// The committed rows whose keys begin with a prefix, in order, starting after `after`.
@@ -283,28 +267,33 @@ impl ViewStore {
         prefix: &[u8],
         after: Option<&[u8]>,
     ) -> impl Iterator<Item = Result<(Vec<u8>, Vec<u8>), StoreError>> + use<'a> {
-        let prefix = row_key(prefix);
+        let prefix = prefix.to_vec();
         let start = match after {
             // The first key after it: the same with a zero byte appended.
-            Some(after) => [&row_key(after)[..], &[0]].concat().max(prefix.clone()),
+            Some(after) => [after, &[0]].concat().max(prefix.clone()),
             None => prefix.clone(),
         };
-        self.stored
-            .from(start, &self.dir)
-            .take_while(move |row| row.as_ref().map_or(true, |(key, _)| key.starts_with(&prefix)))
-            .map(|row| row.map(|(key, value)| (key[1..].to_vec(), value)))
+        let recent = self.recent.range(start.clone()..).map(|(key, value)| Ok((key.clone(), value.clone())));
+        let mut sources: Vec<Box<dyn Iterator<Item = io::Result<Entry>> + 'a>> = vec![Box::new(recent)];
+        if let Place::Disk(settled) = &self.place {
+            for run in settled.runs.0.iter().rev() {
+                sources.push(Box::new(run.from(&start)));
+            }
+        }
+        newest(sources)
+            .take_while(move |entry| entry.as_ref().map_or(true, |(key, _)| key.starts_with(&prefix)))
+            .filter_map(|entry| match entry {
+                Ok((key, value)) => value.map(|value| Ok((key, value))),
+                Err(error) => Some(Err(of_rows(&self.dir, &error))),
+            })
     }
 
-    /// Writes rows (`None` removes one) and the checkpoint they are valid for, atomically.
+    /// Writes rows and the checkpoint they are valid for, atomically.
     ///
     /// # Errors
     ///
     /// [`StoreError`]; nothing of the commit is stored in that case.
-    pub fn commit(
-        &mut self,
-        changes: &[(&[u8], Option<Vec<u8>>)],
-        checkpoint: &[u8],
-    ) -> Result<(), StoreError> {
+    pub fn commit(&mut self, changes: Vec<Change<'_>>, checkpoint: &[u8]) -> Result<(), StoreError> {
         let written = self.write(changes, checkpoint)?;
         self.settle(written);
         Ok(())
@@ -316,35 +305,55 @@ impl ViewStore {
     /// # Errors
     ///
     /// [`StoreError`]; nothing of the commit is stored in that case.
-    pub fn write(
-        &self,
-        changes: &[(&[u8], Option<Vec<u8>>)],
-        checkpoint: &[u8],
-    ) -> Result<Written, StoreError> {
-        let (mut digest, mut rows) = (self.digest, self.rows);
-        let mut batch = Vec::with_capacity(changes.len() + 1);
-        for (key, value) in changes {
-            if let Some(old) = self.get(key)? {
-                digest.remove(key, &old);
+    pub fn write(&self, mut changes: Vec<Change<'_>>, checkpoint: &[u8]) -> Result<Written, StoreError> {
+        let (mut digest, mut rows, mut bytes) = (self.digest, self.rows, 0);
+        let mut now = Vec::with_capacity(changes.len());
+        for Change { key, value, was } in &changes {
+            let was = match was {
+                Was::Unknown => self.get(key)?.map(|old| Digest::of_row(key, &old)),
+                Was::Absent => None,
+                Was::Row(digest) => Some(*digest),
+            };
+            if let Some(old) = was {
+                digest.remove(old);
                 rows -= 1;
             }
-            if let Some(value) = value {
-                digest.add(key, value);
+            let new = value.as_ref().map(|value| Digest::of_row(key, value));
+            if let Some(new) = new {
+                digest.add(new);
                 rows += 1;
             }
-            batch.push((row_key(key), value.clone()));
+            now.push(new.map_or(Was::Absent, Was::Row));
+            bytes += key.len() + value.as_ref().map_or(0, Vec::len);
         }
-        batch.push((STATE.to_vec(), Some(write_state(digest, rows, checkpoint))));
-        let changes = self.stored.apply(batch, &self.dir)?;
-        Ok(Written { digest, rows, changes })
+        changes.sort_by(|one, other| one.key.cmp(other.key));
+        let Place::Disk(settled) = &self.place else {
+            let changes = changes.into_iter().map(|change| (change.key.to_vec(), change.value)).collect();
+            return Ok(Written { digest, rows, now, changes, committed: None });
+        };
+        let state = State { digest, rows, ..State::default() };
+        let entries = changes.iter().map(|change| (change.key, change.value.as_deref()));
+        if bytes <= self.sizes.commit && self.recent_bytes + bytes <= self.sizes.recent {
+            let committed = Some(settled.commit(&state, checkpoint, entries)?);
+            let changes = changes.into_iter().map(|change| (change.key.to_vec(), change.value)).collect();
+            return Ok(Written { digest, rows, now, changes, committed });
+        }
+        let recent = self.recent.iter().map(|(key, value)| (key.as_slice(), value.as_deref()));
+        let most = self.recent.len() + changes.len();
+        let committed = Some(settled.commit_run(&state, checkpoint, most, newest_of_two(entries, recent))?);
+        Ok(Written { digest, rows, now, changes: Vec::new(), committed })
     }
 
     /// The second half of a commit: applies what [`Self::write`] wrote.
     pub fn settle(&mut self, written: Written) {
         (self.digest, self.rows) = (written.digest, written.rows);
-        for (key, value) in written.changes {
-            self.stored.put(key, value);
+        if let (Place::Disk(settled), Some(committed)) = (&mut self.place, written.committed)
+            && settled.settle(committed)
+        {
+            self.recent = BTreeMap::new();
+            self.recent_bytes = 0;
         }
+        written.changes.into_iter().for_each(|entry| self.put(entry));
     }
 
     /// Hands what was committed to the operating system.
@@ -353,41 +362,25 @@ impl ViewStore {
     ///
     /// [`StoreError`].
     pub fn flush(&self) -> Result<(), StoreError> {
-        self.stored.flush(&self.dir)
-    }
-}
-
-fn row_key(key: &[u8]) -> Vec<u8> {
-    let mut stored = Vec::with_capacity(key.len() + 1);
-    stored.push(ROW);
-    stored.extend_from_slice(key);
-    stored
-}
-
-fn write_state(digest: Digest, rows: u64, checkpoint: &[u8]) -> Vec<u8> {
-    let mut bytes = digest.to_bytes().to_vec();
-    bytes.extend_from_slice(&rows.to_le_bytes());
-    bytes.extend_from_slice(checkpoint);
-    bytes
-}
-
-fn read_state(bytes: &[u8]) -> Option<(Digest, u64, Vec<u8>)> {
-    let (digest, rest) = bytes.split_first_chunk::<32>()?;
-    let (rows, checkpoint) = rest.split_first_chunk::<8>()?;
-    Some((Digest::from_bytes(digest), u64::from_le_bytes(*rows), checkpoint.to_vec()))
-}
-
-/// Opens a store. One that has just been closed may still be locked: sled releases it on a thread of its own.
-fn open_free(config: &sled::Config) -> sled::Result<sled::Db> {
-    for _ in 0..LOCK_TRIES {
-        match config.open() {
-            Err(sled::Error::Io(error)) if error.to_string().contains("could not acquire lock") => {
-                sleep_blocking(LOCK_PAUSE);
-            }
-            opened => return opened,
+        match &self.place {
+            Place::Disk(settled) => settled.flush(),
+            Place::Memory(_) => Ok(()),
         }
     }
-    config.open()
+
+    /// Takes over a recent row. A removed one hides what runs have; in memory there is nothing to hide.
+    fn put(&mut self, (key, value): Entry) {
+        let length = key.len();
+        let hides = matches!(self.place, Place::Disk(_));
+        let added = value.as_ref().map(|value| length + value.len());
+        let old = match (&value, hides) {
+            (None, false) => self.recent.remove(&key),
+            (Some(_), _) | (None, true) => self.recent.insert(key, value),
+        };
+        let removed = old.map_or(0, |old| length + old.map_or(0, |old| old.len()));
+        self.recent_bytes += added.unwrap_or(if hides { length } else { 0 });
+        self.recent_bytes -= removed.min(self.recent_bytes);
+    }
 }
 
 #[cfg(test)]

@@ -6,8 +6,12 @@ use proptest::prelude::*;
 
 use super::*;
 
-fn put<'a>(key: &'a str, value: &str) -> (&'a [u8], Option<Vec<u8>>) {
-    (key.as_bytes(), Some(value.as_bytes().to_vec()))
+fn put<'a>(key: &'a str, value: &str) -> Change<'a> {
+    Change { key: key.as_bytes(), value: Some(value.as_bytes().to_vec()), was: Was::Unknown }
+}
+
+fn remove(key: &str) -> Change<'_> {
+    Change { key: key.as_bytes(), value: None, was: Was::Unknown }
 }
 
 fn all(store: &ViewStore) -> Vec<(String, String)> {
@@ -21,8 +25,8 @@ fn rows_and_checkpoint_survive_together() {
     let path = dir.path().join("view");
     let (mut store, checkpoint) = ViewStore::open(&path).unwrap();
     assert_eq!(checkpoint, None);
-    store.commit(&[put("a", "1"), put("b", "2"), put("c", "3")], b"at 1").unwrap();
-    store.commit(&[put("b", "two"), (b"c", None)], b"at 2").unwrap();
+    store.commit(vec![put("a", "1"), put("b", "2"), put("c", "3")], b"at 1").unwrap();
+    store.commit(vec![put("b", "two"), remove("c")], b"at 2").unwrap();
     let (digest, rows) = (store.digest(), store.rows());
     drop(store);
     let (store, checkpoint) = ViewStore::open(&path).unwrap();
@@ -38,7 +42,7 @@ fn scans_keep_to_their_prefix_and_begin_behind_a_key() {
     let dir = tempfile::tempdir().unwrap();
     let (mut store, _) = ViewStore::open(dir.path()).unwrap();
     let keys = ["a", "b", "b1", "b2", "ba", "c"];
-    store.commit(&keys.map(|key| put(key, "x")), b"").unwrap();
+    store.commit(keys.iter().map(|key| put(key, "x")).collect(), b"").unwrap();
     let scan = |prefix: &str, after: Option<&str>| {
         let rows = store.scan(prefix.as_bytes(), after.map(str::as_bytes));
         rows.map(|row| String::from_utf8(row.unwrap().0).unwrap()).collect::<Vec<_>>()
@@ -56,16 +60,16 @@ fn a_row_changed_behind_the_stores_back_is_found() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("view");
     let (mut store, _) = ViewStore::open(&path).unwrap();
-    store.commit(&[put("a", "1"), put("b", "2")], b"at 1").unwrap();
-    let Rows::Disk(db) = &store.stored else { panic!("it is on the disk") };
-    db.insert(row_key(b"a"), &b"7"[..]).unwrap();
+    store.commit(vec![put("a", "1"), put("b", "2")], b"at 1").unwrap();
+    let Place::Disk(settled) = &store.place else { panic!("it is on the disk") };
+    settled.change_part(0, b"7");
     drop(store);
     let error = ViewStore::open(&path).unwrap_err();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error}");
     let opened = ViewStore::open_or_set_aside(&path).unwrap();
     assert_eq!((opened.checkpoint, opened.store.rows()), (None, 0));
     let note = opened.set_aside.unwrap();
-    assert!(note.contains("do not match the digest") && note.contains("view.damaged-1"), "{note}");
+    assert!(note.contains("latest rows") && note.contains("view.damaged-1"), "{note}");
     assert!(dir.path().join("view.damaged-1").is_dir());
 }
 
@@ -79,7 +83,7 @@ fn of_damaged_files_nothing_is_served() {
         let (mut store, _) = ViewStore::open(&path).unwrap();
         let rows: Vec<String> = (0..500).map(|row| format!("row {row}")).collect();
         let rows: Vec<_> = rows.iter().map(|row| put(row, "some value that takes a little space")).collect();
-        store.commit(&rows, b"at 1").unwrap();
+        store.commit(rows, b"at 1").unwrap();
         store.flush().unwrap();
         drop(store);
         damage(&path.join("db"), way);
@@ -91,11 +95,25 @@ fn of_damaged_files_nothing_is_served() {
 }
 
 #[test]
+fn rows_of_an_earlier_version_are_removed_and_nothing_is_set_aside() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("view");
+    let earlier = sled::open(&path).unwrap();
+    earlier.insert(b"s", &b"digest, number and checkpoint"[..]).unwrap();
+    earlier.insert(b"rrtask", &b"a row"[..]).unwrap();
+    drop(earlier);
+    let opened = ViewStore::open_or_set_aside(&path).unwrap();
+    assert_eq!((opened.checkpoint, opened.set_aside, all(&opened.store)), (None, None, vec![]));
+    assert!(opened.store.memory_reason().is_none());
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+#[test]
 fn a_store_that_the_system_refuses_is_left_as_it_is() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("view");
     let (mut store, _) = ViewStore::open(&path).unwrap();
-    store.commit(&[put("a", "1")], b"at 1").unwrap();
+    store.commit(vec![put("a", "1")], b"at 1").unwrap();
     // Locked by another holder.
     let opened = ViewStore::open_or_set_aside(&path).unwrap();
     assert_eq!((opened.checkpoint, opened.set_aside), (None, None));
@@ -112,11 +130,11 @@ fn what_moves_to_memory_is_the_same_and_goes_on() {
     let (mut one, _) = ViewStore::open(&dir.path().join("one")).unwrap();
     let (mut two, _) = ViewStore::open(&dir.path().join("two")).unwrap();
     for store in [&mut one, &mut two] {
-        store.commit(&[put("a", "1"), put("b", "2"), put("c", "3")], b"at 1").unwrap();
+        store.commit(vec![put("a", "1"), put("b", "2"), put("c", "3")], b"at 1").unwrap();
     }
     two.move_to_memory("no space".to_owned()).unwrap();
     for store in [&mut one, &mut two] {
-        store.commit(&[put("b", "5"), (b"c", None)], b"at 2").unwrap();
+        store.commit(vec![put("b", "5"), remove("c")], b"at 2").unwrap();
     }
     assert_eq!((all(&two), two.rows(), two.digest()), (all(&one), one.rows(), one.digest()));
     assert_eq!(two.get(b"b").unwrap(), Some(b"5".to_vec()));
@@ -152,9 +170,9 @@ proptest! {
         for commit in &commits {
             let changes: Vec<_> = commit
                 .iter()
-                .map(|(key, value)| (key.as_bytes(), value.as_ref().map(|value| value.as_bytes().to_vec())))
+                .map(|(key, value)| value.as_ref().map_or_else(|| remove(key), |value| put(key, value)))
                 .collect();
-            store.commit(&changes, b"x").unwrap();
+            store.commit(changes, b"x").unwrap();
             for (key, value) in commit {
                 match value {
                     Some(value) => model.insert(key.clone(), value.clone()),
@@ -166,7 +184,7 @@ proptest! {
         prop_assert_eq!(store.rows(), model.len() as u64);
         let (mut fresh, _) = ViewStore::open(&dir.path().join("two")).unwrap();
         let rows: Vec<_> = model.iter().map(|(key, value)| put(key, value)).collect();
-        fresh.commit(&rows, b"x").unwrap();
+        fresh.commit(rows, b"x").unwrap();
         prop_assert_eq!(store.digest(), fresh.digest());
     }
 }

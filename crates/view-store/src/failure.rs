@@ -5,22 +5,59 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::StoreError;
+/// Why a store failed.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum StoreError {
+    /// The operating system or sled returned an error.
+    #[error("view store {dir}: {message}")]
+    Failed {
+        /// The store's directory.
+        dir: String,
+        /// What went wrong.
+        message: String,
+    },
+    /// What is there differs from what was written.
+    #[error("view store {dir}: damaged: {message}")]
+    Damaged {
+        /// The store's directory.
+        dir: String,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+impl StoreError {
+    /// The system's error about a store's directory.
+    #[must_use]
+    pub fn of(dir: &Path, error: &io::Error) -> Self {
+        failed(dir, error)
+    }
+}
 
 /// The bytes that must fit on the disk before a store is opened again: sled begins with blocks of half that
 /// size.
 const ROOM_BYTES: usize = 1 << 20;
 
-pub(super) fn failed(dir: &Path, error: impl std::fmt::Display) -> StoreError {
+pub(crate) fn failed(dir: &Path, error: impl std::fmt::Display) -> StoreError {
     StoreError::Failed { dir: dir.display().to_string(), message: error.to_string() }
 }
 
-pub(super) fn damaged(dir: &Path, message: &str) -> StoreError {
+pub(crate) fn damaged(dir: &Path, message: &str) -> StoreError {
     StoreError::Damaged { dir: dir.display().to_string(), message: message.to_owned() }
 }
 
+/// An error about a file of rows is either about the system or about the bytes that it found.
+pub(crate) fn of_rows(dir: &Path, error: &io::Error) -> StoreError {
+    use io::ErrorKind::{InvalidData, NotFound, UnexpectedEof};
+    if matches!(error.kind(), InvalidData | UnexpectedEof | NotFound) {
+        damaged(dir, &error.to_string())
+    } else {
+        failed(dir, error)
+    }
+}
+
 /// An error of sled is either about the system or about the bytes that it found.
-pub(super) fn of_sled(dir: &Path, error: &sled::Error) -> StoreError {
+pub(crate) fn of_sled(dir: &Path, error: &sled::Error) -> StoreError {
     match error {
         sled::Error::Io(cause) if is_of_the_system(cause) => failed(dir, plain(&cause.to_string())),
         sled::Error::Io(_)
@@ -49,7 +86,7 @@ fn plain(text: &str) -> &str {
 }
 
 /// Writes a file next to a store and removes it.
-pub(super) fn room_beside(dir: &Path) -> io::Result<()> {
+pub(crate) fn room_beside(dir: &Path) -> io::Result<()> {
     if let Some(parent) = dir.parent() {
         tollgate_files::make_private_dirs(parent)?;
     }

@@ -1,0 +1,170 @@
+//! Histories of commits, and what happens to disks.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use tollgate_files::crash::{CrashDisk, Seeded};
+use tollgate_files::disk::Disk;
+use tollgate_files::fault::Call;
+use tollgate_view_store::{Change, Digest, Sizes, StoreError, ViewStore, Was};
+
+/// Sizes at which a few commits make many runs.
+pub(crate) const SMALL: Sizes = Sizes { recent: 1_500, commit: 700 };
+
+pub(crate) type Map = BTreeMap<Vec<u8>, Vec<u8>>;
+
+/// Commits, and the rows after each.
+pub(crate) struct History {
+    commits: Vec<BTreeMap<Vec<u8>, Option<Vec<u8>>>>,
+    states: Vec<Map>,
+}
+
+impl History {
+    pub(crate) fn seeded(seed: u64, commits: usize) -> Self {
+        let mut random = Seeded::new(seed);
+        let mut history = Self { commits: Vec::new(), states: vec![Map::new()] };
+        for _ in 0..commits {
+            let rows = if random.number(3) == 0 { 40 } else { 1 + random.number(6) };
+            let mut changes = BTreeMap::new();
+            for _ in 0..rows {
+                let key = format!("row {:02}", random.number(60)).into_bytes();
+                let value =
+                    (random.number(5) != 0).then(|| vec![random.number(256) as u8; random.number(90)]);
+                changes.insert(key, value);
+            }
+            let mut state = history.states.last().unwrap().clone();
+            for (key, value) in &changes {
+                match value {
+                    Some(value) => state.insert(key.clone(), value.clone()),
+                    None => state.remove(key),
+                };
+            }
+            history.commits.push(changes);
+            history.states.push(state);
+        }
+        history
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.commits.len()
+    }
+
+    /// The rows after so many commits.
+    pub(crate) fn after(&self, commits: usize) -> Map {
+        self.states[commits].clone()
+    }
+
+    /// Commits the nth. What the caller knows of the old rows is said for some of them.
+    pub(crate) fn commit(&self, store: &mut ViewStore, nth: usize) -> Result<(), StoreError> {
+        let before = &self.states[nth];
+        let changes = self.commits[nth].iter().enumerate().map(|(place, (key, value))| {
+            let was = match before.get(key) {
+                _ if place % 3 == 0 => Was::Unknown,
+                Some(old) => Was::Row(Digest::of_row(key, old)),
+                None => Was::Absent,
+            };
+            Change { key, value: value.clone(), was }
+        });
+        store.commit(changes.collect(), (nth + 1).to_string().as_bytes())
+    }
+
+    /// The digest after so many commits, by a store that got the rows in one.
+    pub(crate) fn digest(&self, commits: usize) -> Digest {
+        let mut store = ViewStore::in_memory(Path::new("none"), "a model".to_owned());
+        let rows = &self.states[commits];
+        let changes =
+            rows.iter().map(|(key, value)| Change { key, value: Some(value.clone()), was: Was::Absent });
+        store.commit(changes.collect(), b"").unwrap();
+        store.digest()
+    }
+}
+
+pub(crate) fn rows_of(store: &ViewStore) -> Result<Map, StoreError> {
+    store.scan(&[], None).collect()
+}
+
+pub(crate) fn copy_dir(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let copy = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy_dir(&path, &copy);
+        } else if std::fs::copy(&path, &copy).is_err() {
+            assert!(!path.exists(), "{} cannot be copied", path.display());
+        }
+    }
+}
+
+fn files(dir: &Path, found: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(dir) else { return };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files(&path, found) } else { found.push(path) }
+    }
+    found.sort();
+}
+
+/// Leaves of some files the earlier content, cuts some short, changes a byte in some, removes some.
+pub(crate) fn mix(dir: &Path, earlier: &Path, random: &mut Seeded) {
+    let mut found = Vec::new();
+    files(dir, &mut found);
+    files(earlier, &mut found);
+    for path in found {
+        let name = path.strip_prefix(dir).or_else(|_| path.strip_prefix(earlier)).unwrap();
+        let (here, then) = (dir.join(name), earlier.join(name));
+        match random.number(14) {
+            0 | 1 if then.exists() => assert!(std::fs::copy(&then, &here).is_ok()),
+            2 if here.exists() => {
+                let bytes = std::fs::read(&here).unwrap();
+                std::fs::write(&here, &bytes[..random.number(bytes.len() + 1)]).unwrap();
+            }
+            3 if here.exists() => {
+                let mut bytes = std::fs::read(&here).unwrap();
+                let end = bytes.len().max(1);
+                if let Some(byte) = bytes.get_mut(random.number(end)) {
+                    *byte ^= 1 << random.number(8);
+                }
+                std::fs::write(&here, &bytes).unwrap();
+            }
+            4 if here.exists() => std::fs::remove_file(&here).unwrap(),
+            _ => {}
+        }
+    }
+}
+
+/// A disk that answers one kind of call without doing it.
+#[derive(Debug)]
+pub(crate) struct Forgetful {
+    pub(crate) disk: Arc<CrashDisk>,
+    pub(crate) forgotten: Call,
+}
+
+impl Disk for Forgetful {
+    fn create(&self, path: &Path) -> io::Result<File> {
+        self.disk.create(path)
+    }
+
+    fn write_all_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+        self.disk.write_all_at(file, bytes, offset)
+    }
+
+    fn sync_data(&self, file: &File) -> io::Result<()> {
+        if self.forgotten == Call::Sync { Ok(()) } else { self.disk.sync_data(file) }
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        self.disk.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        self.disk.remove(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        if self.forgotten == Call::SyncDir { Ok(()) } else { self.disk.sync_dir(dir) }
+    }
+}
