@@ -6,6 +6,7 @@ use tollgate_domain::position::Position;
 use tollgate_log::embedded::{Verification, verify as verify_log};
 use tollgate_log::record::EventFrame;
 use tollgate_log_jetstream::Setup;
+use tollgate_server::ledger::stored_anchors;
 use tollgate_wire::check_stored;
 
 use super::ask;
@@ -83,19 +84,7 @@ pub(crate) async fn verify(global: &Global) -> Result<ExitCode, Failure> {
     }
     // The views keep their own record of the chains; a running server has them open.
     let served = is_served(&global.data).await;
-    let anchors = if served {
-        Vec::new()
-    } else {
-        // A command that only looks accepts no loss.
-        let global = &Global { accept_loss: false, ..global.clone() };
-        let connection = Connection::open(global, Access::Existing).await?;
-        let anchors = match connection.ledger() {
-            Some(ledger) => ledger.operate().anchors().await,
-            None => Vec::new(),
-        };
-        connection.close().await;
-        anchors
-    };
+    let anchors = if served { Vec::new() } else { stored_anchors(&global.data) };
     let mut check = |event: &EventFrame<'_>| check_stored(event.payload, &event.content_hash.0);
     let mut found = verify_log(&global.data, &anchors, &mut check)?;
     if served {

@@ -38,7 +38,7 @@ pub use ask::{
 pub use budgets::{BudgetDecisions, PolicyPage};
 pub use gate::Gate;
 pub use in_force::{InForce, named_sources};
-pub use operate::{AccessQuery, AlertsBy, Delivering, Operations, ReadFile, Reading, VIEWS};
+pub use operate::{AccessQuery, AlertsBy, Delivering, Operations, ReadFile, Reading, VIEWS, stored_anchors};
 pub(crate) use operate::{Name, RemediationState};
 pub use settings::{BUILT_IN, Settings, SettingsError, SettingsOptions};
 pub use write::{Appended, MAX_REQUEST_EVENTS, ReadEvent, Writer};
@@ -101,6 +101,9 @@ pub struct LedgerOptions {
     pub redaction_key: Option<PathBuf>,
 }
 
+/// The directory of the stores of views, in a data directory.
+const VIEWS_DIR: &str = "views";
+
 /// Who folds the views of a ledger.
 #[derive(Clone)]
 pub enum Views {
@@ -114,7 +117,7 @@ impl Views {
     /// This process, into the stores of a data directory.
     #[must_use]
     pub fn below(data_dir: &Path) -> Self {
-        Self::Here(data_dir.join("views"))
+        Self::Here(data_dir.join(VIEWS_DIR))
     }
 
     /// Where the pseudonym key is, unless one is named: in the data directory.

@@ -2,6 +2,7 @@
 
 mod accesses;
 mod alerts;
+mod anchors;
 mod bills;
 mod breaker;
 mod deliveries;
@@ -29,6 +30,7 @@ use tollgate_wire::api::{
 };
 
 pub use accesses::{AccessQuery, Reading};
+pub use anchors::stored_anchors;
 pub use delivering::{AlertsBy, Delivering, ReadFile};
 pub(crate) use remediation::RemediationState;
 
