@@ -52,6 +52,8 @@ mod memory;
 mod money;
 #[path = "api/overruns.rs"]
 mod overruns;
+#[path = "api/past_windows.rs"]
+mod past_windows;
 #[path = "api/phases_and_money.rs"]
 mod phases_and_money;
 #[path = "api/price_decisions.rs"]

@@ -8,12 +8,11 @@
 use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tollgate_domain::budget::{BudgetState, SpentIn, end_of_window, needed_by, stood};
+use tollgate_domain::budget::{BudgetState, PastWindow, SpentIn, past_window};
 use tollgate_domain::event::ConditionObserved;
 use tollgate_domain::ids::TenantId;
 use tollgate_domain::position::Position;
 use tollgate_domain::time::Timestamp;
-use tollgate_domain::zone::Span;
 
 use super::BudgetDecisions;
 use super::alerts::levels;
@@ -55,7 +54,7 @@ impl BudgetDecisions {
         let since = before.as_ref().unwrap_or(end).clone();
         let (touched, through) = self.ask.touched_since(tenant, since, end).await?;
         let names = state.policies().keys().map(String::as_str);
-        let windows: Vec<(&str, Timestamp)> = match before.and(touched) {
+        let windows: Vec<PastWindow<'_>> = match before.and(touched) {
             Some(touched) => {
                 let quarters: Vec<Timestamp> =
                     touched.quarters.iter().rev().filter_map(|at| second(*at)).collect();
@@ -75,16 +74,13 @@ impl BudgetDecisions {
         &self,
         tenant: &TenantId,
         state: &BudgetState,
-        windows: &[(&str, Timestamp)],
+        windows: &[PastWindow<'_>],
         end: &Position,
     ) -> Answer<usize> {
-        let sums: BTreeSet<SpentIn> =
-            windows.iter().flat_map(|(name, at)| needed_by(state, name, None, *at)).collect();
+        let sums: BTreeSet<SpentIn> = windows.iter().flat_map(|past| past.needed(state)).collect();
         let figures = self.figures_once(tenant, sums, Vec::new(), end).await?;
-        let found = windows.iter().filter_map(|(name, at)| {
-            let (_, policy) = state.policy(name)?.ruling_at(*at)?;
-            Some(levels(policy, &stood(state, name, &figures, *at)?))
-        });
+        let found =
+            windows.iter().filter_map(|past| Some(levels(past.policy, &past.stood(state, &figures)?)));
         let late = |seen: ConditionObserved| {
             let detail = format!(
                 "{}: seen after that, by usage that was recorded late or just before it",
@@ -96,29 +92,26 @@ impl BudgetDecisions {
     }
 }
 
-/// The windows of a policy that are over and contain one of these moments, which are given in descending order: each by
-/// the moment that it is judged by.
+/// The windows of a policy that are over, in which it ruled, and that contain one of these moments, which are given in
+/// descending order.
 fn over<'a>(
     state: &'a BudgetState,
     name: &'a str,
     moments: &[Timestamp],
     now: Timestamp,
-) -> Vec<(&'a str, Timestamp)> {
-    let (mut found, mut last): (Vec<_>, Option<Span>) = (Vec::new(), None);
+) -> Vec<PastWindow<'a>> {
+    let mut found: Vec<PastWindow<'a>> = Vec::new();
     for &moment in moments {
-        if found.len() >= MOST_WINDOWS || last.is_some_and(|last| last.contains(moment)) {
+        if found.len() >= MOST_WINDOWS || found.last().is_some_and(|last| last.span.contains(moment)) {
             continue;
         }
-        if let Some((end, span)) = end_of_window(state, name, moment, now) {
-            found.push((name, end));
-            last = Some(span);
-        }
+        found.extend(past_window(state, name, moment, now).filter(|past| past.ruled));
     }
     found
 }
 
 /// The last windows of a policy that are over.
-fn lately_over<'a>(state: &'a BudgetState, name: &'a str, now: Timestamp) -> Vec<(&'a str, Timestamp)> {
+fn lately_over<'a>(state: &'a BudgetState, name: &'a str, now: Timestamp) -> Vec<PastWindow<'a>> {
     let span_at = |at: Timestamp| {
         let history = state.policy(name)?;
         let (_, policy) = history.ruling_at(at).or_else(|| history.ruling_at(now))?;
@@ -129,12 +122,12 @@ fn lately_over<'a>(state: &'a BudgetState, name: &'a str, now: Timestamp) -> Vec
         let Some(span) = span_at(at) else { break };
         // A fixed window that is over has none before it.
         let before = if span.to <= at { span.from } else { span.from.plus_millis(-1) };
-        let Some((end, window)) = end_of_window(state, name, before, now) else { break };
-        if window.from >= at {
+        let Some(past) = past_window(state, name, before, now).filter(|past| past.ruled) else { break };
+        if past.span.from >= at {
             break;
         }
-        found.push((name, end));
-        at = window.from;
+        found.push(past);
+        at = past.span.from;
     }
     found
 }

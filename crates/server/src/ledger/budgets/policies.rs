@@ -179,7 +179,7 @@ impl BudgetDecisions {
         let view = |(name, history): (&String, &tollgate_domain::budget::PolicyHistory)| PolicyView {
             policy: name.clone(),
             tenant: tenant_name.to_owned(),
-            version: history.ruling_at(when.of(&found.state, name).0).map(|(version, _)| version),
+            version: when.version(&found.state, name),
             versions: history.versions.iter().map(answer::rule).collect(),
             raises: history.raises.iter().map(answer::raise).collect(),
             status: statuses.remove(name.as_str()),
