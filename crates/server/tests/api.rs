@@ -46,6 +46,8 @@ mod govern;
 mod identity;
 #[path = "api/known_on.rs"]
 mod known_on;
+#[path = "api/late_alerts.rs"]
+mod late_alerts;
 #[path = "api/memory.rs"]
 mod memory;
 #[path = "api/money.rs"]
