@@ -32,3 +32,24 @@ fn a_window_that_was_over_before_its_policy_was_made_shows_what_had_been_spent()
     let csv = place.ok("--data d policy list --format csv");
     assert!(csv.contains("is_over") && csv.contains("made_later"), "{csv}");
 }
+
+#[test]
+fn a_budget_that_is_not_there_is_said_and_a_date_is_a_time() {
+    let place = Place::new();
+    let _ = place.ok("--data d budget set search");
+    let said = place.fails(3, "--data d policy list --budget serach");
+    assert!(said.contains("budget `serach` of tenant `default`: there is none"), "{said}");
+    assert!(said.contains("did you mean `search`?"), "{said}");
+    assert!(place.ok("--data d policy list --budget search").contains("no policies"));
+    let _ = place
+        .ok("--data d policy set day --window daily --limit-usd 1 --zone Europe/Berlin --from 2026-11-01");
+    let shown = place.ok("--data d policy show day --at 2026-11-20");
+    assert_eq!(lines(&shown, "over"), ["over 2026-11-19 23:00:00Z to 2026-11-20 23:00:00Z"], "{shown}");
+    let raise = "--data d policy raise day --usd 1 --until 2220-01-01 --author a --reason r";
+    assert!(place.fails(3, &format!("{raise} --from 2026-11-01")).contains("must not begin in the past"));
+    assert!(place.ok(raise).contains("until 2219-12-31 23:00:00Z, by a: r"));
+    assert!(
+        place.ok("--data d prices history gpt-5 --known-on 2026-11-01").contains("no"),
+        "nothing was decided"
+    );
+}

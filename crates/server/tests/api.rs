@@ -54,10 +54,10 @@ mod memory;
 mod money;
 #[path = "api/overruns.rs"]
 mod overruns;
-#[path = "api/past_windows.rs"]
-mod past_windows;
 #[path = "api/phases_and_money.rs"]
 mod phases_and_money;
+#[path = "api/policies.rs"]
+mod policies;
 #[path = "api/price_decisions.rs"]
 mod price_decisions;
 #[path = "api/price_updates.rs"]

@@ -110,12 +110,11 @@ pub(super) async fn of(
     ask: &Queries,
     tenant: &TenantId,
     state: &BudgetState,
-    names: &[&str],
-    when: When,
+    whens: &BTreeMap<&str, When>,
     up_to: Duration,
 ) -> Answer<(BTreeMap<String, PolicyStatus>, String)> {
     let (mut asked, mut wanted) = (Vec::new(), Vec::new());
-    for &name in names {
+    for (&name, when) in whens {
         let Some(judged) = when.judged(state, name) else { continue };
         let sums = judged.needed(state, name);
         if sums.is_empty() {
@@ -129,7 +128,7 @@ pub(super) async fn of(
         wanted.push((name, judged, periods));
     }
     let open: Vec<&str> =
-        names.iter().flat_map(|name| state.open_under(name).map(|(allocation, _)| allocation)).collect();
+        whens.keys().flat_map(|name| state.open_under(name).map(|(allocation, _)| allocation)).collect();
     let figures = sums(ask, tenant, asked, open, up_to).await?;
     let found = wanted.into_iter().filter_map(|(name, judged, periods)| {
         Some((name.to_owned(), judged.status(state, name, &periods, &figures)?))
