@@ -6,14 +6,14 @@ use tollgate_tests::{Follower, Place, Server};
 const FIVE_DOLLARS: &str = "--data d policy set search --window fixed --window-from 2020-01-01T00:00:00Z --window-to 2220-01-01T00:00:00Z --limit-usd 5 --enforcement hard_limit --scope team=search";
 
 /// Usage of this much output of `gpt-5`, at 0.00001 USD a token.
-fn used(place: &Place, rest: &str) {
+pub(crate) fn used(place: &Place, rest: &str) {
     let _ = place.ok(&format!(
         "--data d usage record T-1 --model gpt-5 --label team=search --at 2026-11-20T10:00:00Z {rest}"
     ));
 }
 
 /// The lines of an answer that begin with this, with single spaces.
-fn lines(text: &str, begin: &str) -> Vec<String> {
+pub(crate) fn lines(text: &str, begin: &str) -> Vec<String> {
     let words = text.lines().map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
     words.filter(|line| line.starts_with(begin)).collect()
 }

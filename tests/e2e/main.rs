@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test an error is a failed test")]
 
 mod agents;
+mod budget_windows;
 mod budgets;
 mod calibrate;
 mod canaries;

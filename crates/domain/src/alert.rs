@@ -73,6 +73,8 @@ words!(
         AllocationOverrun = "allocation_overrun",
         /// A task or a session reached a threshold of a policy that looks at each by itself.
         TaskBudget = "task_budget",
+        /// A policy's threshold or limit was reached in a window that was over, by usage that was recorded late.
+        LateUsage = "late_usage",
     }
 );
 
@@ -104,6 +106,7 @@ impl AlertRule {
                 | Self::Bypass
                 | Self::AllocationOverrun
                 | Self::TaskBudget
+                | Self::LateUsage
         )
     }
 }
@@ -142,6 +145,7 @@ impl Severity {
             | AlertRule::SlowTransitions
             | AlertRule::Budget
             | AlertRule::TaskBudget
+            | AlertRule::LateUsage
             | AlertRule::PriceWaiting
             | AlertRule::PriceDisputed
             | AlertRule::PriceSource
@@ -169,7 +173,7 @@ impl Severity {
     /// The severity of an observation: that of its level, where a policy has levels.
     #[must_use]
     pub const fn of_condition(condition: &Condition) -> Self {
-        if matches!(condition.rule, AlertRule::Budget | AlertRule::TaskBudget) {
+        if matches!(condition.rule, AlertRule::Budget | AlertRule::TaskBudget | AlertRule::LateUsage) {
             Self::of_level(condition.level)
         } else {
             Self::of_observed(condition.rule)

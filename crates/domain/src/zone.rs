@@ -72,6 +72,14 @@ impl Zone {
         Timestamp::from_micros(self.begins(day).checked_mul(1_000_000)?).ok()
     }
 
+    /// A moment as people write one: an RFC 3339 time, or a day, which means when it begins here. `None`: it is
+    /// neither.
+    #[must_use]
+    pub fn moment(&self, text: &str) -> Option<Timestamp> {
+        let day = || text.parse::<Day>().ok().and_then(|day| self.start_of(day));
+        text.parse().ok().or_else(day)
+    }
+
     /// The day that a moment belongs to in this zone.
     #[must_use]
     pub fn day_of(&self, at: Timestamp) -> Day {

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use tollgate_domain::time::Timestamp;
+use tollgate_domain::time::{Day, Timestamp};
+use tollgate_domain::zone::Zone;
 
 use crate::problem::{Answer, INVALID};
 
@@ -19,9 +20,28 @@ pub(crate) fn wait(ms: u64) -> Answer<Duration> {
     Err(INVALID.of_field("wait_ms", &ms.to_string(), "must be at most 60000"))
 }
 
-/// A time as text.
+/// A time as text, or a day: its beginning in UTC.
 pub(crate) fn time(field: &str, text: &str) -> Answer<Timestamp> {
-    text.parse().map_err(|_| INVALID.of_field(field, text, "must be a time such as 2026-11-21T08:30:00Z"))
+    let rule = "must be a time such as 2026-11-21T08:30:00Z, or a day such as 2026-11-21";
+    Zone::utc().moment(text).ok_or_else(|| INVALID.of_field(field, text, rule))
+}
+
+/// A time as text, or a day: its beginning in a time zone.
+pub(crate) fn time_in(field: &str, text: &str, zone: &Zone) -> Answer<Timestamp> {
+    let rule = "must be a time such as 2026-11-21T08:30:00Z, or a day of the time zone such as 2026-11-21";
+    zone.moment(text).ok_or_else(|| INVALID.of_field(field, text, rule))
+}
+
+/// By when something was known: a time, or a day in UTC, to its end.
+pub(crate) fn known_by(field: &str, text: &str) -> Answer<Timestamp> {
+    match text.parse::<Day>() {
+        Ok(Day(day)) => {
+            let next = Zone::utc().start_of(Day(day.saturating_add(1)));
+            next.map(|next| next.plus_millis(-1))
+                .ok_or_else(|| INVALID.of_field(field, text, "is too far ahead"))
+        }
+        Err(_) => time(field, text),
+    }
 }
 
 /// How many entries a page has at most: 100 if nothing is said.

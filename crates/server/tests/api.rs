@@ -46,6 +46,8 @@ mod govern;
 mod identity;
 #[path = "api/known_on.rs"]
 mod known_on;
+#[path = "api/late_alerts.rs"]
+mod late_alerts;
 #[path = "api/memory.rs"]
 mod memory;
 #[path = "api/money.rs"]
@@ -54,6 +56,8 @@ mod money;
 mod overruns;
 #[path = "api/phases_and_money.rs"]
 mod phases_and_money;
+#[path = "api/policies.rs"]
+mod policies;
 #[path = "api/price_decisions.rs"]
 mod price_decisions;
 #[path = "api/price_updates.rs"]

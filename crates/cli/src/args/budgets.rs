@@ -61,7 +61,7 @@ pub(crate) enum PolicyCommand {
         /// The policy
         #[arg(value_parser = name())]
         policy: String,
-        /// In the window of this moment (RFC 3339), which may be over
+        /// In the window of this moment (RFC 3339), or of the beginning of this date in the policy's zone, over or not
         #[arg(long, value_name = "TIME")]
         at: Option<String>,
     },
@@ -114,10 +114,10 @@ pub(crate) struct RuleArgs {
     /// Where days begin, such as Europe/Berlin (default: UTC)
     #[arg(long)]
     zone: Option<String>,
-    /// Begin of a fixed window
+    /// Begin of a fixed window: an RFC 3339 time, or a date, which begins in the zone
     #[arg(long, value_name = "TIME", requires = "window_to")]
     window_from: Option<String>,
-    /// End of a fixed window
+    /// End of a fixed window: an RFC 3339 time, or a date, at whose beginning it ends
     #[arg(long, value_name = "TIME", requires = "window_from")]
     window_to: Option<String>,
     /// Warn from this part of the limit on (default: 0.8)
@@ -150,10 +150,10 @@ pub(crate) struct RuleArgs {
     /// While figures are behind: allow or refuse (default: refuse if it can refuse)
     #[arg(long, value_name = "WORD", value_parser = on_stale(), hide_possible_values = true)]
     on_stale: Option<OnStale>,
-    /// When this version begins to rule (default: now)
+    /// When this version begins to rule: an RFC 3339 time, or a date, which begins in the zone (default: now)
     #[arg(long, value_name = "TIME")]
     from: Option<String>,
-    /// When it ends (default: never)
+    /// When it ends: an RFC 3339 time, or a date, at whose beginning it ends (default: never)
     #[arg(long, value_name = "TIME")]
     to: Option<String>,
     /// It does not rule
@@ -215,7 +215,7 @@ pub(crate) struct PolicyListArgs {
     /// Maximum number of policies
     #[arg(long, value_name = "COUNT", default_value_t = 100, value_parser = clap::value_parser!(u16).range(1..=1000))]
     pub(crate) limit: u16,
-    /// In the windows of this moment (RFC 3339), which may be over
+    /// In the windows of this moment (RFC 3339), or of the beginning of this date in the policy's zone; it may be over
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
 }
@@ -227,10 +227,10 @@ pub(crate) struct RaiseArgs {
     pub(crate) policy: String,
     #[command(flatten)]
     pub(crate) by: RaiseBy,
-    /// From when on (default: now)
+    /// From when on, not in the past: an RFC 3339 time, or a date, which begins in the policy's zone (default: now)
     #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<String>,
-    /// Until when
+    /// Until when: an RFC 3339 time, or a date, at whose beginning it ends
     #[arg(long, value_name = "TIME")]
     pub(crate) until: String,
     /// Who allows it

@@ -19,7 +19,7 @@ pub(crate) struct PriceUpdateArgs {
 pub(crate) struct PriceApproveArgs {
     #[command(flatten)]
     pub(crate) decision: PriceDecisionArgs,
-    /// From when on it is in force (RFC 3339, default now)
+    /// From when on it is in force: an RFC 3339 time, or a date, which begins in UTC (default: now)
     #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<String>,
 }
@@ -71,7 +71,7 @@ pub(crate) struct PriceSetArgs {
     /// USD for one of another unit, such as output_images=0.04; of a time, for a second. Repeatable
     #[arg(long = "unit", value_name = "UNIT=USD")]
     pub(crate) units: Vec<String>,
-    /// From when on it is in force (RFC 3339, default now)
+    /// From when on it is in force: an RFC 3339 time, or a date, which begins in UTC (default: now)
     #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<String>,
     /// Who sets it
@@ -89,8 +89,8 @@ pub(crate) struct PriceHistoryArgs {
     /// Only entries with a price that waits for a person
     #[arg(long)]
     pub(crate) waiting: bool,
-    /// As it was known at this time (RFC 3339)
-    #[arg(long, value_name = "TIME")]
+    /// As it was known at this RFC 3339 time, or by the end of this date in UTC
+    #[arg(long, visible_alias = "known-on", value_name = "TIME")]
     pub(crate) as_known_on: Option<String>,
     /// Only entries after this one
     #[arg(long, value_name = "ENTRY")]
@@ -108,10 +108,10 @@ pub(crate) struct RepriceArgs {
     /// Only of this provider, as usage names it
     #[arg(long)]
     pub(crate) provider: Option<String>,
-    /// Usage that happened from this time on (RFC 3339)
+    /// Usage that happened from this RFC 3339 time on, or from the beginning of this date in UTC
     #[arg(long, value_name = "TIME")]
     pub(crate) from: String,
-    /// Only usage that happened before this time (RFC 3339)
+    /// Only usage that happened before this RFC 3339 time, or before the beginning of this date in UTC
     #[arg(long, value_name = "TIME")]
     pub(crate) to: Option<String>,
     /// Only say what would change

@@ -53,7 +53,8 @@ pub(crate) struct PriceShowArgs {
     /// The service tier, such as flex, priority or batch (default: the standard one)
     #[arg(long, value_name = "TIER")]
     pub(crate) service_tier: Option<String>,
-    /// When the call happens (RFC 3339, default now): some prices depend on the hour
+    /// When the call happens: an RFC 3339 time, or a date, which begins in UTC (default: now). Some prices depend on
+    /// the hour
     #[arg(long, value_name = "TIME")]
     pub(crate) at: Option<String>,
     /// Input that is not cached

@@ -93,7 +93,7 @@ pub(crate) async fn policy(global: &Global, command: PolicyCommand) -> Result<Ex
             let found = ask(global, Access::Existing, async |it| {
                 it.client.policy_at(&policy, at.as_deref(), &read).await
             });
-            show_policy(global, &found.await?);
+            show_policy(global, &found.await?, at.as_deref());
         }
         PolicyCommand::List(args) => list(global, args).await?,
         PolicyCommand::Raise(args) => raise(global, args).await?,
@@ -111,7 +111,7 @@ async fn set(global: &Global, args: PolicySetArgs) -> Result<(), Failure> {
     if let Some(dropped) = output::dropped(&set, &request.rule) {
         note(&format!("! {dropped}"));
     }
-    show_policy(global, &set);
+    show_policy(global, &set, None);
     Ok(())
 }
 
@@ -123,7 +123,7 @@ async fn list(global: &Global, args: PolicyListArgs) -> Result<(), Failure> {
     match (global.form, global.format) {
         (Form::Csv, _) => out(&output::policies_csv(&list)),
         (_, Format::Json) => json(&list),
-        (_, Format::Table) => say(&output::policy_list(&list)),
+        (_, Format::Table) => say(&output::policy_list(&list, wanted.at.as_deref())),
     }
     Ok(())
 }
@@ -132,14 +132,14 @@ async fn raise(global: &Global, args: RaiseArgs) -> Result<(), Failure> {
     let RaiseArgs { policy, by: RaiseBy { usd, tokens }, from, until, author, reason } = args;
     let request = RaiseRequest { tenant: None, tokens, usd, from, until, author, reason };
     let raised = ask(global, Access::Existing, async |it| it.client.raise_limit(&policy, &request).await);
-    show_policy(global, &raised.await?);
+    show_policy(global, &raised.await?, None);
     Ok(())
 }
 
-fn show_policy(global: &Global, policy: &PolicyView) {
+fn show_policy(global: &Global, policy: &PolicyView, at: Option<&str>) {
     match global.format {
         Format::Json => json(policy),
-        Format::Table => say(&output::policy(policy)),
+        Format::Table => say(&output::policy(policy, at)),
     }
 }
 

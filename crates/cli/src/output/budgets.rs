@@ -45,20 +45,26 @@ pub(crate) fn budget(budget: &BudgetView, policies: &PolicyList) -> String {
     } else if policies.policies.is_empty() {
         fact(&mut text, "policies", Some(&budget.policies.join(", ")));
     } else {
-        let _ = write!(text, "\n{}", policy_list(policies));
+        let _ = write!(text, "\n{}", policy_list(policies, None));
     }
     text
 }
 
 /// Policies, one per line, with how they stand.
-pub(crate) fn policy_list(list: &PolicyList) -> String {
+///
+/// `at`: in the windows of this moment; `None`: now.
+pub(crate) fn policy_list(list: &PolicyList, at: Option<&str>) -> String {
     if list.policies.is_empty() {
         return "no policies: make one with `tollgate policy set NAME --window monthly --limit-usd 100`\n"
             .to_owned();
     }
     let header = ["policy", "window", "enforcement", "limit", "spent", "reserved", "left", "level", "burn"];
-    let mut text = table(&header, &[3, 4, 5, 6], list.policies.iter().map(row).collect());
+    let mut text =
+        table(&header, &[3, 4, 5, 6], list.policies.iter().map(|policy| row(policy, at)).collect());
     for policy in &list.policies {
+        if policy.status.as_ref().is_some_and(|status| status.made_later) {
+            let _ = writeln!(text, "! {}: {}", printable(&policy.policy), MADE_LATER);
+        }
         if let Some(line) = policy.status.as_ref().and_then(unpriced) {
             let _ = writeln!(text, "! {}: {line}", printable(&policy.policy));
         }
@@ -75,7 +81,10 @@ pub(super) fn shown(policy: &PolicyView) -> Option<&PolicyRule> {
     ruling.and_then(|index| policy.versions.get(index)).or(policy.versions.last())
 }
 
-fn row(policy: &PolicyView) -> Vec<String> {
+/// Of a window that was over when the policy was made.
+const MADE_LATER: &str = "made after this window: it shows what had been spent, and ruled nothing in it";
+
+fn row(policy: &PolicyView, at: Option<&str>) -> Vec<String> {
     let Some(rule) = shown(policy) else { return vec![policy.policy.clone()] };
     let mut row = vec![policy.policy.clone(), rule.window.clone(), enforcement(rule)];
     match &policy.status {
@@ -90,14 +99,14 @@ fn row(policy: &PolicyView) -> Vec<String> {
         None => {
             let own = LimitView { tokens: rule.limit_tokens, usd: rule.limit_usd.clone() };
             let [spent, reserved, left] = ["–"; 3].map(str::to_owned);
-            row.extend([limit(&own), spent, reserved, left, without_status(policy, rule), String::new()]);
+            row.extend([limit(&own), spent, reserved, left, without_status(policy, rule, at), String::new()]);
         }
     }
     row
 }
 
 /// Why a policy has no figures.
-fn without_status(policy: &PolicyView, rule: &PolicyRule) -> String {
+fn without_status(policy: &PolicyView, rule: &PolicyRule, at: Option<&str>) -> String {
     match (policy.version, rule.window.as_str()) {
         (None, _) if rule.enabled == Some(false) => "does not rule: it is switched off".to_owned(),
         (None, _) => match (&rule.from, &rule.to) {
@@ -108,12 +117,17 @@ fn without_status(policy: &PolicyView, rule: &PolicyRule) -> String {
         },
         (Some(_), "per_task") => "each task by itself".to_owned(),
         (Some(_), "per_session") => "each session by itself".to_owned(),
-        (Some(_), _) => "counts nothing now: its window or its budget is not open".to_owned(),
+        (Some(_), _) => {
+            let when = at.map_or_else(|| "now".to_owned(), |at| format!("at {}", time(at)));
+            format!("counts nothing {when}: its window or its budget is not open")
+        }
     }
 }
 
 /// A policy: what it says, how it stands, its versions and raises.
-pub(crate) fn policy(policy: &PolicyView) -> String {
+///
+/// `at`: in the window of this moment; `None`: now.
+pub(crate) fn policy(policy: &PolicyView, at: Option<&str>) -> String {
     let mut text = printable(&policy.policy).into_owned();
     let _ = match (policy.version, policy.versions.len()) {
         (Some(version), all) => writeln!(text, "  version {version} of {all}"),
@@ -123,7 +137,7 @@ pub(crate) fn policy(policy: &PolicyView) -> String {
     says(&mut text, rule);
     match &policy.status {
         Some(status) => stands(&mut text, status),
-        None => fact(&mut text, "figures", Some(&without_figures(policy, rule))),
+        None => fact(&mut text, "figures", Some(&without_figures(policy, rule, at))),
     }
     for raise in &policy.raises {
         fact(&mut text, "raised", Some(&raised(raise)));
@@ -134,8 +148,8 @@ pub(crate) fn policy(policy: &PolicyView) -> String {
     text
 }
 
-fn without_figures(policy: &PolicyView, rule: &PolicyRule) -> String {
-    let why = without_status(policy, rule);
+fn without_figures(policy: &PolicyView, rule: &PolicyRule, at: Option<&str>) -> String {
+    let why = without_status(policy, rule, at);
     match (policy.version, rule.window.as_str()) {
         (None, _) => format!("none: it {why}"),
         (Some(_), "per_task" | "per_session") => {
@@ -198,6 +212,7 @@ fn stands(text: &mut String, status: &PolicyStatus) {
         let name = if status.is_over { "over" } else { "now" };
         fact(text, name, Some(&format!("{} to {}", time(from), time(to))));
     }
+    fact(text, "policy", Some(MADE_LATER).filter(|_| status.made_later));
     fact(text, "spent", Some(&spent(status)));
     let reserved = amount(&status.limit, &status.reserved);
     fact(text, "reserved", Some(reserved.as_str()).filter(|_| !status.is_over));

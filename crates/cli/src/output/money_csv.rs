@@ -48,6 +48,8 @@ pub(crate) fn policies_csv(list: &PolicyList) -> String {
         "remaining_most_usd",
         "level",
         "exhausted_at",
+        "is_over",
+        "made_later",
     ];
     let rows = list.policies.iter().map(|policy| {
         let rule = super::budgets::shown(policy);
@@ -75,6 +77,7 @@ pub(crate) fn policies_csv(list: &PolicyList) -> String {
                 row.push(status.level.to_string());
                 let burn = status.burn.as_ref();
                 row.push(burn.and_then(|burn| burn.exhausted_at.clone()).unwrap_or_default());
+                row.extend([status.is_over, status.made_later].map(|is| is.to_string()));
             }
             None => {
                 row.push(of(|rule| rule.limit_tokens.map(|tokens| tokens.to_string()).unwrap_or_default()));

@@ -34,6 +34,23 @@ pub struct BudgetChange {
     pub author: Option<String>,
 }
 
+/// What somebody adds to a limit for a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LimitRaise {
+    /// Of which policy.
+    pub policy: String,
+    /// By how much.
+    pub by: Amount,
+    /// From when on; `None`: from the decision on.
+    pub from: Option<Timestamp>,
+    /// Until when.
+    pub until: Timestamp,
+    /// Who allows it.
+    pub author: String,
+    /// The reason.
+    pub reason: String,
+}
+
 /// Makes or changes a budget.
 ///
 /// # Errors
@@ -83,12 +100,15 @@ pub fn set_policy(
     Ok(PolicySet { version: current.saturating_add(1), policy, author, reason }.into())
 }
 
-/// Raises the limit of a policy for a time.
+/// Raises the limit of a policy for a time to come: what was decided under the limit of an earlier time stays as it
+/// was, and so does how windows that are over stood.
 ///
 /// # Errors
 ///
 /// The first rule that it breaks.
-pub fn raise_limit(state: &BudgetState, raised: LimitRaised, at: Timestamp) -> Decision {
+pub fn raise_limit(state: &BudgetState, raise: LimitRaise, at: Timestamp) -> Decision {
+    let LimitRaise { policy, by, from, until, author, reason } = raise;
+    let raised = LimitRaised { policy, by, from: from.unwrap_or(at), until, author, reason };
     let Some(history) = state.policy(&raised.policy) else {
         return Err(BudgetRejection::UnknownPolicy(raised.policy));
     };
@@ -104,6 +124,11 @@ pub fn raise_limit(state: &BudgetState, raised: LimitRaised, at: Timestamp) -> D
     }
     if raised.until <= at {
         return wrong("must end in the time to come: nothing is decided any more before `until`");
+    }
+    if raised.from < at {
+        return wrong(
+            "must not begin in the past: what was decided under the limit of then stays; leave `from` out to raise it from now on",
+        );
     }
     let limits = |of: fn(&Policy) -> bool| history.between(raised.from, raised.until).any(of);
     if raised.by.tokens > 0 && !limits(|policy| policy.limit.tokens.is_some()) {

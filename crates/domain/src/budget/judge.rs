@@ -42,12 +42,7 @@ impl Judgement {
 /// The sums that a judgement of this request needs.
 #[must_use]
 pub fn needed(state: &BudgetState, request: &AllocationRequest, at: Timestamp) -> Vec<SpentIn> {
-    let mut needed = Vec::new();
-    for applicable in applicable(state, request, at) {
-        needed.extend(applicable.spent_in(applicable.span));
-        needed.extend(applicable.before.and_then(|(before, _)| applicable.spent_in(Some(before))));
-    }
-    needed
+    applicable(state, request, at).iter().flat_map(Applicable::needed).collect()
 }
 
 /// What every policy says to a request for this much more.
@@ -83,10 +78,35 @@ pub fn judge(
 /// The sums that [`standing`] needs. `of`: the task or session, for a policy that looks at each by itself.
 #[must_use]
 pub fn needed_by(state: &BudgetState, policy: &str, of: Option<&str>, at: Timestamp) -> Vec<SpentIn> {
-    let Some(applicable) = by_itself(state, policy, of, at) else { return Vec::new() };
-    let now = applicable.spent_in(applicable.span);
-    let before = applicable.before.and_then(|(before, _)| applicable.spent_in(Some(before)));
-    now.into_iter().chain(before).collect()
+    by_itself(state, policy, of, at).map(|applicable| applicable.needed()).unwrap_or_default()
+}
+
+/// The sums that [`figures_in`] needs.
+pub(super) fn needed_in(state: &BudgetState, version: (&str, u32, &Policy), at: Timestamp) -> Vec<SpentIn> {
+    counting(state, version, at).map(|applicable| applicable.needed()).unwrap_or_default()
+}
+
+/// How a policy stands by a version, whether or not that one rules at the moment. `None`: its budget is not active, it
+/// counts nothing then, or it looks at tasks or sessions one by one.
+pub(super) fn figures_in(
+    state: &BudgetState,
+    version: (&str, u32, &Policy),
+    figures: &Figures,
+    at: Timestamp,
+) -> Option<PolicyFigures> {
+    let request = AllocationRequest { is_priced: true, ..AllocationRequest::default() };
+    Some(counting(state, version, at)?.figures(state, Amount::NOTHING, &request, figures, at))
+}
+
+fn counting<'a>(
+    state: &'a BudgetState,
+    version: (&'a str, u32, &'a Policy),
+    at: Timestamp,
+) -> Option<Applicable<'a>> {
+    let policy = version.2;
+    let counts =
+        state.is_active(policy) && policy.window.is_open_at(at) && policy.window.dimension().is_none();
+    counts.then(|| Applicable::new(state, version, None, at))
 }
 
 /// How a policy stands, without a request. `None`: it does not rule, or looks at tasks or sessions one by one and is
@@ -144,6 +164,13 @@ impl<'a> Applicable<'a> {
             Some((policy.window.span_at(&policy.zone, end)?, ruled.limit))
         });
         Self { name, version, policy, of, span, before }
+    }
+
+    /// The sums that its figures need.
+    fn needed(&self) -> Vec<SpentIn> {
+        let now = self.spent_in(self.span);
+        let before = self.before.and_then(|(before, _)| self.spent_in(Some(before)));
+        now.into_iter().chain(before).collect()
     }
 
     /// The usage that it counts in a span; `None`: that of a task or session that is not named.

@@ -38,7 +38,7 @@ pub use figures::{Figures, SpentIn};
 pub use index::ScopeIndex;
 pub use judge::{Judgement, judge, level, needed, needed_by, standing};
 pub use model_tier::ModelTier;
-pub use past::{end_of_window, stood};
+pub use past::{PastWindow, past_window};
 pub use policy::{BudgetEnforcement, Measure, OnStale, Policy, Rollover};
 pub use policy_check::InvalidPolicy;
 pub use rejection::BudgetRejection;

@@ -65,6 +65,7 @@ fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
         | AlertRule::Unjustified
         // Alerts of their own: no watch has them (`once.rs`).
         | AlertRule::TaskBudget
+        | AlertRule::LateUsage
         | AlertRule::AllocationOverrun => false,
         AlertRule::Remediation => blocking(task).is_some(),
         AlertRule::Bypass => !task.bypasses.is_empty(),

@@ -158,6 +158,9 @@ fn observed<R: Rows<AlertsRow>>(
     if !once::is_told_once(seen.rule()) {
         return watched(rows, moment, |watch| observe(watch, seen));
     }
+    if let Some((id, end)) = once::ended(rows, event, moment.at, seen)? {
+        return resolve(rows, moment, &id, end);
+    }
     match once::raised(rows, event, moment.at, seen)? {
         Some(alert) => raise(rows, moment, alert),
         None => Ok(()),

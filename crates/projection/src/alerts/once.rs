@@ -1,5 +1,6 @@
-//! What is told once: more was used of an allocation than was allocated, or a task or session reached a threshold of a
-//! policy that looks at each by itself. One alert for each, whenever and by however many it is seen.
+//! What is told once: more was used of an allocation than was allocated, a task or session reached a threshold of a
+//! policy that looks at each by itself, or late usage reached one in a window that was over. One alert for each,
+//! whenever and by however many it is seen.
 //!
 //! There may be as many as allocations or tasks, so they are not kept in the watch of the tenant's money: the alert
 //! itself is what says that it was raised.
@@ -13,7 +14,7 @@ use crate::fold::Rows;
 
 /// Whether this rule's observations raise alerts of their own.
 pub(super) const fn is_told_once(rule: AlertRule) -> bool {
-    matches!(rule, AlertRule::AllocationOverrun | AlertRule::TaskBudget)
+    matches!(rule, AlertRule::AllocationOverrun | AlertRule::TaskBudget | AlertRule::LateUsage)
 }
 
 /// The alert of an observation; `None`: there is one already, or this says that nothing is wrong.
@@ -43,6 +44,24 @@ pub(super) fn raised<R: Rows<AlertsRow>>(
         acknowledged: None,
         resolved: is_notice(condition).then(ended),
     }))
+}
+
+/// The alert that an observation ends, with the reason: what late usage reached can be taken away again. `None`: there
+/// is none that is open, or only a person ends it.
+pub(super) fn ended<R: Rows<AlertsRow>>(
+    rows: &mut R,
+    event: &RecordedEvent<'_>,
+    at: Timestamp,
+    seen: &ConditionObserved,
+) -> Result<Option<(String, Resolved)>, R::Error> {
+    let ConditionObserved { condition, active, detail, .. } = seen;
+    if *active || condition.rule != AlertRule::LateUsage {
+        return Ok(None);
+    }
+    let id = alert_id(event.tenant, event.task, condition, 1);
+    let row = rows.get(&alert_key(&id))?;
+    let is_open = row.and_then(AlertsRow::alert).is_some_and(|alert| alert.resolved.is_none());
+    Ok(is_open.then(|| (id, Resolved { by: event.sequence, at, why: detail.clone() })))
 }
 
 /// Whether nobody has to end it: a task that nears what it may spend may never reach it.

@@ -4,7 +4,7 @@ use tollgate_domain::event::{EventBody, RecordedEvent};
 use tollgate_domain::position::Sequence;
 
 use super::table::{SESSION, Table, write_time, write_values};
-use super::{Asked, Counted, Spending, SpendingRow, UsageSums, counted};
+use super::{Asked, Counted, Spending, SpendingRow, UsageSums, counted, late};
 use crate::budgets;
 use crate::fold::{Projection, Rows};
 
@@ -13,7 +13,7 @@ pub(super) const DAY_S: i64 = 86_400;
 
 impl Projection for Spending {
     const NAME: &'static str = "spending";
-    const VERSION: u32 = 7;
+    const VERSION: u32 = 8;
     type Row = SpendingRow;
     type Live = Asked;
 
@@ -24,6 +24,7 @@ impl Projection for Spending {
         let Some(usage) = counted(event) else { return Ok(()) };
         for (at, sums) in usage.parts() {
             count(rows, &usage, at, sums)?;
+            late::note(rows, usage.tenant, at, event.recorded_at)?;
         }
         match usage.allocation {
             Some(allocation) => {

@@ -4,12 +4,13 @@
 //!
 //! Reading order: [`Counted`] is what one event adds, [`Table`] where it is kept, [`Tally`] finds the cells of a
 //! scope and window, [`Asked`] keeps the sums that were asked for lately up to date, [`Uses`] what was used
-//! of allocations lately, [`Touched`] by which tasks and sessions.
+//! of allocations lately, [`Touched`] by which tasks and sessions; [`RecordedLate`] says of which time usage was late.
 
 mod asked;
 mod counted;
 mod fold;
 mod kinds;
+mod late;
 mod row;
 mod summary;
 mod table;
@@ -20,6 +21,7 @@ mod uses;
 pub use asked::Asked;
 pub use counted::{Counted, UsageSums, counted};
 pub use kinds::{UsageKind, UsageKinds};
+pub use late::RecordedLate;
 pub use row::SpendingRow;
 pub use summary::{Cells, GroupKey, Grouping, Summary, Summing};
 pub use table::Table;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use tollgate_domain::time::Timestamp;
+
 use super::UsageSums;
 use super::table::read_time;
 use crate::budgets::{BudgetsRow, HoldsBudgets};
@@ -22,6 +24,8 @@ pub enum SpendingRow {
     Cells(Vec<Cell>),
     /// What was decided about money.
     Budgets(BudgetsRow),
+    /// When usage of the quarter of an hour in its key was last recorded after it.
+    Late(Timestamp),
 }
 
 /// One cell of a row that has many.
@@ -58,6 +62,19 @@ impl SpendingRow {
     #[must_use]
     pub const fn budgets(&self) -> Option<&BudgetsRow> {
         if let Self::Budgets(row) = self { Some(row) } else { None }
+    }
+
+    /// When usage of a quarter of an hour was last recorded after it.
+    #[must_use]
+    pub const fn late(&self) -> Option<Timestamp> {
+        if let Self::Late(at) = self { Some(*at) } else { None }
+    }
+
+    /// Notes when usage was recorded, whichever came last.
+    pub(super) fn note_late(&mut self, recorded_at: Timestamp) {
+        if let Self::Late(at) = self {
+            *at = recorded_at.max(*at);
+        }
     }
 
     /// Adds usage.

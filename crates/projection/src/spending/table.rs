@@ -24,6 +24,8 @@ pub enum Table {
     Sessions,
     /// One row for each allocation.
     Allocations,
+    /// One row for each quarter of an hour of which usage was recorded after it.
+    Late,
 }
 
 /// The values that the usage of a cell has in common. Empty text: not stated.
@@ -44,6 +46,7 @@ impl Table {
             Self::Tasks => b't',
             Self::Sessions => b's',
             Self::Allocations => b'a',
+            Self::Late => b'l',
         }
     }
 

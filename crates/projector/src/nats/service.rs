@@ -29,8 +29,9 @@ use crate::queries::{
     DeliveriesOf, EndpointOf, ExpiredBy, FindEvents, GoverningOf, HasPolicies, LastSettingsOf, LinesOf,
     ListAccesses, ListAlerts, ListAllocations, ListDeliveries, ListQuarantine, ListTasks, Marks,
     ObservedOfBudgets, ObservedOfViews, OneAlert, OneQuarantined, OneTask, OpenOfContext, OthersOfClass,
-    OverviewOf, PricesDecided, RaisedBefore, RunningTasks, SavingsOf, SpentNow, SpentOf, SpentOnce,
-    SpentSince, TenantBudgetsOf, TenantsWithBudgets, TotalsOf, TouchedSince, UsageKindsOf, UsageSummaryOf,
+    OverviewOf, PricesDecided, RaisedBefore, RecordedLateIn, RunningTasks, SavingsOf, SpentNow, SpentOf,
+    SpentOnce, SpentSince, TenantBudgetsOf, TenantsWithBudgets, TotalsOf, TouchedSince, UsageKindsOf,
+    UsageSummaryOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -79,7 +80,7 @@ macro_rules! served {
 
 served!(Status: OneTask, DecisionBasisOf, ListTasks, OverviewOf, SavingsOf, RunningTasks, FindEvents, Marks);
 served!(
-    Spending: TenantsWithBudgets, HasPolicies, UsageKindsOf, ExpiredBy, TenantBudgetsOf, AllocationsNamed, OpenOfContext, AllocationsMoved, ListAllocations, SpentOf, SpentNow, SpentSince, SpentOnce, TouchedSince,
+    Spending: TenantsWithBudgets, HasPolicies, UsageKindsOf, ExpiredBy, TenantBudgetsOf, AllocationsNamed, OpenOfContext, AllocationsMoved, ListAllocations, SpentOf, SpentNow, SpentSince, SpentOnce, TouchedSince, RecordedLateIn,
     UsageSummaryOf, Marks
 );
 served!(Reports: TotalsOf, LinesOf, BillsOf, OthersOfClass, ListAccesses, ConfigsOf, LastSettingsOf, PricesDecided, Marks);

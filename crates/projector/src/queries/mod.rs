@@ -31,14 +31,14 @@ pub use deliveries::{
 };
 pub use governing::{Governing, GoverningOf};
 pub use money::{BillsOf, LinesFound, LinesOf};
-pub use moved::{AllocationsMoved, MovedAllocations, RaisedBefore};
+pub use moved::{AllocationsMoved, MovedAllocations, Raised, RaisedBefore};
 pub use overview::{ConfigsOf, LastSettingsOf, OverviewOf, SavingsOf};
 pub use prices::{PricesDecided, PricesDecidedPage};
 pub use quarantine::{ListQuarantine, OneQuarantined, QuarantinePage};
 pub use reports::{AccessPage, LedgerTotalsOf, ListAccesses, OthersOfClass, TotalsOf};
 pub use spent::{SinceAnswer, SpentAnswer, SpentNow, SpentOf, SpentOnce, SpentSince, UsageKindsOf};
 pub use status::{ListTasks, OneTask, TaskAnswer, TaskPage};
-pub use tollgate_projection::spending::{SpentAsk, Touch, TouchedLately};
-pub use touched::TouchedSince;
+pub use tollgate_projection::spending::{RecordedLate, SpentAsk, Touch, TouchedLately};
+pub use touched::{RecordedLateIn, TouchedSince};
 pub use usage::{UsageSummaryOf, UsageSummaryPart};
 pub use watched::{ObservedOfBudgets, ObservedOfViews, RunningPage, RunningTasks};

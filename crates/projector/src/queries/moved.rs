@@ -90,14 +90,29 @@ pub struct RaisedBefore {
     pub conditions: Vec<Condition>,
 }
 
+/// Whether a condition has raised an alert before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Raised {
+    /// It has not.
+    Never,
+    /// It has, and the alert is open.
+    Open,
+    /// It has, and the alert was resolved.
+    Ended,
+}
+
 impl Query<Alerts> for RaisedBefore {
     const VERB: &'static str = "raised_before";
-    type Answer = Vec<bool>;
+    type Answer = Vec<Raised>;
 
-    fn answer(&self, view: &Seen<'_, Alerts>) -> Result<Vec<bool>, RowError> {
+    fn answer(&self, view: &Seen<'_, Alerts>) -> Result<Vec<Raised>, RowError> {
         let raised = |condition: &Condition| {
             let id = alert_id(&self.tenant, BUDGET_TASK, condition, 1);
-            Ok(view.get(&alert_key(&id))?.as_deref().and_then(AlertsRow::alert).is_some())
+            Ok(match view.get(&alert_key(&id))?.as_deref().and_then(AlertsRow::alert) {
+                None => Raised::Never,
+                Some(alert) if alert.resolved.is_none() => Raised::Open,
+                Some(_) => Raised::Ended,
+            })
         };
         self.conditions.iter().map(raised).collect()
     }

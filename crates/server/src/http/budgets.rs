@@ -14,7 +14,7 @@ use super::body::JsonText;
 use super::extract::{Names, NoParams, Params};
 use super::views::{TaskQuery, read};
 use super::{App, Handled, allocations, written};
-use crate::asked::{page_limit, tenant, time};
+use crate::asked::{page_limit, tenant};
 use crate::ledger::PolicyPage;
 
 /// The addresses of budgets, policies and allocations.
@@ -49,8 +49,8 @@ pub(crate) struct PoliciesQuery {
     /// Maximum number to return (1–1000, default 100).
     #[param(minimum = 1, maximum = 1000)]
     limit: Option<usize>,
-    /// In the window of this moment (RFC 3339), which may be over; default now.
-    #[param(format = DateTime)]
+    /// In the window of this moment (RFC 3339), or of the beginning of this day in the policy's zone; it may be over.
+    /// Default now.
     at: Option<String>,
     /// A position, or `tail`.
     #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
@@ -68,8 +68,8 @@ pub(crate) struct PolicyQuery {
     /// Owner of the policy; `default`.
     #[param(min_length = 1, max_length = 64)]
     tenant: Option<String>,
-    /// In the window of this moment (RFC 3339), which may be over; default now.
-    #[param(format = DateTime)]
+    /// In the window of this moment (RFC 3339), or of the beginning of this day in the policy's zone; it may be over.
+    /// Default now.
     at: Option<String>,
     /// A position, or `tail`.
     #[param(pattern = "^(tail|[0-9a-f]{32}@([0-9]{1,2}:[0-9]{1,19}(,[0-9]{1,2}:[0-9]{1,19})*)?)$")]
@@ -154,8 +154,7 @@ pub(crate) async fn policies(
     let limit = page_limit(query.limit)?;
     let read = read(query.at_least, query.wait_ms)?;
     let (budget, after) = (query.budget.as_deref(), query.after.as_deref());
-    let at = query.at.as_deref().map(|at| time("at", at)).transpose()?;
-    let page = PolicyPage { budget, after, limit, only: None, at };
+    let page = PolicyPage { budget, after, limit, only: None, at: query.at.as_deref() };
     let tenant = tenant(query.tenant.as_deref());
     written(&app, app.ledger.budgets().policies(tenant, &page, &read).await?).await
 }
@@ -172,9 +171,8 @@ pub(crate) async fn policy(
     Params(query): Params<PolicyQuery>,
 ) -> Handled<Json<PolicyView>> {
     let read = read(query.at_least, query.wait_ms)?;
-    let at = query.at.as_deref().map(|at| time("at", at)).transpose()?;
     let tenant = tenant(query.tenant.as_deref());
-    Ok(Json(app.ledger.budgets().policy(tenant, &policy, at, &read).await?))
+    Ok(Json(app.ledger.budgets().policy(tenant, &policy, query.at.as_deref(), &read).await?))
 }
 
 /// Make a policy, or its next version

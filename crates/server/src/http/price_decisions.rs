@@ -12,7 +12,7 @@ use tollgate_wire::api::{
 use super::body::JsonText;
 use super::extract::{NoParams, Params};
 use super::{App, Handled};
-use crate::asked::{page_limit, time};
+use crate::asked::{known_by, page_limit};
 use crate::ledger::DecidedQuery;
 
 /// The addresses of decisions about prices.
@@ -37,7 +37,7 @@ pub(crate) struct DecidedParams {
     /// Only entries with a price that waits for a person.
     #[serde(default)]
     waiting: bool,
-    /// As it was known at this time (RFC 3339).
+    /// As it was known at this time (RFC 3339), or by the end of this UTC day.
     as_known_on: Option<String>,
     /// Only entries after this one: the `next` of the previous page.
     after: Option<String>,
@@ -73,7 +73,7 @@ pub(crate) async fn history(
     Params(query): Params<DecidedParams>,
 ) -> Handled<Json<PriceDecisions>> {
     let limit = page_limit(query.limit)?;
-    let time = query.as_known_on.as_deref().map(|text| time("as_known_on", text));
+    let time = query.as_known_on.as_deref().map(|text| known_by("as_known_on", text));
     app.ledger.in_force().learn_settings().await;
     let DecidedParams { search, waiting, after, .. } = query;
     let query = DecidedQuery { search, waiting, as_known_on: time.transpose()?, after, limit };

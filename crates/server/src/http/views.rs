@@ -5,7 +5,6 @@ use axum::extract::State;
 use axum::response::Response;
 use serde::Deserialize;
 use tollgate_domain::task::TaskStage;
-use tollgate_domain::time::Timestamp;
 use tollgate_projection::selection::{TaskFilter, TaskTime};
 use tollgate_wire::api::{BudgetStatus, LimitsResponse, Problem, TaskList, TaskStatus};
 
@@ -13,7 +12,7 @@ use super::extract::{Names, Params, word};
 use super::{App, Handled, written};
 use crate::asked::{self, page_limit, tenant};
 use crate::ledger::{ListQuery, Read};
-use crate::problem::{Answer, INVALID};
+use crate::problem::Answer;
 
 /// The words of the tiers.
 const COMPLEXITIES: [&str; 4] = ["Tiny", "Small", "Medium", "Large"];
@@ -122,7 +121,7 @@ fn filter(query: &TasksQuery) -> Handled<TaskFilter> {
     let known =
         |names: &'static [&'static str]| move |word: &str| names.contains(&word).then(|| word.to_owned());
     let time =
-        |field: &str, text: &Option<String>| text.as_deref().map(|text| instant(field, text)).transpose();
+        |field: &str, text: &Option<String>| text.as_deref().map(|text| asked::time(field, text)).transpose();
     Ok(TaskFilter {
         stages: words("stage", query.stage.as_deref(), TaskStage::NAMES, known(TaskStage::NAMES))?,
         statuses: words("status", query.status.as_deref(), BudgetStatus::NAMES, known(BudgetStatus::NAMES))?,
@@ -149,13 +148,6 @@ fn words<T>(
     let Some(text) = text else { return Ok(Vec::new()) };
     let read = |part: &str| word(field, Some(part.trim()), names, &read);
     Ok(text.split(',').map(read).collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
-}
-
-/// A time, or the start of a day.
-fn instant(field: &str, text: &str) -> Handled<Timestamp> {
-    let read = text.parse().or_else(|_| format!("{text}T00:00:00Z").parse());
-    let rule = "must be a time such as 2026-11-21T08:30:00Z, or a day such as 2026-11-21";
-    read.map_err(|_| INVALID.of_field(field, text, rule).into())
 }
 
 /// The status of a task

@@ -15,7 +15,7 @@ use tokio::task::JoinSet;
 use tollgate_domain::position::Sequence;
 use tollgate_projector::queries::ListAllocations;
 
-use crate::asked::{page_limit, tenant, time};
+use crate::asked::{page_limit, tenant};
 use crate::ledger::{Ledger, PolicyPage, Read};
 use crate::nats::CONTENT_TYPE;
 use crate::problem::{Answer, INTERNAL, INVALID};
@@ -185,8 +185,8 @@ async fn look(ledger: &Ledger, operation: &str, asked: Reading) -> Answer<Vec<u8
         "list" => written(&budgets.budgets(tenant, &read).await?),
         _ => {
             let (budget, after) = (asked.budget.as_deref(), asked.after.as_deref());
-            let at = asked.at.as_deref().map(|at| time("at", at)).transpose()?;
-            let page = PolicyPage { budget, after, limit, only: asked.name.as_deref(), at };
+            let page =
+                PolicyPage { budget, after, limit, only: asked.name.as_deref(), at: asked.at.as_deref() };
             written(&budgets.policies(tenant, &page, &read).await?)
         }
     }

@@ -188,7 +188,7 @@ pub struct PolicyView {
     pub policy: String,
     /// Owner.
     pub tenant: String,
-    /// The version that rules now; absent if none does.
+    /// The version that rules now, or by which a window that is over is judged; absent if there is none.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub version: Option<u32>,
     /// All its versions, the first one first, every field given.
@@ -215,6 +215,10 @@ pub struct PolicyStatus {
     /// Whether it is over: then nothing is reserved in it. What is recorded late still counts in it.
     #[serde(skip_serializing_if = "std::ops::Not::not", default)]
     pub is_over: bool,
+    /// Whether the policy was made after the window: it ruled nothing in it, and this is what its first version would
+    /// have counted.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub made_later: bool,
     /// The limit, with what rolled over and what was added for a time.
     pub limit: LimitView,
     /// What was spent.

@@ -49,6 +49,9 @@ impl PolicyRule {
         let scope = Scope::new(self.scope.iter().map(|(name, value)| (name.as_str(), value.as_str())))
             .map_err(|error| FieldError::new("scope", &self.scope_in_words(), error.to_string()))?;
         let zone = self.zone.as_ref().map_or(Ok(Zone::utc()), |zone| read("zone", zone))?;
+        let begins = self.from.as_ref().map_or(Ok(from), |from| time("from", from, &zone))?;
+        let to = self.to.as_ref().map(|to| time("to", to, &zone)).transpose()?;
+        let window = self.window(&zone)?;
         let enforcement = self.enforcement.unwrap_or(BudgetEnforcement::Warn);
         let (warn_at, act_at) = self.thresholds()?;
         let on_stale = if enforcement.can_refuse() { OnStale::Refuse } else { OnStale::Allow };
@@ -56,7 +59,7 @@ impl PolicyRule {
             id: name.to_owned(),
             budget: self.budget.clone(),
             scope,
-            window: self.window()?,
+            window,
             zone,
             limit: AmountLimit {
                 tokens: self.limit_tokens,
@@ -71,8 +74,8 @@ impl PolicyRule {
             degrade_to: self.degrade_to.clone(),
             throttle_per_minute: self.throttle_per_minute,
             on_stale: self.on_stale.unwrap_or(on_stale),
-            from: self.from.as_ref().map_or(Ok(from), |from| time("from", from))?,
-            to: self.to.as_ref().map(|to| time("to", to)).transpose()?,
+            from: begins,
+            to,
             enabled: self.enabled.unwrap_or(true),
         })
     }
@@ -103,10 +106,10 @@ impl PolicyRule {
         values.join(", ")
     }
 
-    fn window(&self) -> Result<Window, FieldError> {
+    fn window(&self, zone: &Zone) -> Result<Window, FieldError> {
         let fixed = match (&self.window_from, &self.window_to) {
             (Some(from), Some(to)) => {
-                Some(Span { from: time("window_from", from)?, to: time("window_to", to)? })
+                Some(Span { from: time("window_from", from, zone)?, to: time("window_to", to, zone)? })
             }
             (None, None) => None,
             (Some(_), None) => return Err(FieldError::new("window_to", "", "is missing beside window_from")),
@@ -147,8 +150,10 @@ fn read<T: FromStr<Err: Display>>(field: &str, text: &str) -> Result<T, FieldErr
     text.parse().map_err(|error: T::Err| FieldError::new(field, text, error.to_string()))
 }
 
-fn time(field: &str, text: &str) -> Result<Timestamp, FieldError> {
-    text.parse().map_err(|_| FieldError::new(field, text, "must be a time such as 2026-11-21T08:30:00Z"))
+fn time(field: &str, text: &str, zone: &Zone) -> Result<Timestamp, FieldError> {
+    let rule =
+        "must be a time such as 2026-11-21T08:30:00Z, or a day such as 2026-11-21: its beginning in the zone";
+    zone.moment(text).ok_or_else(|| FieldError::new(field, text, rule))
 }
 
 fn money(field: &str, text: Option<&String>) -> Result<Option<Usd>, FieldError> {

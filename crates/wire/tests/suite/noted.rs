@@ -36,6 +36,7 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
         ),
         ("condition_observed_budget", observed("_budget", AlertRule::Budget, policy(), true)),
         ("condition_observed_task_budget", observed("_budget", AlertRule::TaskBudget, of_task(), true)),
+        ("condition_observed_late_usage", observed("_budget", AlertRule::LateUsage, policy(), true)),
         ("condition_observed_inbox", observed("_ledger", AlertRule::Quarantine, AlertScope::Inbox, true)),
         (
             "condition_observed_overrun",

@@ -1,7 +1,7 @@
 //! Commands about money: which make no sense, what they change, for how long.
 
+use super::super::decide::LimitRaise;
 use super::*;
-use crate::event::LimitRaised;
 
 #[test]
 fn what_is_released_or_has_expired_is_free() {
@@ -29,20 +29,23 @@ fn what_is_released_or_has_expired_is_free() {
 fn a_raise_holds_for_its_time_and_has_an_author() {
     let at = begin().plus_millis(HOUR_MS);
     let mut tenant = Tenant::of(vec![policy("p")]);
-    let raised = LimitRaised {
+    let raised = LimitRaise {
         policy: "p".to_owned(),
         by: Amount { tokens: 500, usd: Usd::ZERO },
-        from: at,
+        from: None,
         until: at.plus_millis(HOUR_MS),
         author: "ada".to_owned(),
         reason: "release day".to_owned(),
     };
     let code = |raised| decide::raise_limit(&tenant.state, raised, at).unwrap_err().code();
-    assert_eq!(code(LimitRaised { author: String::new(), ..raised.clone() }), "invalid_raise");
-    assert_eq!(code(LimitRaised { until: at, ..raised.clone() }), "invalid_raise");
-    assert_eq!(code(LimitRaised { by: Amount::NOTHING, ..raised.clone() }), "invalid_raise");
-    assert_eq!(code(LimitRaised { policy: "q".to_owned(), ..raised.clone() }), "unknown_policy");
-    tenant.apply(&decide::raise_limit(&tenant.state, raised, at).unwrap());
+    assert_eq!(code(LimitRaise { author: String::new(), ..raised.clone() }), "invalid_raise");
+    assert_eq!(code(LimitRaise { until: at, ..raised.clone() }), "invalid_raise");
+    assert_eq!(code(LimitRaise { by: Amount::NOTHING, ..raised.clone() }), "invalid_raise");
+    assert_eq!(code(LimitRaise { policy: "q".to_owned(), ..raised.clone() }), "unknown_policy");
+    tenant.apply(&decide::raise_limit(&tenant.state, raised.clone(), at).unwrap());
+    // What was refused a moment before stays refused, whoever asks for how it stood then.
+    let earlier = LimitRaise { from: Some(at.plus_millis(-1)), ..raised };
+    assert_eq!(decide::raise_limit(&tenant.state, earlier, at).unwrap_err().code(), "invalid_raise");
     for (at, ruling) in [
         (at.plus_millis(-1), Ruling::Refused),
         (at, Ruling::Warns),
@@ -139,12 +142,13 @@ fn a_raise_of_nothing_that_is_limited_or_of_the_past_is_refused() {
         (usd, 0, 2, None),
         (usd, 1, 2, None),
         (tokens, -2, 0, Some("must end in the time to come")),
+        (tokens, -1, 1, Some("must not begin in the past")),
     ] {
         let moment = |hours: i64| at.plus_millis(hours * HOUR_MS);
-        let raised = LimitRaised {
+        let raised = LimitRaise {
             policy: "p".to_owned(),
             by,
-            from: moment(from),
+            from: Some(moment(from)),
             until: moment(until),
             author: "ada".to_owned(),
             reason: "release day".to_owned(),

@@ -66,3 +66,47 @@ fn a_task_that_nears_a_limit_of_its_own_is_told_and_one_that_reaches_it_stays_op
     let severities: Vec<_> = story.alerts().iter().map(|alert| alert.severity.as_str()).collect();
     assert_eq!(severities.iter().filter(|severity| **severity == "error").count(), 2, "{severities:?}");
 }
+
+#[test]
+fn what_late_usage_reached_is_told_once_until_it_is_taken_away_or_acknowledged() {
+    let seen = |level: u32, active: bool, detail: &str| ConditionObserved {
+        condition: Condition {
+            rule: AlertRule::LateUsage,
+            scope: AlertScope::Policy { name: "p".to_owned(), from: Some(Timestamp::default()), of: None },
+            level,
+        },
+        active,
+        since: Timestamp::default(),
+        threshold_ms: 0,
+        detail: detail.to_owned(),
+    };
+    let mut story = story("");
+    for (level, active, detail) in [
+        (95, false, "never"),
+        (80, true, "a"),
+        (100, true, "b"),
+        (80, true, "again"),
+        (100, false, "taken away"),
+        (100, false, "taken away again"),
+        (100, true, "and reached again"),
+    ] {
+        story.observe(seen(level, active, detail));
+    }
+    let raised = "late_usage policy p from 1970-01-01T00:00:00Z";
+    let mut found = shown(&story);
+    found.sort();
+    assert_eq!(found, [format!("-{raised} 100 #1: taken away"), format!("{raised} 80 #1")]);
+    let open = story.alerts().into_iter().find(|alert| alert.condition.level == 80).unwrap();
+    assert_eq!(open.severity, Severity::Warning);
+    story.append(EventBody::from(AlertAcknowledged {
+        alert: open.id.clone(),
+        by: "grace".to_owned(),
+        note: None,
+    }));
+    story.observe(seen(80, false, "too late"));
+    assert!(
+        shown(&story).contains(&format!("-{raised} 80 #1: acknowledged by grace")),
+        "{:?}",
+        shown(&story)
+    );
+}

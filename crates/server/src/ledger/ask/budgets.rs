@@ -7,12 +7,13 @@ use tollgate_domain::alert::Condition;
 use tollgate_domain::ids::{BUDGET_TASK, TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_domain::time::Timestamp;
+use tollgate_domain::zone::Span;
 use tollgate_projection::budgets::{AllocationRow, TenantBudgets};
 use tollgate_projection::spending::{Spending, UsageKind};
 use tollgate_projector::queries::{
     AllocationPage, AllocationsMoved, AllocationsNamed, ExpiredBy, HasPolicies, ListAllocations,
-    MovedAllocations, ObservedOfBudgets, OpenOfContext, RaisedBefore, TenantBudgetsOf, TenantsWithBudgets,
-    TouchedLately, TouchedSince, UsageKindsOf,
+    MovedAllocations, ObservedOfBudgets, OpenOfContext, Raised, RaisedBefore, RecordedLate, RecordedLateIn,
+    TenantBudgetsOf, TenantsWithBudgets, TouchedLately, TouchedSince, UsageKindsOf,
 };
 use tollgate_projector::{Query, Wait};
 
@@ -101,7 +102,7 @@ impl Queries {
         tenant: &TenantId,
         conditions: Vec<Condition>,
         at_least: &Position,
-    ) -> Answer<Vec<bool>> {
+    ) -> Answer<Vec<Raised>> {
         let partition = PartitionId::of(tenant.as_str(), BUDGET_TASK);
         let at_least = at_least.only(partition);
         let wait = Wait { at_least: Some(&at_least), up_to: VIEW_WAIT };
@@ -149,6 +150,20 @@ impl Queries {
             all.quarters.extend(part.quarters);
         }
         Ok((Some(all), as_of))
+    }
+
+    /// Of which quarters of an hour a tenant's usage was recorded after them, in these spans or ever.
+    pub(in crate::ledger) async fn recorded_late(
+        &self,
+        tenant: &TenantId,
+        spans: Option<Vec<Span>>,
+        at_least: &Position,
+    ) -> Answer<RecordedLate> {
+        let query = RecordedLateIn { tenant: tenant.as_str().to_owned(), spans };
+        let asked = self.spending.ask_all(Wait { at_least: Some(at_least), up_to: VIEW_WAIT }, &query).await;
+        let mut all = RecordedLate::default();
+        asked.map_err(|error| of_query(&error))?.0.into_iter().for_each(|part| all.merge(part));
+        Ok(all.latest())
     }
 
     /// Allocations of all tenants, by tenant and name, whose time is over and that are not recorded as expired.

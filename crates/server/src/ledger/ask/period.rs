@@ -4,6 +4,7 @@ use tollgate_domain::time::{Day, Timestamp};
 use tollgate_domain::zone::{Grain, Zone, is_between_quarters};
 use tollgate_projection::reports::Span;
 
+use crate::asked::time_in;
 use crate::problem::{Answer, INVALID};
 
 /// What is asked for, as strings. The defaults are days, the config's time zone, and all time.
@@ -70,21 +71,9 @@ pub(super) fn known_on(text: Option<&str>) -> Answer<Option<Day>> {
     text.map(|text| text.parse().map_err(|_| INVALID.of_field("known_on", text, rule))).transpose()
 }
 
-/// A time, or the start of a day in the zone.
-pub(super) fn time_or_day(field: &str, text: &str, zone: &Zone) -> Answer<Timestamp> {
-    let day = || text.parse::<Day>().ok().and_then(|day| zone.start_of(day));
-    text.parse().ok().or_else(day).ok_or_else(|| {
-        INVALID.of_field(
-            field,
-            text,
-            "must be a time such as 2026-11-21T08:30:00Z, or a day of the time zone such as 2026-11-21",
-        )
-    })
-}
-
 /// A time at which a quarter of an hour begins, or the start of a day in the zone.
 fn moment(field: &str, text: &str, zone: &Zone) -> Answer<Timestamp> {
-    let at = time_or_day(field, text, zone)?;
+    let at = time_in(field, text, zone)?;
     if is_between_quarters(at) {
         return Ok(at);
     }

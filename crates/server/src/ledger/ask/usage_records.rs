@@ -17,7 +17,7 @@ use tollgate_wire::api::{UsageList, UsageRecord};
 use tollgate_wire::decode_stored;
 
 use super::Queries;
-use super::period::time_or_day;
+use crate::asked::time_in;
 use crate::problem::{Answer, INVALID, of_read};
 
 /// The most events that are looked at for one page: a page that finds little ends there, and the next one goes on.
@@ -84,7 +84,7 @@ impl Queries {
     pub async fn usage_records(&self, query: &UsageQuery) -> Answer<UsageList> {
         let zone = self.settings().config.reports.time_zone.clone();
         let time = |field: &str, text: &Option<String>| {
-            text.as_deref().map(|text| time_or_day(field, text, &zone)).transpose()
+            text.as_deref().map(|text| time_in(field, text, &zone)).transpose()
         };
         let wanted = Arc::new(Wanted {
             tenant: query.tenant.clone(),

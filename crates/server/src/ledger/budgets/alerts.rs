@@ -14,6 +14,7 @@ use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::position::Position;
 use tollgate_domain::time::Timestamp;
 use tollgate_log::contract::AppendOutcome;
+use tollgate_projector::queries::Raised;
 
 use super::BudgetDecisions;
 use super::figures::sums;
@@ -97,13 +98,13 @@ impl BudgetDecisions {
         let conditions = reached.iter().map(|seen| seen.condition.clone()).collect();
         let raised = self.ask.raised_before(tenant, conditions, end).await?;
         let mut recorded = 0;
-        for (seen, _) in reached.into_iter().zip(raised).filter(|(_, raised)| !raised) {
+        for (seen, _) in reached.into_iter().zip(raised).filter(|(_, raised)| *raised == Raised::Never) {
             recorded += self.observe(tenant, seen).await?;
         }
         Ok(recorded)
     }
 
-    async fn observe(&self, tenant: &TenantId, seen: ConditionObserved) -> Answer<usize> {
+    pub(super) async fn observe(&self, tenant: &TenantId, seen: ConditionObserved) -> Answer<usize> {
         let (id, active, detail) = (seen.event_id(), seen.active, seen.detail.clone());
         let body = EventBody::Alert(AlertEvent::ConditionObserved(Box::new(seen)));
         let submitted =
@@ -157,13 +158,13 @@ pub(super) fn levels(policy: &Policy, found: &PolicyFigures) -> Vec<ConditionObs
 }
 
 /// The thresholds of a policy, each once.
-fn levels_of(policy: &Policy) -> Vec<Threshold> {
+pub(super) fn levels_of(policy: &Policy) -> Vec<Threshold> {
     let mut levels = vec![policy.warn_at, policy.act_at, Threshold::LIMIT];
     levels.dedup();
     levels
 }
 
-fn percent(level: Threshold) -> u32 {
+pub(super) fn percent(level: Threshold) -> u32 {
     level.ten_thousandths().div_euclid(100)
 }
 

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use tollgate_domain::budget::decide::BudgetChange;
+use tollgate_domain::budget::decide::{BudgetChange, LimitRaise};
 use tollgate_domain::budget::{Amount, BudgetState, Figures, Judgement, Policy, decide, judge};
-use tollgate_domain::event::{AllocationRequest, BudgetEvent, LimitRaised, PolicyFigures, Ruling};
+use tollgate_domain::event::{AllocationRequest, BudgetEvent, PolicyFigures, Ruling};
 use tollgate_domain::ids::EventId;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::time::Timestamp;
@@ -46,7 +46,7 @@ pub(super) enum What {
         author: Option<String>,
         reason: Option<String>,
     },
-    Raise(LimitRaised),
+    Raise(LimitRaise),
     Allocate(Box<AllocationRequest>),
     Extend {
         allocation: String,

@@ -1,12 +1,16 @@
 //! Budgets and policies: set, raised, shown.
 
-use tollgate_domain::budget::decide::BudgetChange;
-use tollgate_domain::budget::defaults;
-use tollgate_domain::event::LimitRaised;
+use std::collections::BTreeMap;
+
+use tollgate_domain::budget::decide::{BudgetChange, LimitRaise};
+use tollgate_domain::budget::{PolicyHistory, defaults};
+use tollgate_domain::ids::TenantId;
 use tollgate_domain::money::Usd;
+use tollgate_domain::nearest;
 use tollgate_domain::time::Timestamp;
+use tollgate_domain::zone::Zone;
 use tollgate_wire::api::{
-    BudgetList, BudgetRequest, BudgetView, DefaultsRequest, PolicyList, PolicyRequest, PolicyView,
+    BudgetList, BudgetRequest, BudgetView, DefaultsRequest, PolicyList, PolicyRequest, PolicyView, Problem,
     RaiseRequest,
 };
 
@@ -15,7 +19,7 @@ use super::command::{Command, What};
 use super::request::{fresh, id, tenant, usd};
 use super::standing::When;
 use super::{answer, standing};
-use crate::asked::time;
+use crate::asked::time_in;
 use crate::ledger::ask::Read;
 use crate::problem::{Answer, BUDGET_UNKNOWN, INVALID, POLICY_UNKNOWN, of_field};
 
@@ -83,15 +87,16 @@ impl BudgetDecisions {
     /// Raises the limit of a policy for a time.
     pub async fn raise_limit(&self, name: &str, sent: &RaiseRequest) -> Answer<PolicyView> {
         let tenant = tenant(sent.tenant.as_ref())?;
-        let from = sent.from.as_ref().map(|from| time("from", from)).transpose()?;
-        let raised = LimitRaised {
+        let zone = self.zone_of(&tenant, name).await?;
+        let from = sent.from.as_ref().map(|from| time_in("from", from, &zone)).transpose()?;
+        let raised = LimitRaise {
             policy: name.to_owned(),
             by: tollgate_domain::budget::Amount {
                 tokens: sent.tokens.unwrap_or_default().into(),
                 usd: sent.usd.as_ref().map_or(Ok(Usd::ZERO), |text| usd("usd", text))?,
             },
-            from: from.unwrap_or_else(|| self.ask.now()),
-            until: time("until", &sent.until)?,
+            from,
+            until: time_in("until", &sent.until, &zone)?,
             author: sent.author.clone(),
             reason: sent.reason.clone(),
         };
@@ -100,14 +105,23 @@ impl BudgetDecisions {
         self.policy(tenant.as_str(), name, None, &read).await
     }
 
+    /// In which zone a policy's days begin; UTC, if there is no such policy.
+    async fn zone_of(&self, tenant: &TenantId, name: &str) -> Answer<Zone> {
+        let (found, _) = self
+            .ask
+            .tenant_state(tenant, &Read { at_least: Some("tail".to_owned()), ..Read::default() })
+            .await?;
+        let latest = found.state.policy(name).and_then(|history| history.versions.last());
+        Ok(latest.map_or_else(Zone::utc, |policy| policy.zone.clone()))
+    }
+
     /// A budget.
     pub async fn budget(&self, tenant_name: &str, name: &str, read: &Read) -> Answer<BudgetView> {
         let mut list = self.budgets(tenant_name, read).await?;
-        let found = list.budgets.iter().position(|budget| budget.budget == name);
-        found.map(|at| list.budgets.swap_remove(at)).ok_or_else(|| {
-            BUDGET_UNKNOWN
-                .with(format!("budget `{name}` of tenant `{tenant_name}`: there is none; list them"))
-        })
+        match list.budgets.iter().position(|budget| budget.budget == name) {
+            Some(at) => Ok(list.budgets.swap_remove(at)),
+            None => Err(unknown_budget(tenant_name, name, list.budgets.iter().map(|known| &known.budget))),
+        }
     }
 
     /// All budgets of a tenant.
@@ -136,15 +150,19 @@ impl BudgetDecisions {
         &self,
         tenant_name: &str,
         name: &str,
-        at: Option<Timestamp>,
+        at: Option<&str>,
         read: &Read,
     ) -> Answer<PolicyView> {
         let before = PolicyPage { budget: None, after: None, limit: usize::MAX, only: Some(name), at };
         let mut list = self.policies(tenant_name, &before, read).await?;
-        list.policies.pop().ok_or_else(|| {
-            POLICY_UNKNOWN
-                .with(format!("policy `{name}` of tenant `{tenant_name}`: there is none; list them"))
-        })
+        if let Some(found) = list.policies.pop() {
+            return Ok(found);
+        }
+        let (known, _) = self.ask.tenant_state(&tenant(Some(&tenant_name.to_owned()))?, read).await?;
+        let known: Vec<&String> = known.state.policies().keys().collect();
+        let hint = nearest::hint(name, &known);
+        Err(POLICY_UNKNOWN
+            .with(format!("policy `{name}` of tenant `{tenant_name}`: there is none; list them{hint}")))
     }
 
     /// Policies of a tenant, each with how it stands.
@@ -157,10 +175,8 @@ impl BudgetDecisions {
         let tenant = tenant(Some(&tenant_name.to_owned()))?;
         let (found, _) = self.ask.tenant_state(&tenant, read).await?;
         let now = self.ask.now();
-        let when = When { now, at: page.at.unwrap_or(now) };
-        if when.at > now {
-            let rule = "must not be in the future: what will be spent is not known";
-            return Err(INVALID.of_field("at", &when.at.to_string(), rule));
+        if let Some(asked) = page.budget.filter(|asked| found.state.budget(asked).is_none()) {
+            return Err(unknown_budget(tenant_name, asked, found.state.budgets().keys()));
         }
         let all = found.state.policies().iter();
         let wanted = all.filter(|(name, history)| {
@@ -173,13 +189,17 @@ impl BudgetDecisions {
         let mut wanted: Vec<_> = wanted.take(page.limit.saturating_add(1)).collect();
         let more = wanted.len() > page.limit;
         wanted.truncate(page.limit);
-        let names: Vec<&str> = wanted.iter().map(|(name, _)| name.as_str()).collect();
-        let (mut statuses, as_of) =
-            standing::of(&self.ask, &tenant, &found.state, &names, when, read.wait).await?;
-        let view = |(name, history): (&String, &tollgate_domain::budget::PolicyHistory)| PolicyView {
+        let whens = wanted.iter().map(|(name, history)| Ok((name.as_str(), when(page.at, history, now)?)));
+        let whens: BTreeMap<&str, When> = whens.collect::<Answer<_>>()?;
+        // Also where there is no policy that it could be about.
+        if let Some(at) = page.at.filter(|_| whens.is_empty()) {
+            let _ = time_in("at", at, &Zone::utc())?;
+        }
+        let (mut statuses, as_of) = standing::of(&self.ask, &tenant, &found.state, &whens, read.wait).await?;
+        let view = |(name, history): (&String, &PolicyHistory)| PolicyView {
             policy: name.clone(),
             tenant: tenant_name.to_owned(),
-            version: history.ruling_at(when.of(&found.state, name).0).map(|(version, _)| version),
+            version: whens.get(name.as_str()).and_then(|when| when.version(&found.state, name)),
             versions: history.versions.iter().map(answer::rule).collect(),
             raises: history.raises.iter().map(answer::raise).collect(),
             status: statuses.remove(name.as_str()),
@@ -202,8 +222,30 @@ pub struct PolicyPage<'a> {
     pub limit: usize,
     /// Only this one.
     pub only: Option<&'a str>,
-    /// In the window of this moment, which may be over; `None`: in the one of now.
-    pub at: Option<Timestamp>,
+    /// In the window of this moment, which may be over, or of the beginning of this day in the policy's zone; `None`:
+    /// in the one of now.
+    pub at: Option<&'a str>,
+}
+
+/// Of which moment's window a policy is shown.
+fn when(at: Option<&str>, history: &PolicyHistory, now: Timestamp) -> Answer<When> {
+    let Some(text) = at else { return Ok(When { now, at: now }) };
+    let zone = history.versions.last().map_or_else(Zone::utc, |policy| policy.zone.clone());
+    let at = time_in("at", text, &zone)?;
+    if at > now {
+        return Err(INVALID.of_field(
+            "at",
+            text,
+            "must not be in the future: what will be spent is not known",
+        ));
+    }
+    Ok(When { now, at })
+}
+
+/// No such budget, with the one that was probably meant.
+fn unknown_budget<'a>(tenant: &str, name: &str, known: impl Iterator<Item = &'a String>) -> Box<Problem> {
+    let hint = nearest::hint(name, &known.collect::<Vec<_>>());
+    BUDGET_UNKNOWN.with(format!("budget `{name}` of tenant `{tenant}`: there is none; list them{hint}"))
 }
 
 /// A command under an id that nobody chose.

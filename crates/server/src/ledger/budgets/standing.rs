@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tollgate_domain::budget::{
-    Amount, AmountLimit, BudgetState, Burn, Figures, Measure, Policy, SpentIn, Threshold, Window, burn,
-    end_of_window, level, needed_by, standing, stood,
+    Amount, AmountLimit, BudgetState, Burn, Figures, Measure, PastWindow, Policy, SpentIn, Threshold, Window,
+    burn, level, needed_by, past_window, standing,
 };
 use tollgate_domain::event::PolicyFigures;
 use tollgate_domain::ids::TenantId;
@@ -32,59 +32,106 @@ pub(super) struct When {
     pub(super) at: Timestamp,
 }
 
+/// How a policy is judged.
+enum Judged<'a> {
+    /// In its current window, or as it ruled at an earlier moment.
+    Open { version: u32, policy: &'a Policy, at: Timestamp },
+    /// In a window that is over.
+    Past(PastWindow<'a>),
+}
+
 impl When {
-    /// By which moment a policy is judged, and whether its window is over.
-    pub(super) fn of(self, state: &BudgetState, policy: &str) -> (Timestamp, bool) {
-        let over = end_of_window(state, policy, self.at, self.now);
-        // Nothing to see in a window before the policy: a moment in it says so.
+    /// The version by which a policy is judged; `None`: none ruled then.
+    pub(super) fn version(self, state: &BudgetState, policy: &str) -> Option<u32> {
+        Some(match self.judged(state, policy)? {
+            Judged::Open { version, .. } => version,
+            Judged::Past(past) => past.version,
+        })
+    }
+
+    fn judged<'a>(self, state: &'a BudgetState, name: &'a str) -> Option<Judged<'a>> {
+        if let Some(past) = past_window(state, name, self.at, self.now) {
+            return Some(Judged::Past(past));
+        }
+        let history = state.policy(name)?;
+        // Nothing to see in a window in which it did not rule: a moment in it says so.
         let is_earlier = || {
-            let window = state.policy(policy).and_then(|history| history.ruling_at(self.now));
-            let span = window.and_then(|(_, policy)| policy.window.span_at(&policy.zone, self.now));
+            let span = history
+                .ruling_at(self.now)
+                .and_then(|(_, policy)| policy.window.span_at(&policy.zone, self.now));
             span.is_some_and(|span| self.at < span.from)
         };
-        let open = || if is_earlier() { self.at } else { self.now };
-        over.map_or_else(|| (open(), false), |(end, _)| (end, true))
+        let at = if is_earlier() { self.at } else { self.now };
+        history.ruling_at(at).map(|(version, policy)| Judged::Open { version, policy, at })
+    }
+}
+
+impl<'a> Judged<'a> {
+    fn needed(&self, state: &BudgetState, name: &str) -> Vec<SpentIn> {
+        match self {
+            Self::Open { at, .. } => needed_by(state, name, None, *at),
+            Self::Past(past) => past.needed(state),
+        }
+    }
+
+    /// The current window, which goes on.
+    const fn open(&self) -> Option<(&'a Policy, Timestamp)> {
+        match self {
+            Self::Open { policy, at, .. } => Some((policy, *at)),
+            Self::Past(_) => None,
+        }
+    }
+
+    fn status(
+        &self,
+        state: &BudgetState,
+        name: &str,
+        periods: &[Span],
+        figures: &Figures,
+    ) -> Option<PolicyStatus> {
+        Some(match self {
+            Self::Open { policy, at, .. } => {
+                let found = standing(state, name, None, figures, *at)?;
+                let burn =
+                    found.window.and_then(|window| burn_of(policy, &found, window, periods, figures, *at));
+                PolicyStatus { burn, ..status(policy, &found) }
+            }
+            Self::Past(past) => {
+                let found = status(past.policy, &past.stood(state, figures)?);
+                PolicyStatus { is_over: true, made_later: !past.ruled, ..found }
+            }
+        })
     }
 }
 
 /// How these policies stand, and the position for which that is true. Those that do not rule then, or look at tasks or
-/// sessions one by one, are left out.
+/// sessions one by one, are left out; of windows before a policy, it says what had been spent.
 pub(super) async fn of(
     ask: &Queries,
     tenant: &TenantId,
     state: &BudgetState,
-    names: &[&str],
-    when: When,
+    whens: &BTreeMap<&str, When>,
     up_to: Duration,
 ) -> Answer<(BTreeMap<String, PolicyStatus>, String)> {
     let (mut asked, mut wanted) = (Vec::new(), Vec::new());
-    for &name in names {
-        let (at, is_over) = when.of(state, name);
-        let sums = needed_by(state, name, None, at);
-        let Some((_, policy)) = state.policy(name).and_then(|history| history.ruling_at(at)) else {
-            continue;
-        };
+    for (&name, when) in whens {
+        let Some(judged) = when.judged(state, name) else { continue };
+        let sums = judged.needed(state, name);
         if sums.is_empty() {
             continue;
         }
         asked.extend(sums);
-        let with_burn = wanted.len() < BURNS && !is_over;
-        let periods = if with_burn { periods(policy, at) } else { Vec::new() };
-        asked.extend(periods.iter().map(|&span| SpentIn { scope: policy.scope.clone(), span: Some(span) }));
-        wanted.push((name, policy, periods, at, is_over));
+        let burning = judged.open().filter(|_| wanted.len() < BURNS);
+        let periods = burning.map(|(policy, at)| periods(policy, at)).unwrap_or_default();
+        let scope = burning.map(|(policy, _)| policy.scope.clone()).unwrap_or_default();
+        asked.extend(periods.iter().map(|&span| SpentIn { scope: scope.clone(), span: Some(span) }));
+        wanted.push((name, judged, periods));
     }
     let open: Vec<&str> =
-        names.iter().flat_map(|name| state.open_under(name).map(|(allocation, _)| allocation)).collect();
+        whens.keys().flat_map(|name| state.open_under(name).map(|(allocation, _)| allocation)).collect();
     let figures = sums(ask, tenant, asked, open, up_to).await?;
-    let found = wanted.into_iter().filter_map(|(name, policy, periods, at, is_over)| {
-        let standing = if is_over {
-            stood(state, name, &figures, at)?
-        } else {
-            standing(state, name, None, &figures, at)?
-        };
-        let found = PolicyStatus { is_over, ..status(policy, &standing, &periods, &figures, at) };
-        let burn = found.burn.filter(|_| !is_over);
-        Some((name.to_owned(), PolicyStatus { burn, ..found }))
+    let found = wanted.into_iter().filter_map(|(name, judged, periods)| {
+        Some((name.to_owned(), judged.status(state, name, &periods, &figures)?))
     });
     Ok((found.collect(), figures.as_of.clone()))
 }
@@ -114,13 +161,8 @@ const fn period_of(window: Window) -> Option<Grain> {
     }
 }
 
-fn status(
-    policy: &Policy,
-    found: &PolicyFigures,
-    periods: &[Span],
-    figures: &Figures,
-    now: Timestamp,
-) -> PolicyStatus {
+/// Without the burn.
+fn status(policy: &Policy, found: &PolicyFigures) -> PolicyStatus {
     let counted = found.booked.plus(found.reserved);
     let worst = counted.plus(Amount { tokens: 0, usd: found.unpriced.usd });
     let measured = match policy.measure {
@@ -130,6 +172,7 @@ fn status(
     };
     PolicyStatus {
         is_over: false,
+        made_later: false,
         window_from: found.window.map(|span| span.from.to_string()),
         window_to: found.window.map(|span| span.to.to_string()),
         limit: answer::limit(found.limit),
@@ -140,7 +183,7 @@ fn status(
         remaining_least: answer::remaining(found.limit, worst),
         remaining_most: answer::remaining(found.limit, found.booked),
         level: level_of(policy, measured, found.limit),
-        burn: found.window.and_then(|window| burn_of(policy, found, window, periods, figures, now)),
+        burn: None,
     }
 }
 
