@@ -155,7 +155,7 @@ async fn the_model_of_an_allocation_says_what_its_usage_costs() {
     assert_eq!(policy["status"]["booked"]["tokens"], 100_000, "{policy}");
 }
 
-/// What an allocation was made for is not known before it is made: earlier usage keeps what it says itself, and says so.
+/// What an allocation was made for is not known before it is made: earlier usage keeps what it says itself.
 #[tokio::test]
 async fn usage_before_its_allocation_is_not_completed_and_is_told() {
     let service = with_a_policy_of_a_team().await;
