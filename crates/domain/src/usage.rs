@@ -2,6 +2,7 @@
 
 mod corrected;
 mod counts_as;
+mod early;
 mod tally;
 mod unpriced;
 
@@ -17,6 +18,7 @@ use crate::units::{UnitCounts, UnitSums};
 
 pub use corrected::Corrected;
 pub use counts_as::CountsAs;
+pub use early::applied_id;
 pub use tally::UnitTally;
 pub use unpriced::{Unpriced, UnpricedPart};
 
@@ -119,7 +121,7 @@ pub struct UsageAdjusted {
     pub reason: String,
     /// Who.
     pub author: Option<String>,
-    /// What the appender found about the adjusted usage; `None`: not found, counted in the task's totals only.
+    /// What the appender found about the adjusted usage; `None`: not found, so that it takes nothing away.
     pub resolved: Option<Box<AdjustedUsage>>,
 }
 
@@ -267,15 +269,14 @@ pub struct AdjustedUsage {
 }
 
 impl UsageAdjusted {
-    /// What it changes: it subtracts no more than was left of the usage. If the usage was not found, all of
-    /// it counts.
+    /// What it changes: it subtracts no more than was left of the usage. If the usage was not found, it subtracts
+    /// nothing: what it names may be mistyped.
     #[must_use]
     pub fn counted(&self) -> UsedChange {
         let mut counted = UsedChange { tokens: self.tokens, units: self.units.clone() };
-        if let Some(resolved) = &self.resolved {
-            counted.tokens.add(&TokenSums::from(resolved.excess));
-            counted.units.add(&resolved.excess_units);
-        }
+        let Some(resolved) = &self.resolved else { return counted.added() };
+        counted.tokens.add(&TokenSums::from(resolved.excess));
+        counted.units.add(&resolved.excess_units);
         counted
     }
 

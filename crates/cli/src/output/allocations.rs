@@ -20,8 +20,8 @@ pub(crate) fn check(answer: &CheckResponse) -> String {
         (None, true) => "allowed".to_owned(),
         (None, false) => "refused".to_owned(),
     };
-    let cost = if answer.priced || answer.amount.usd != "0" { "" } else { ", at a cost that is not known" };
-    let mut text = format!("{verdict}: {}{cost}\n", both(&answer.amount));
+    let mut text =
+        format!("{verdict}: {}{}\n", both(&answer.amount), unknown_cost(answer.priced, &answer.amount));
     sentences(&mut text, &answer.policies);
     if answer.policies.is_empty() {
         text.push_str("  no policy is about it\n");
@@ -35,11 +35,19 @@ pub(crate) fn check(answer: &CheckResponse) -> String {
     text
 }
 
+/// Beside an amount whose cost nobody knows.
+fn unknown_cost(priced: bool, amount: &AmountView) -> &'static str {
+    if priced || amount.usd != "0" { "" } else { ", at a cost that is not known" }
+}
+
 fn sentences(text: &mut String, policies: &[PolicyFiguresView]) {
     for policy in policies {
         // Writing to a String cannot fail, here and elsewhere.
         let _ = writeln!(text, "  {}", printable(&policy.sentence));
-        if let Some(unpriced) = without_price(&policy.unpriced, &policy.unpriced_units) {
+        // One that limits money says so itself.
+        if policy.limit.usd.is_none()
+            && let Some(unpriced) = without_price(&policy.unpriced, &policy.unpriced_units)
+        {
             let _ = writeln!(text, "    {unpriced}");
         }
     }
@@ -106,7 +114,8 @@ pub(crate) fn allocation(view: &AllocationView) -> String {
     fact(&mut text, "instead", instead.map(|model| format!("of {model}, which does not fit")).as_deref());
     let is_made = view.state != AllocationStateWord::Refused;
     let name = if is_made { "allocated" } else { "asked for" };
-    fact(&mut text, name, Some(&both(&view.amount)));
+    let cost = unknown_cost(view.priced, &view.amount);
+    fact(&mut text, name, Some(&format!("{}{cost}", both(&view.amount))));
     if is_made {
         fact(&mut text, "used", Some(&both(&view.used)));
         fact(&mut text, "left", Some(&both(&view.remaining)));
@@ -189,6 +198,9 @@ pub(crate) fn route(answer: &RouteResponse) -> String {
             vec![other.model.clone(), other.tier.clone(), other.cost_usd.clone(), fits]
         });
         let _ = write!(text, "\n{}", table(&["also", "tier", "USD", ""], &[2], rows.collect()));
+    }
+    for unpriced in &answer.unpriced {
+        let _ = writeln!(text, "! {}", printable(unpriced));
     }
     text
 }

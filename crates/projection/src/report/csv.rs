@@ -1,7 +1,9 @@
 //! The executions of a task as CSV (RFC 4180), one per row.
 
 use tollgate_domain::units::in_pairs;
-use tollgate_wire::api::{ExecutionReport, ExecutionState, TaskReport, TaskSummary};
+use tollgate_wire::api::{ExecutionReport, ExecutionState, TaskReport, TaskSummary, UsageOutside};
+
+use super::words::outside;
 
 /// The columns, in order.
 pub const COLUMNS: [&str; 25] = [
@@ -45,24 +47,32 @@ pub fn csv(report: &TaskReport) -> String {
         out.push_str("\r\n");
     }
     // What belongs to no execution, so that the rows add up to the task's total.
-    let totals = &report.totals;
-    for (name, tokens) in [("unphased", totals.unphased_tokens), ("unmatched", totals.unmatched_tokens)] {
-        if tokens != 0 {
-            out.push_str(&outside(report, name, tokens).join(","));
-            out.push_str("\r\n");
-        }
+    for (name, used, _) in outside(&report.totals) {
+        out.push_str(&row_outside(report, name, used).join(","));
+        out.push_str("\r\n");
     }
     out
 }
 
-/// Usage that named no phase, or one that has not started: a row with only tokens.
-fn outside(report: &TaskReport, name: &str, tokens: i64) -> [String; 25] {
+/// Usage that named no phase, or one that has not started: a row with only what was used.
+fn row_outside(report: &TaskReport, name: &str, used: &UsageOutside) -> [String; 25] {
     let mut row: [String; 25] = Default::default();
+    let tokens = &used.tokens;
     for (column, value) in [
         ("tenant", text(&report.tenant)),
         ("task_id", text(&report.task_id)),
         ("state", name.to_owned()),
-        ("tokens_used", tokens.to_string()),
+        ("tokens_used", tokens.total.to_string()),
+        ("input_uncached", tokens.input_uncached.to_string()),
+        ("cached_input", tokens.cached_input.to_string()),
+        ("cache_write", tokens.cache_write.to_string()),
+        ("output", tokens.output.to_string()),
+        ("reasoning", tokens.reasoning.to_string()),
+        // A number we produced ourselves, which may be negative.
+        ("cost_usd", used.cost_usd.clone()),
+        ("unpriced_tokens", used.unpriced_tokens.to_string()),
+        ("units", in_pairs(&used.units)),
+        ("unpriced_units", in_pairs(&used.unpriced_units)),
         ("config_hash", text(report.config_hash.as_deref().unwrap_or_default())),
         ("as_of", text(&report.as_of)),
     ] {

@@ -12,7 +12,9 @@ use tollgate_wire::api::{
     ExplanationView, OverrideView, PhaseComparison, PhaseLimitView, TaskReport, UtilizationView,
 };
 
-use super::words::{beside_cost, cost_of, counted, seconds, seconds_of_limit, signed, tokens_of_limit};
+use super::words::{
+    beside_cost, cost_of, cost_outside, counted, outside, seconds, seconds_of_limit, signed, tokens_of_limit,
+};
 
 /// Shown if there is no number.
 const NONE: &str = "–";
@@ -102,14 +104,9 @@ fn write_table(report: &TaskReport, out: &mut String) -> std::fmt::Result {
         ["Phase", "Tokens", "Limit", "Latency (s)", "Limit (s)", "Status", "Cost (USD)"].map(str::to_owned),
     ];
     rows.extend(report.executions.iter().map(execution_row));
-    // What belongs to no execution, so that the rows add up to the total.
-    for (name, tokens, status) in [
-        ("unphased", report.totals.unphased_tokens, "no phase named"),
-        ("unmatched", report.totals.unmatched_tokens, "phase not started"),
-    ] {
-        if tokens != 0 {
-            rows.push([name, &signed(tokens.into()), NONE, NONE, NONE, status, NONE].map(str::to_owned));
-        }
+    for (name, used, status) in outside(&report.totals) {
+        let (tokens, cost) = (signed(used.tokens.total.into()), text(&cost_outside(used)));
+        rows.push([name, &tokens, NONE, NONE, NONE, status, &cost].map(str::to_owned));
     }
     if rows.len() == 1 {
         rows.push([UNAVAILABLE, NONE, NONE, NONE, NONE, NONE, NONE].map(str::to_owned));

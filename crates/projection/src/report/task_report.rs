@@ -1,10 +1,12 @@
 //! The budget report of a task.
 
 use tollgate_domain::limits::TaskLimits;
+use tollgate_domain::money::Usd;
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::tier::ImportanceSource;
 use tollgate_domain::time::Timestamp;
-use tollgate_wire::api::{Calculation, ReportTotals, TaskReport};
+use tollgate_domain::tokens::TokenSums;
+use tollgate_wire::api::{Calculation, ReportTotals, TaskReport, UsageOutside};
 
 use super::budget_status::task_budget_status;
 use super::executions::execution_reports;
@@ -13,8 +15,8 @@ use super::judgements::{decision_view, explanation_view, override_view};
 use super::named::Named;
 use super::phase_use::phases;
 use super::similar::{Similar, comparison};
-use super::{limit_view, narrow, task_totals, task_units, unit_totals, utilization_view};
-use crate::status::{Bypass, Figures, TaskRow, figures};
+use super::{limit_view, narrow, task_totals, task_units, token_totals, unit_totals, utilization_view};
+use crate::status::{Activity, Bypass, Figures, TaskRow, figures};
 
 /// The budget report of a task, compared with those of its class; `now` is the time up to which running
 /// executions count.
@@ -71,11 +73,31 @@ fn totals(row: &TaskRow, figures: &Figures) -> ReportTotals {
         estimated_tokens: narrow(figures.total.estimated_tokens),
         unphased_tokens: narrow(row.unphased.tokens.total()),
         unmatched_tokens: narrow(figures.unmatched_tokens),
+        unphased: outside(std::iter::once(&row.unphased)),
+        unmatched: outside(row.unmatched.values()),
         cost_usd: figures.total.cost.to_string(),
         unpriced_tokens: narrow(figures.total.unpriced_tokens),
         units: task_units(&figures.total.units.used),
         unpriced_units: unit_totals(&figures.total.units.unpriced),
     }
+}
+
+/// What was used outside of executions; `None`: nothing.
+fn outside<'a>(parts: impl Iterator<Item = &'a Activity>) -> Option<UsageOutside> {
+    let mut all = Activity::default();
+    parts.for_each(|part| all.add(part));
+    let Activity { tokens, cost, unpriced_tokens, units, .. } = &all;
+    let nothing = *tokens == TokenSums::default() && *cost == Usd::ZERO && *unpriced_tokens == 0;
+    if nothing && units.used.is_empty() && units.unpriced.is_empty() {
+        return None;
+    }
+    Some(UsageOutside {
+        tokens: token_totals(tokens),
+        cost_usd: cost.to_string(),
+        unpriced_tokens: narrow(*unpriced_tokens),
+        units: unit_totals(&units.used),
+        unpriced_units: unit_totals(&units.unpriced),
+    })
 }
 
 fn calculation(limits: &TaskLimits) -> Calculation {

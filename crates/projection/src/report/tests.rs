@@ -1,5 +1,7 @@
 //! Golden files of what people and programs read about a task: the evidence files, the story, the ledger's report.
 
+mod adds_up;
+
 use tollgate_domain::zone::{Calendar, Grain};
 use tollgate_wire::api::ReportPeriod;
 

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use tollgate_domain::breach::Utilization;
 use tollgate_domain::gate::grouped;
 use tollgate_domain::units;
-use tollgate_wire::api::ExecutionReport;
+use tollgate_wire::api::{ExecutionReport, ReportTotals, UsageOutside};
 
 /// `1 token`, `1,234 tokens`.
 pub(super) fn counted(number: u128, noun: &str) -> String {
@@ -78,6 +78,22 @@ pub(super) fn beside_cost(unpriced_tokens: i128, unpriced_units: &BTreeMap<Strin
 pub(super) fn cost_of(execution: &ExecutionReport) -> String {
     let unpriced = beside_cost(execution.unpriced_tokens.into(), &execution.unpriced_units);
     format!("{}{unpriced}", execution.cost_usd)
+}
+
+/// What belongs to no execution, by name and with the reason, so that the rows of a report add up to its totals.
+pub(super) fn outside(
+    totals: &ReportTotals,
+) -> impl Iterator<Item = (&'static str, &UsageOutside, &'static str)> {
+    let parts = [
+        ("unphased", &totals.unphased, "no phase named"),
+        ("unmatched", &totals.unmatched, "phase not started"),
+    ];
+    parts.into_iter().filter_map(|(name, used, why)| Some((name, used.as_ref()?, why)))
+}
+
+/// What it cost, in US dollars, and what of it has no price.
+pub(super) fn cost_outside(used: &UsageOutside) -> String {
+    format!("{}{}", used.cost_usd, beside_cost(used.unpriced_tokens.into(), &used.unpriced_units))
 }
 
 /// One of the ledger's own sentences with the thousands of its bare numbers separated.

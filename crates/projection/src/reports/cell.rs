@@ -13,6 +13,7 @@ use super::access::ReportAccess;
 use super::bills::BillDay;
 use super::class::{Sums, TaskSums};
 use super::configs::Blocks;
+use super::early::EarlyCorrection;
 use super::in_force::LastSettings;
 use super::labels::Labels;
 use crate::text::{read_text, write_text};
@@ -57,6 +58,8 @@ pub enum ReportRow {
     PriceSource(Box<SourceHistory>),
     /// The record of the last event about prices, and when a server last began to update them by itself.
     PriceMark(Sequence, Option<Timestamp>),
+    /// Corrections that wait for the usage that they name, oldest first.
+    Early(Vec<EarlyCorrection>),
 }
 
 /// Sums of usage.

@@ -21,12 +21,12 @@ use super::cell::{
 };
 use super::class::{Class, TaskSums};
 use super::labels::Labels;
-use super::{Reports, access, bills, class, configs, in_force, prices};
+use super::{Reports, access, bills, class, configs, early, in_force, prices};
 use crate::fold::{Projection, Rows};
 
 impl Projection for Reports {
     const NAME: &'static str = "reports";
-    const VERSION: u32 = 11;
+    const VERSION: u32 = 12;
     type Row = ReportRow;
     type Live = ();
 
@@ -50,6 +50,7 @@ impl Projection for Reports {
         if !event.concerns_task() {
             return Ok(());
         }
+        early::note(rows, event)?;
         let key = task_sums_key(event.tenant, event.task);
         if rows.get(&key)?.is_none()
             && let ReportRow::TaskCount(count) = rows
@@ -135,6 +136,10 @@ fn count<R: Rows<ReportRow>>(
     key: CellKey<'_>,
     sums: &Cell,
 ) -> Result<(), R::Error> {
+    // A correction of usage that was not found takes nothing away.
+    if *sums == Cell::default() {
+        return Ok(());
+    }
     let (from, recorded) = (key.from, event.recorded_at.day());
     // Most usage is recorded on the day it happens: then the keys are no longer, and no more of them.
     let recorded = Some(recorded).filter(|day| *day != day_of(from));
@@ -175,8 +180,9 @@ fn usage_cell<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> (CellK
 /// A correction counts on the day it was made: a closed month keeps its reported figures. What it says of tokens
 /// without a price is added by [`with_unpriced`].
 fn adjustment_cell<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> (CellKey<'a>, Cell) {
+    let counted = adjusted.counted();
     let Some(resolved) = &adjusted.resolved else {
-        return (key(event, &nothing_said()), costed(adjusted.tokens, adjusted.units.clone(), Usd::ZERO));
+        return (key(event, &nothing_said()), costed(counted.tokens, counted.units, Usd::ZERO));
     };
     let counts = resolved.dimensions(event.task);
     let key = CellKey {
@@ -185,7 +191,6 @@ fn adjustment_cell<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -
         corrects: resolved.occurred_at.map(quarter),
         ..key(event, &counts)
     };
-    let counted = adjusted.counted();
     (key, costed(counted.tokens, counted.units, resolved.cost.usd()))
 }
 

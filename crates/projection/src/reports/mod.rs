@@ -1,12 +1,13 @@
 //! The reports view: sums of usage by quarter of an hour and day, producer, model and tier, from which the
 //! ledger's totals are added up; what tasks of a class use; who read reports; which configs the log has; what was
-//! decided about prices.
+//! decided about prices; which corrections wait for their usage.
 
 mod access;
 mod bills;
 mod cell;
 mod class;
 mod configs;
+mod early;
 mod fold;
 mod in_force;
 mod labels;
@@ -22,6 +23,7 @@ pub use cell::{
 };
 pub use class::{Class, ClassSums, PhaseSums, Sums, TaskSums};
 pub use configs::{Blocks, CONFIGS, config_hash};
+pub use early::{EARLY_CORRECTIONS, EarlyCorrection};
 pub use in_force::{LAST_SETTINGS, LastConfig, LastPrices, LastSettings};
 pub use labels::{Labels, SESSION};
 pub use prices::{PRICE_MARK, PRICE_SOURCES, PRICED_ENTRIES, name_of_price_key};

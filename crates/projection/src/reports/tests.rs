@@ -8,12 +8,14 @@ use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::money::Usd;
 use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_domain::time::Day;
+use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::units::UnitSums;
 use tollgate_domain::usage::Cost;
 use tollgate_domain::zone::{Calendar, Grain, Zone};
 use tollgate_wire::api::{Group, LedgerReport, ReportPeriod, TokenTotals, Totals};
 
 mod ahead;
+mod early;
 mod known_on;
 mod repriced;
 mod zones;
@@ -197,7 +199,7 @@ fn an_adjustment_lands_on_its_own_day_and_the_model_of_the_usage() {
         {used}, +24h, adjust SPEC/1 out=-40 usd=-0.4 model=m1 provider=p1 | models=m1:60 model_costs=m1:0.6 providers=p1:60 phases=SPEC:60 calls=1
         {used}, by ci, adjust SPEC/1 out=-40 usd=-0.4 model=m1            | producers=agent:100,ci:-40
         {used}, adjust SPEC/1 out=-40 model=m1                            | cost=1 unpriced=-40 models=m1:60
-        {used}, adjust ? out=-40                                          | models=m1:100,unknown:-40 phases=SPEC:100,unphased:-40 unpriced=0 complexity=Medium:60
+        {used}, adjust ? out=-40                                          | models=m1:100 phases=SPEC:100 unpriced=0 complexity=Medium:100
         ",
     ));
 }
@@ -316,11 +318,18 @@ fn of_events(events: &[Stored]) -> Totals {
             all.estimated_tokens += if usage.estimated { usage.tokens.total() as i64 } else { 0 };
             (usage.tokens.into(), UnitSums::from(&usage.units), &usage.cost)
         } else if let EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) = &event.body {
-            (
-                adjusted.tokens,
-                adjusted.units.clone(),
-                adjusted.resolved.as_ref().map_or(&Cost::Unpriced, |usage| &usage.cost),
-            )
+            // What is taken from usage that nobody knows is not taken.
+            let counts = |count: i128| if adjusted.resolved.is_none() { count.max(0) } else { count };
+            let units = adjusted.units.iter().map(|(unit, count)| (unit, counts(count)));
+            let tokens = TokenSums {
+                input_uncached: counts(adjusted.tokens.input_uncached),
+                cached_input: counts(adjusted.tokens.cached_input),
+                cache_write: counts(adjusted.tokens.cache_write),
+                output: counts(adjusted.tokens.output),
+                reasoning: counts(adjusted.tokens.reasoning),
+            };
+            let cost = adjusted.resolved.as_ref().map_or(&Cost::Unpriced, |usage| &usage.cost);
+            (tokens, UnitSums::from_pairs(units), cost)
         } else {
             continue;
         };
@@ -329,16 +338,12 @@ fn of_events(events: &[Stored]) -> Totals {
         let words: Vec<(&str, i64)> =
             units.iter().map(|(unit, count)| (unit.as_str(), i64::try_from(count).unwrap())).collect();
         add_units(&mut all.units, words.iter().copied());
-        // What is taken from usage that nobody knows leaves what has no price.
-        let is_unknown =
-            matches!(&event.body, EventBody::Usage(UsageEvent::UsageAdjusted(it)) if it.resolved.is_none());
-        let counts = |count: i64| if is_unknown { count.max(0) } else { count };
         if *cost == Cost::Unpriced {
-            add_units(&mut all.unpriced_units, words.into_iter().map(|(unit, count)| (unit, counts(count))));
+            add_units(&mut all.unpriced_units, words.into_iter());
         }
         match cost {
             Cost::Priced { usd, .. } => total_cost = total_cost.checked_add(*usd).unwrap(),
-            Cost::Unpriced => all.unpriced_tokens += counts(tokens.total),
+            Cost::Unpriced => all.unpriced_tokens += tokens.total,
         }
     }
     all.cost_usd = total_cost.to_string();

@@ -8,7 +8,7 @@ use tollgate_domain::event::{EventBody, RecordedEvent, UsageEvent};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenSums;
 use tollgate_domain::units::UnitSums;
-use tollgate_domain::usage::{Unpriced, UsageAdjusted, UsageRecorded, UsageRepriced, UsedChange};
+use tollgate_domain::usage::{Unpriced, UsageAdjusted, UsageRecorded, UsageRepriced};
 use tollgate_domain::zone::quarter;
 
 /// Sums of usage, corrections included.
@@ -132,14 +132,9 @@ fn repriced<'a>(event: &RecordedEvent<'a>, priced: &'a UsageRepriced) -> Counted
     .with_unpriced(Some(priced.used_at), priced.newly_priced().negated())
 }
 
-/// A correction of usage that was not found takes nothing away: it might be of usage that no policy counts, and would
-/// make room under all that ask for no value.
 fn corrected<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> Counted<'a> {
-    let mut counted = adjusted.counted();
+    let counted = adjusted.counted();
     let found = adjusted.resolved.as_ref();
-    if found.is_none() {
-        counted = added(&counted);
-    }
     let tokens = counted.tokens;
     let unknown = Dimensions {
         task: event.task,
@@ -165,15 +160,4 @@ fn corrected<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> Coun
         earlier: None,
     }
     .with_unpriced(adjusted.used_at(), adjusted.unpriced())
-}
-
-/// What a change adds, without what it takes away.
-fn added(change: &UsedChange) -> UsedChange {
-    let TokenSums { input_uncached, cached_input, cache_write, output, reasoning } = change.tokens;
-    let [input_uncached, cached_input, cache_write, output, reasoning] =
-        [input_uncached, cached_input, cache_write, output, reasoning].map(|count| count.max(0));
-    UsedChange {
-        tokens: TokenSums { input_uncached, cached_input, cache_write, output, reasoning },
-        units: UnitSums::from_pairs(change.units.iter().filter(|(_, count)| *count > 0)),
-    }
 }

@@ -23,7 +23,7 @@ use crate::fold::{Projection, Rows, task_key};
 
 impl Projection for Status {
     const NAME: &'static str = "status";
-    const VERSION: u32 = 11;
+    const VERSION: u32 = 12;
     const AWAITED: bool = true;
     type Row = TaskRow;
     type Live = ();
@@ -242,8 +242,8 @@ fn record_usage(row: &mut TaskRow, usage: &UsageRecorded, event: &RecordedEvent<
     add_cost(activity, usage.cost.usd(), &usage.unpriced());
 }
 
-/// A correction applies where its usage was counted, and subtracts no more than was left of it. If the usage
-/// was not found, only the task's totals change.
+/// A correction applies where its usage was counted, and subtracts no more than was left of it. If the usage was not
+/// found it subtracts nothing, and what it adds is in the task's totals only.
 fn adjust_usage(row: &mut TaskRow, adjusted: &UsageAdjusted) {
     let counted = adjusted.counted();
     if adjusted.resolved.is_some() {

@@ -213,7 +213,7 @@ fn an_adjustment_is_a_fact_of_its_own_beside_the_usage_it_names() {
         open, start SPEC, use SPEC out=100, end SPEC, close completed, adjust SPEC/1 out=-100 | SPEC.tokens=0 breach=within
         open, start SPEC, use SPEC in=9 out=1, adjust SPEC/1 in=-4 out=4    | kinds=5/0/0/5/0 tokens=10
         use - out=100 usd=0.5, adjust - out=-100 usd=-0.5                   | tokens=0 cost=0 unpriced=0 adjustments=1
-        use - out=100 usd=0.5, adjust ? out=-30                             | tokens=70 cost=0.5 unpriced=0 unphased=70
+        use - out=100 usd=0.5, adjust ? out=-30 in=5                        | tokens=105 cost=0.5 unpriced=5 unphased=105
         use - out=5, adjust - out=-9                                        | tokens=-4 used=0 kinds=0/0/0/-4/0
         open, use - out=5, adjust - out=-9                                  | tokens=-4 percent=0 breach=within
         open, start SPEC, adjust SPEC out=-9, use SPEC out=100              | SPEC.tokens=91

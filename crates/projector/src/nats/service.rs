@@ -26,12 +26,12 @@ use crate::pool::Asker;
 use crate::projector::Projector;
 use crate::queries::{
     AllocationsMoved, AllocationsNamed, BillsOf, ChangesAfter, ChangesFor, ConfigsOf, DecisionBasisOf,
-    DeliveriesOf, EndpointOf, ExpiredBy, FindEvents, GoverningOf, HasPolicies, LastSettingsOf, LinesOf,
-    ListAccesses, ListAlerts, ListAllocations, ListDeliveries, ListQuarantine, ListTasks, Marks,
-    ObservedOfBudgets, ObservedOfViews, OneAlert, OneQuarantined, OneTask, OpenOfContext, OthersOfClass,
-    OverviewOf, PricesDecided, RaisedBefore, RecordedLateIn, RunningTasks, SavingsOf, SpentNow, SpentOf,
-    SpentOnce, SpentSince, TenantBudgetsOf, TenantsWithBudgets, TotalsOf, TouchedSince, UsageKindsOf,
-    UsageSummaryOf,
+    DeliveriesOf, EarlyCorrections, EndpointOf, ExpiredBy, FindEvents, GoverningOf, HasPolicies,
+    LastSettingsOf, LinesOf, ListAccesses, ListAlerts, ListAllocations, ListDeliveries, ListQuarantine,
+    ListTasks, Marks, ObservedOfBudgets, ObservedOfViews, OneAlert, OneQuarantined, OneTask, OpenOfContext,
+    OthersOfClass, OverviewOf, PricesDecided, RaisedBefore, RecordedLateIn, RunningTasks, SavingsOf,
+    SpentNow, SpentOf, SpentOnce, SpentSince, TenantBudgetsOf, TenantsWithBudgets, TotalsOf, TouchedSince,
+    UsageKindsOf, UsageSummaryOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -83,7 +83,9 @@ served!(
     Spending: TenantsWithBudgets, HasPolicies, UsageKindsOf, ExpiredBy, TenantBudgetsOf, AllocationsNamed, OpenOfContext, AllocationsMoved, ListAllocations, SpentOf, SpentNow, SpentSince, SpentOnce, TouchedSince, RecordedLateIn,
     UsageSummaryOf, Marks
 );
-served!(Reports: TotalsOf, LinesOf, BillsOf, OthersOfClass, ListAccesses, ConfigsOf, LastSettingsOf, PricesDecided, Marks);
+served!(
+    Reports: TotalsOf, LinesOf, BillsOf, OthersOfClass, ListAccesses, ConfigsOf, LastSettingsOf, PricesDecided, EarlyCorrections, Marks
+);
 served!(
     Alerts: ObservedOfBudgets, RaisedBefore, ListAlerts, ChangesAfter, EndpointOf, ChangesFor, DeliveriesOf, ListDeliveries, ObservedOfViews,
     GoverningOf, OneAlert, ListQuarantine, OneQuarantined, Marks

@@ -5,6 +5,7 @@ mod any;
 mod budgets;
 mod decision_basis;
 mod deliveries;
+mod early;
 mod governing;
 mod money;
 mod moved;
@@ -29,6 +30,7 @@ pub use deliveries::{
     ChangeToDeliver, ChangesFor, ChangesToDeliver, DeliveriesOf, DeliveryPage, EndpointOf, ListDeliveries,
     RecordedDelivery,
 };
+pub use early::EarlyCorrections;
 pub use governing::{Governing, GoverningOf};
 pub use money::{BillsOf, LinesFound, LinesOf};
 pub use moved::{AllocationsMoved, MovedAllocations, Raised, RaisedBefore};

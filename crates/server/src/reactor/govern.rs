@@ -20,7 +20,7 @@ const FIGURES_EVERY: u32 = 12;
 /// Looks until it is told to stop.
 pub(crate) async fn run(ledger: Arc<Ledger>, mut stop: Receiver<bool>) {
     let mut looks: u32 = 0;
-    let mut seen = None;
+    let (mut seen, mut corrected) = (None, None);
     loop {
         let figures = looks.is_multiple_of(FIGURES_EVERY);
         ledger.in_force().learn_settings().await;
@@ -45,6 +45,14 @@ pub(crate) async fn run(ledger: Arc<Ledger>, mut stop: Receiver<bool>) {
             && figures
         {
             tracing::warn!(detail = problem.detail, "looking at the levels of policies failed; will retry");
+        }
+        if let Err(problem) = ledger.write().apply_early_corrections(&mut corrected).await
+            && figures
+        {
+            tracing::warn!(
+                detail = problem.detail,
+                "applying corrections that came before their usage failed; will retry"
+            );
         }
         looks = looks.wrapping_add(1);
         if tokio::time::timeout(LOOK_EVERY, stop.wait_for(|stop| *stop)).await.is_ok() {

@@ -102,7 +102,7 @@ async fn a_blocked_task_is_not_opened_by_taking_its_usage_below_zero() {
     let (_, answer) = service.append(events).await;
     assert_eq!(answer["outcomes"][1]["outcome"], "appended", "{answer}");
     let ask = json!({"advance_to": "IMPLEMENT"});
-    let verdict = async || service.post("/v1/tasks/T-1/gate", ask.clone()).await.1["decision"].clone();
+    let verdict = async || service.post("/v1/tasks/T-1/gate", ask.clone()).await.1["verdict"].clone();
     let before = verdict().await;
     let (_, answer) = service.append(json!([adjust("T-1", "a", "u", -1_000_000_000_000)])).await;
     assert_eq!(task(&service, "T-1", &answer).await["tokens"]["total"], 1_000_000);
@@ -133,18 +133,70 @@ async fn usage_and_its_corrections_may_come_in_one_request() {
     assert!(found[0].contains("by -200 tokens, 100 more than were left of it"), "{found:?}");
 }
 
+/// A mistyped correction takes nothing from the task's totals, the gate's limits and reports.
 #[tokio::test]
-async fn a_correction_of_unknown_usage_leaves_no_negative_total() {
+async fn a_correction_of_unknown_usage_takes_nothing_away_and_says_so() {
+    let service = Service::with_config(Some("rollout:\n  mode: enforce\n")).await;
+    service.open("T-1").await;
+    let _ = service.append(json!([usage("T-1", "u", "PLAN", 1_000_000)])).await;
+    let verdict = async || {
+        service.post("/v1/tasks/T-1/gate", json!({"advance_to": "IMPLEMENT"})).await.1["verdict"].clone()
+    };
+    let before = verdict().await;
+    assert_eq!(before, "warn", "it is above its limit");
+    let mut shift = adjust("T-1", "b", "nobody", -300);
+    shift["usage_adjusted"]["tokens"] = json!({"output": -300, "cached_input": 20});
+    let (status, answer) = service.append(json!([adjust("T-1", "a", "nobody", -999_999), shift])).await;
+    assert_eq!(status, 201, "{answer}");
+    let warned = |nth: usize| answer["outcomes"][nth]["warnings"].to_string();
+    assert!(warned(0).contains("does not have: nothing is taken away until that is recorded"), "{answer}");
+    assert!(warned(1).contains("what it adds counts in the task's totals only"), "{answer}");
+    // What it adds may well have been used.
+    let shown = task(&service, "T-1", &answer).await;
+    assert_eq!((&shown["tokens"]["total"], &shown["cost_usd"]), (&json!(1_000_020), &json!("10")), "{shown}");
+    assert_eq!(verdict().await, before);
+    let report = service.get("/v1/report?at_least=tail").await.1;
+    assert_eq!(
+        (&report["tokens"]["total"], &report["cost_usd"]),
+        (&json!(1_000_020), &json!("10")),
+        "{report}"
+    );
+    let found = alerts(&service, "over_correction", &answer).await;
+    assert_eq!(found.len(), 2, "{found:?}");
+    let expected = "mallory corrected usage nobody of producer ci by -999,999 tokens, which the task does not have; nothing is taken \
+                    away until it is recorded; the reason given: counted twice";
+    assert!(found.iter().any(|line| line.contains(expected)), "{found:?}");
+}
+
+/// Of several producers the correction may arrive first: it applies once its usage comes, and at the price of that.
+#[tokio::test]
+async fn a_correction_before_its_usage_applies_once_that_comes() {
     let service = Service::new().await;
     service.open("T-1").await;
-    let _ = service.append(json!([usage("T-1", "u", "", 10)])).await;
-    let (status, answer) = service.append(json!([adjust("T-1", "a", "nobody", -500)])).await;
-    assert_eq!(status, 201, "{answer}");
+    let apply =
+        async |service: &Service| service.ledger.write().apply_early_corrections(&mut None).await.unwrap();
+    // The last takes what the two before it left.
+    let early = [("a", -400), ("b", 30), ("c", -9_000)].map(|(id, output)| adjust("T-1", id, "u", output));
+    let (_, answer) = service.append(json!(early)).await;
+    assert_eq!(task(&service, "T-1", &answer).await["tokens"]["total"], 30);
+    assert_eq!(apply(&service).await, 0, "its usage is not there");
+    let (_, answer) = service.append(json!([usage("T-1", "v", "PLAN", 7)])).await;
+    assert_eq!((apply(&service).await, answer["outcomes"][0]["outcome"].as_str()), (0, Some("appended")));
+    let _ = service.append(json!([usage("T-1", "u", "PLAN", 1_000)])).await;
+    assert_eq!(apply(&service).await, 2);
+    assert_eq!(apply(&service).await, 0, "each is applied once");
+    let answer = json!({"position": "tail"});
     let shown = task(&service, "T-1", &answer).await;
-    assert_eq!((&shown["tokens"]["total"], &shown["tokens_used"]), (&json!(0), &json!(0)), "{shown}");
-    let found = alerts(&service, "over_correction", &answer).await;
-    assert_eq!(found.len(), 1, "{found:?}");
-    assert!(found[0].contains("leaves the task 490 below 0") && found[0].contains("mallory"), "{found:?}");
+    assert_eq!((&shown["tokens"]["total"], &shown["cost_usd"]), (&json!(37), &json!("0.00007")), "{shown}");
+    let listed = service.get("/v1/usage?task=T-1").await.1;
+    let rows = listed["records"].as_array().unwrap_or_else(|| panic!("{listed}"));
+    let of = |row: &Value| (row["adjusts"].clone(), row["tokens"]["total"].clone(), row["producer"].clone());
+    let rows: Vec<_> = rows.iter().map(of).filter(|(adjusts, ..)| adjusts == "u").collect();
+    assert!(rows.contains(&(json!("u"), json!(-400), json!("tollgate"))), "{rows:?}");
+    assert!(rows.contains(&(json!("u"), json!(-600), json!("tollgate"))), "{rows:?}");
+    // Sent again, it is what it was: known.
+    let (_, again) = service.append(json!([early[0]])).await;
+    assert_eq!(again["outcomes"][0]["outcome"], "duplicate", "{again}");
 }
 
 /// A client that leaves in the middle of an answer knows only about how much it used; the provider says it exactly.

@@ -154,3 +154,27 @@ async fn the_model_of_an_allocation_says_what_its_usage_costs() {
     let (_, policy) = service.get("/v1/policies/tokens?at_least=tail").await;
     assert_eq!(policy["status"]["booked"]["tokens"], 100_000, "{policy}");
 }
+
+/// What an allocation was made for is not known before it is made: earlier usage keeps what it says itself.
+#[tokio::test]
+async fn usage_before_its_allocation_is_not_completed_and_is_told() {
+    let service = with_a_policy_of_a_team().await;
+    let early = json!({"allocation": "a-2", "tokens": {"output": 40}});
+    let warnings = append(&service, "u-1", early).await;
+    let warning = warnings.first().and_then(Value::as_str).unwrap_or_default();
+    assert!(warning.contains("also if that is made later; make it before its usage"), "{warnings:?}");
+    let request = json!({"allocation": "a-2", "tokens": 100, "phase": "PLAN", "labels": {"team": "search"}});
+    let (_, made) = service.post("/v1/allocations", request).await;
+    assert_eq!(made["state"], "open", "{made}");
+    let used = async || {
+        let (_, shown) = service.get("/v1/allocations/a-2?at_least=tail").await;
+        (shown["used"]["tokens"].as_i64(), shown["remaining"]["tokens"].as_i64())
+    };
+    // It is use of the allocation, and counts under the policies of what the usage says itself: here, under none.
+    assert_eq!((used().await, figures(&service).await), ((Some(40), Some(60)), (0, 660)));
+    let late = json!({"allocation": "a-2", "tokens": {"output": 30}});
+    assert!(append(&service, "u-2", late).await.is_empty());
+    assert_eq!((used().await, figures(&service).await), ((Some(70), Some(30)), (30, 630)));
+    let (_, rebuilt) = service.post("/v1/views/spending/rebuild", json!({})).await;
+    assert_eq!(rebuilt["identical"], true, "{rebuilt}");
+}

@@ -144,7 +144,7 @@ async fn a_price_for_usage_of_last_month_hides_nothing_of_this_one() {
 }
 
 #[tokio::test]
-async fn what_is_taken_from_a_call_that_nobody_knows_leaves_what_has_no_price() {
+async fn nothing_is_taken_from_a_call_that_nobody_knows() {
     let service = Service::new().await;
     let call = json!({"id": "u-1", "task": "T-1", "usage_recorded": {"provider": "studio", "model": "painter",
         "units": {"output_images": 3}}});
@@ -152,9 +152,8 @@ async fn what_is_taken_from_a_call_that_nobody_knows_leaves_what_has_no_price() 
     let adjust = json!({"id": "a-1", "task": "T-1", "usage_adjusted": {
         "adjusts": "nobody", "units": {"output_images": -3}, "reason": "miscounted"}});
     assert_eq!(service.append(json!([adjust])).await.0, 201);
-    // Where budgets look it takes nothing away: it would make room.
-    for (path, images) in [("/v1/tasks/T-1", 0), ("/v1/report", 0), ("/v1/usage/summary", 3)] {
-        assert_eq!(shown_by(&service, path).await, (images, 3, "0".to_owned()), "{path}");
+    for path in ["/v1/tasks/T-1", "/v1/report", "/v1/usage/summary"] {
+        assert_eq!(shown_by(&service, path).await, (3, 3, "0".to_owned()), "{path}");
     }
 }
 
@@ -172,4 +171,55 @@ async fn a_correction_is_about_the_time_of_a_call_that_did_not_say_when_it_was()
         let (_, summary) = service.get(&format!("/v1/usage/summary?{month}&at_least=tail")).await;
         assert_eq!(summary["totals"]["unpriced_units"]["output_images"], unpriced, "{month}: {summary}");
     }
+}
+
+/// Whatever a policy measures: who decides by its figures is told what they leave out.
+#[tokio::test]
+async fn every_decision_about_money_says_what_has_no_price() {
+    let service = Service::new().await;
+    for (model, used) in [
+        ("gpt-unheard-of", json!({"tokens": {"output": 1_200}})),
+        ("painter", json!({"units": {"output_pixels": 7}})),
+    ] {
+        let mut call = used;
+        call["model"] = json!(model);
+        let event = json!([{"id": model, "task": "T-1", "usage_recorded": call}]);
+        assert_eq!(service.append(event).await.0, 201);
+    }
+    for measure in ["booked", "reserved", "worst"] {
+        let policy =
+            json!({"window": "monthly", "limit_usd": "500", "enforcement": "warn", "measure": measure});
+        crate::budgets::set_policy(&service, measure, policy).await;
+    }
+    let of_tokens = json!({"window": "monthly", "limit_tokens": 1_000_000});
+    crate::budgets::set_policy(&service, "tokens", of_tokens).await;
+    let request = json!({"model": "gpt-5", "tokens": 10, "labels": {"team": "search"}});
+    let (_, check) = service.post("/v1/check", request.clone()).await;
+    let (_, route) = service.post("/v1/route", json!({"model": "gpt-5", "tokens": 10})).await;
+    let mut made = request;
+    made["allocation"] = json!("a-1");
+    let (_, allocation) = service.post("/v1/allocations", made).await;
+    assert_eq!(allocation["priced"], true, "{allocation}");
+    let says = |sentence: &str| {
+        sentence.contains("1,200 tokens and 7 output pixels without a price")
+            && sentence.contains("which counts only where the measure is `worst`")
+    };
+    for answer in [&check, &allocation] {
+        let policies = answer["policies"].as_array().unwrap_or_else(|| panic!("{answer}"));
+        assert_eq!(policies.len(), 4, "{answer}");
+        for policy in policies {
+            let sentence = policy["sentence"].as_str().unwrap();
+            assert_eq!(says(sentence), policy["policy"] != "tokens", "{sentence}");
+        }
+    }
+    let of_route = route["unpriced"].as_array().unwrap_or_else(|| panic!("{route}"));
+    assert_eq!(of_route.len(), 3, "{route}");
+    assert!(of_route.iter().all(|line| says(line.as_str().unwrap())), "{route}");
+    let unknown = json!({"allocation": "a-2", "model": "gpt-unheard-of", "tokens": 10});
+    let (_, allocation) = service.post("/v1/allocations", unknown).await;
+    assert_eq!(
+        (&allocation["state"], &allocation["priced"]),
+        (&json!("open"), &json!(false)),
+        "{allocation}"
+    );
 }

@@ -158,6 +158,9 @@ pub struct AllocationView {
     pub priority: u8,
     /// How much is allocated, or was asked for.
     pub amount: AmountView,
+    /// Whether its cost is known. If not, no policy that limits money reserves any for it.
+    #[serde(default)]
+    pub priced: bool,
     /// What was used of it so far.
     pub used: AmountView,
     /// What is reserved now.
@@ -260,6 +263,9 @@ pub struct RouteResponse {
     pub preferred: Option<RouteView>,
     /// Cheaper ones that do not fit, and the next dearer ones: at most ten, the cheapest first.
     pub others: Vec<RouteView>,
+    /// By policy that limits money: what was spent without a price, which its figures leave out.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub unpriced: Vec<String>,
     /// The position that this is true for.
     pub as_of: String,
 }

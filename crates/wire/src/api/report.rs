@@ -154,9 +154,33 @@ pub struct ReportTotals {
     pub unphased_tokens: i64,
     /// Tokens of usage that names an execution unknown to the ledger.
     pub unmatched_tokens: i64,
+    /// All that was used without naming an execution; absent if there is none. With `unmatched` and the executions it
+    /// adds up to the totals.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unphased: Option<UsageOutside>,
+    /// All that was used naming an execution unknown to the ledger; absent if there is none.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unmatched: Option<UsageOutside>,
     /// Cost in US dollars of the usage whose price is known.
     pub cost_usd: String,
     /// Tokens without a known price. Their cost is unknown, not zero.
+    pub unpriced_tokens: i64,
+    /// What else was used, by unit, such as `output_images`; times are in milliseconds.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub units: BTreeMap<String, i64>,
+    /// The part of it without a known price, by unit.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub unpriced_units: BTreeMap<String, i64>,
+}
+
+/// Usage that belongs to no execution.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UsageOutside {
+    /// Tokens by kind.
+    pub tokens: TokenTotals,
+    /// Cost in US dollars of the usage whose price is known.
+    pub cost_usd: String,
+    /// Tokens without a known price.
     pub unpriced_tokens: i64,
     /// What else was used, by unit, such as `output_images`; times are in milliseconds.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]

@@ -15,7 +15,9 @@ use tollgate_wire::api::{BudgetStatus, ExecutionReport, ExecutionState, TaskRepo
 
 use self::chart::{PhaseBar, WIDTHS, percent, phase_bars, timeline};
 use self::escape::escaped;
-use super::words::{beside_cost, cost_of, seconds, seconds_of_limit, signed, tokens_of_limit};
+use super::words::{
+    beside_cost, cost_of, cost_outside, outside, seconds, seconds_of_limit, signed, tokens_of_limit,
+};
 
 /// The page's entire styling.
 const STYLE: &str = include_str!("style.css");
@@ -163,14 +165,9 @@ fn write_table(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     for execution in &report.executions {
         write_execution(execution, out)?;
     }
-    for (name, tokens, status) in [
-        ("unphased", report.totals.unphased_tokens, "no phase named"),
-        ("unmatched", report.totals.unmatched_tokens, "phase not started"),
-    ] {
-        if tokens != 0 {
-            let tokens = signed(tokens.into());
-            parts::table_row(&[name, status, &tokens, NONE, NONE, NONE, NONE, NONE], 2..8, out)?;
-        }
+    for (name, used, status) in outside(&report.totals) {
+        let (tokens, cost) = (signed(used.tokens.total.into()), cost_outside(used));
+        parts::table_row(&[name, status, &tokens, NONE, NONE, NONE, NONE, &cost], 2..8, out)?;
     }
     if report.executions.is_empty() {
         parts::table_row(&["Data unavailable", NONE, NONE, NONE, NONE, NONE, NONE, NONE], 2..8, out)?;

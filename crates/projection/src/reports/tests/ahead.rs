@@ -20,7 +20,7 @@ fn what_is_dated_ahead_counts_and_says_so() {
         ("live, use - out=1, ahead 27h, use - out=2", "2026-11-21:1 2026-11-22:2!2"),
         ("live, use - out=1, ahead 613620h, use - out=2", "2026-11-21:1 2096-11-20:2!2"),
         ("live, use - out=1, ahead -27h, use - out=2", "2026-11-20:2 2026-11-21:1"),
-        ("live, ahead 27h, use - out=8, adjust ? out=-4", "2026-11-22:4!4"),
+        ("live, ahead 27h, use - out=8, adjust ? out=-4", "2026-11-22:8!8"),
     ] {
         let report = report(&story(given).events);
         assert_eq!(days(&report), then, "{given}");

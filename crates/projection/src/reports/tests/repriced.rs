@@ -153,7 +153,7 @@ fn other_units_are_counted_and_those_without_a_price_shown_until_they_have_one()
             "3 output images, 1 page",
             "",
         ),
-        ("use - model=m output_images=3, adjust ? output_images=-1", "2 output images", "3 output images"),
+        ("use - model=m output_images=3, adjust ? output_images=-1", "3 output images", "3 output images"),
     ] {
         assert_eq!(units_after(given), (used.to_owned(), unpriced.to_owned()), "{given}");
     }

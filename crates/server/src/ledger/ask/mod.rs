@@ -171,7 +171,7 @@ impl Queries {
         &self.status
     }
 
-    fn reports(&self) -> &Source<Reports> {
+    pub(in crate::ledger) fn reports(&self) -> &Source<Reports> {
         &self.reports
     }
 }

@@ -137,6 +137,7 @@ pub(super) fn allocation(
         labels: request.labels.clone(),
         priority: request.priority,
         amount: amount(row.amount),
+        priced: request.is_priced,
         used: amount(used),
         remaining: amount(remaining),
         released: amount(released),
@@ -172,7 +173,7 @@ pub(super) fn figures(found: &PolicyFigures, request: &AllocationRequest) -> Pol
 
 /// What a policy says, as a sentence with its numbers; `asked`: to this request.
 pub(super) fn sentence(found: &PolicyFigures, asked: Option<&AllocationRequest>) -> String {
-    let PolicyFigures { policy, version, limit, booked, reserved, unpriced, unpriced_units, .. } = found;
+    let PolicyFigures { policy, version, limit, booked, reserved, .. } = found;
     let of = found.of.as_ref().map(|of| format!(" for `{of}`")).unwrap_or_default();
     let until = found.window.map(|span| format!(" until {}", span.to)).unwrap_or_default();
     let mut parts = Vec::new();
@@ -195,14 +196,7 @@ pub(super) fn sentence(found: &PolicyFigures, asked: Option<&AllocationRequest>)
         let most = grouped(most.into());
         parts.push(format!("{spent} of {most} tokens spent, {reserved} reserved{asked}"));
     }
-    if unpriced.usd == Usd::MAX {
-        parts.push(format!("{unpriced_units} without a price, and nothing says what they may cost"));
-    } else if unpriced.usd > Usd::ZERO {
-        let tokens = (unpriced.tokens > 0).then(|| format!("{} tokens", unpriced.tokens));
-        let units = (!unpriced_units.is_empty()).then(|| unpriced_units.to_string());
-        let what: Vec<String> = tokens.into_iter().chain(units).collect();
-        parts.push(format!("up to {} USD more for {} without a price", unpriced.usd, what.join(" and ")));
-    }
+    parts.extend(without_price(found));
     let numbers = parts.join("; ");
     let says = match found.ruling {
         Ruling::Fits => "fits",
@@ -224,4 +218,27 @@ pub(super) fn sentence(found: &PolicyFigures, asked: Option<&AllocationRequest>)
         Ruling::Stale => "cannot say: what was spent is not known up to the log's end",
     };
     format!("policy `{policy}` (version {version}){of} {says}: {numbers}{until}")
+}
+
+/// What was spent without a price under a policy that limits money: whatever the policy measures, who decides by its
+/// figures knows what they leave out.
+pub(super) fn without_price(found: &PolicyFigures) -> Option<String> {
+    let PolicyFigures { limit, unpriced, unpriced_units, .. } = found;
+    limit.usd?;
+    let tokens = (unpriced.tokens > 0).then(|| match unpriced.tokens {
+        1 => "1 token".to_owned(),
+        tokens => format!("{} tokens", grouped(tokens.unsigned_abs())),
+    });
+    let units = (!unpriced_units.is_empty()).then(|| unpriced_units.to_string());
+    let what: Vec<String> = tokens.into_iter().chain(units).collect();
+    if what.is_empty() {
+        return None;
+    }
+    let what = what.join(" and ");
+    let most = match unpriced.usd {
+        Usd::MAX => format!("{what} without a price, and nothing says what they may cost"),
+        Usd::ZERO => format!("{what} without a price"),
+        most => format!("up to {most} USD more for {what} without a price"),
+    };
+    Some(format!("{most}, which counts only where the measure is `worst`"))
 }

@@ -13,6 +13,7 @@ use tollgate_wire::api::{RouteRequest, RouteResponse, RouteView};
 
 use super::BudgetDecisions;
 use super::allocations::{makes_sense, of_another_kind};
+use super::answer::without_price;
 use super::command::{Command, Done, What};
 use super::request::{allocation, call, fresh, id, tenant, wait};
 use crate::ledger::Settings;
@@ -78,6 +79,10 @@ impl BudgetDecisions {
         let Done::Routed { mut judgements, as_of } = self.decided(&tenant, command).await? else {
             return Err(of_another_kind());
         };
+        let policies = judgements.iter().flat_map(|judgement| &judgement.policies);
+        let unpriced: BTreeSet<String> = policies
+            .filter_map(|found| Some(format!("policy `{}`: {}", found.policy, without_price(found)?)))
+            .collect();
         let preferred = preferred.and_then(|preferred| Some(view(&preferred, &judgements.pop()?)));
         let mut views: Vec<RouteView> = candidates
             .iter()
@@ -86,7 +91,13 @@ impl BudgetDecisions {
             .collect();
         let chosen = views.iter().position(|view| view.fits).map(|at| views.remove(at));
         views.truncate(OTHERS);
-        Ok(RouteResponse { chosen, preferred, others: views, as_of })
+        Ok(RouteResponse {
+            chosen,
+            preferred,
+            others: views,
+            unpriced: unpriced.into_iter().collect(),
+            as_of,
+        })
     }
 }
 

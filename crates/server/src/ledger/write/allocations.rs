@@ -57,7 +57,8 @@ impl Writer {
         };
         let Some(made) = self.made_for(tenant, &name).await? else {
             return Ok(Some(format!(
-                "{told}, which tenant `{tenant}` has not made: counted by what the usage itself says"
+                "{told}, which tenant `{tenant}` has not made: counted by what the usage itself says, also if that is made \
+                 later; make it before its usage"
             )));
         };
         usage.counts_as = CountsAs::of(usage, &made);

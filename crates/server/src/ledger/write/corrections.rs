@@ -68,9 +68,7 @@ impl Writer {
         let (usage, producer) = (adjusted.adjusts.clone(), adjusted.adjusts_producer.clone());
         let Some((original, at)) = self.corrected_usage(settings, submitted, adjusted, corrections).await?
         else {
-            return Ok(vec![format!(
-                "adjusts usage `{usage}` of producer `{producer}`, which this task does not have: counted in the task's totals only"
-            )]);
+            return Ok(unknown(adjusted, &usage, &producer));
         };
         // A correction that is already in the log is answered as a duplicate; it does not count as an earlier
         // one of itself.
@@ -170,6 +168,19 @@ impl Writer {
         }
         Ok(before)
     }
+}
+
+/// What is said of a correction of usage that the task does not have.
+fn unknown(adjusted: &UsageAdjusted, usage: &str, producer: &str) -> Vec<String> {
+    let counts = match (adjusted.outstanding().is_some(), adjusted.counted().is_nothing()) {
+        (true, true) => "nothing is taken away until that is recorded, and an alert was raised",
+        (true, false) => {
+            "what it adds counts in the task's totals only; nothing is taken away until that usage is recorded, and an \
+             alert was raised"
+        }
+        (false, _) => "counted in the task's totals only",
+    };
+    vec![format!("adjusts usage `{usage}` of producer `{producer}`, which this task does not have: {counts}")]
 }
 
 /// The usage that a correction names, with what follows from it.

@@ -4,6 +4,7 @@ mod allocations;
 mod append;
 mod corrections;
 mod decide;
+mod early;
 mod facts;
 mod notes;
 mod outcomes;
