@@ -106,11 +106,13 @@ fn history(replayed: &Replayed) -> String {
 type Line = (&'static str, fn(&CandidateResult) -> String);
 
 fn side_by_side(result: &WhatIf) -> String {
-    let lines: [Line; 18] = [
+    let lines: [Line; 20] = [
         ("tasks judged", |it| grouped_u64(it.judged)),
         ("  never at a gate", |it| grouped_u64(it.unasked)),
         ("  within", |it| of_judged(it.within, it)),
         ("  warned", |it| of_judged(it.warned, it)),
+        ("  over, never asked after", |it| of_judged(it.over.tasks, it)),
+        ("    tokens over the limit", |it| grouped_u64(it.over_tokens)),
         ("  blocked", |it| of_judged(it.blocked, it)),
         ("    by its own rollout", |it| grouped_u64(it.blocked_by_own_rollout)),
         ("saved at most: tasks", |it| grouped_u64(it.saved.tasks)),

@@ -11,6 +11,10 @@ const FEWEST_GOOD: u64 = 20;
 pub(super) struct Tally {
     pub(super) judged: u64,
     pub(super) warned: u64,
+    /// Tasks that went over their limit after the last decision.
+    pub(super) over: u64,
+    /// What they used beyond it.
+    pub(super) over_tokens: u128,
     pub(super) blocked: u64,
     /// Blocked ones of those that are known to be good.
     pub(super) good: Share,
@@ -52,6 +56,14 @@ pub(super) fn findings(tally: &Tally) -> Vec<String> {
             "{percent} % of the tasks would be warned of or blocked: the target is below 10 %"
         ));
     }
+    if tally.over > 0 {
+        let Tally { over, over_tokens, .. } = tally;
+        findings.push(format!(
+            "{over} of {} tasks went over the limit after the gate was asked last, by {over_tokens} tokens together: no block stops these; have the gate \
+             asked more often, or let a policy of tokens or money stop the calls",
+            tally.judged
+        ));
+    }
     findings.push(wrong_blocks(tally.good));
     let missed = tally.runaways.of.saturating_sub(tally.runaways.part);
     if missed > 0 {
@@ -89,6 +101,8 @@ mod tests {
         let tally = |judged, warned, blocked, good: (u64, u64), runaways: (u64, u64)| Tally {
             judged,
             warned,
+            over: 0,
+            over_tokens: 0,
             blocked,
             good: Share { part: good.0, of: good.1 },
             runaways: Share { part: runaways.0, of: runaways.1 },
