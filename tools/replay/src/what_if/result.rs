@@ -131,8 +131,8 @@ pub struct CandidateResult {
     pub within: u64,
     /// Judged tasks that were warned of and not blocked.
     pub warned: u64,
-    /// Judged tasks that no decision could stop: neither blocked nor completed, they went over their limit of tokens, or
-    /// from a warning to more than 1.5 times the limit, after the last decision. With all that they used.
+    /// Judged tasks that no decision could stop: neither blocked nor completed, they went over their limit of tokens,
+    /// or from a warning to more than 1.5 times the limit, after the last decision. With all that they used.
     pub over: Amounts,
     /// What they used beyond their limits, in tokens.
     pub over_tokens: u64,
@@ -307,7 +307,7 @@ pub struct PolicyResult {
     pub warned_windows: u64,
     /// Windows whose limit was exceeded, by their begin.
     pub exceeded: Vec<ExceededWindow>,
-    /// Tasks that used something in a window after its limit was exceeded.
+    /// Tasks that used something in a window when its limit was exceeded, or after that.
     pub affected_tasks: u64,
 }
 
@@ -323,7 +323,7 @@ pub struct ExceededWindow {
     /// The task or session that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
-    /// The quarter of an hour in which the limit was exceeded.
+    /// When the limit was exceeded: the time of the usage that did it.
     pub exceeded_at: String,
     /// What the policy says then: `over`, `refused` and so on.
     pub ruling: &'static str,
@@ -341,7 +341,7 @@ pub struct ExceededWindow {
     /// US dollars beyond the limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub over_usd: Option<String>,
-    /// Tasks that used something in or after that quarter, at most 20 of them by name.
+    /// Tasks that used something then or later, at most 20 of them by name.
     pub tasks: Vec<String>,
 }
 

@@ -59,8 +59,7 @@ const LEFT_OUT: &str = "tasks that were not opened have no limits and are not ju
 const PROGRESS: &str = "where budgets follow progress a decision is also made inside a phase: at each check, and as soon as it spins; fixed limits are those of the \
      same config without that, asked as all others are; forecasts are compared with completed tasks, as they were when they closed";
 
-const POLICIES: &str = "policies: no allocation reserves anything, usage counts in the quarter of an hour that it states, and unpriced usage counts as \
-     nothing; a policy without a begin rules from the first usage on";
+const POLICIES: &str = "policies: no allocation reserves anything, usage counts at the time that it states, and unpriced usage counts as nothing; a policy without a begin rules from the first usage on";
 
 const POOL: &str = "pool: a task that is blocked for its own tokens alone goes on if it can draw all that it used beyond its limit, in whole steps; gifts and draws are \
      decided by time, for each owner; a task that is blocked gives nothing";
