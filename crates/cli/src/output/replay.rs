@@ -126,7 +126,7 @@ fn side_by_side(result: &WhatIf) -> String {
         ("good tasks blocked", |it| share(&it.false_positives)),
         ("legitimate tasks blocked", |it| share(&it.false_positives_of_legitimate)),
         ("wrong blocks", |it| share(&it.wrong_blocks)),
-        ("limit left unused", |it| {
+        ("limit unused, not blocked", |it| {
             let percent = it.headroom.unused_percent.as_ref();
             percent.map_or_else(|| "–".to_owned(), |percent| format!("{percent} %"))
         }),
@@ -153,7 +153,7 @@ fn side_by_side(result: &WhatIf) -> String {
 
 fn of_judged(tasks: u64, candidate: &CandidateResult) -> String {
     let asked = candidate.judged;
-    let percent = tollgate_projection::overview::Share { part: tasks, of: asked }.percent();
+    let percent = tollgate_projection::overview::Share { part: tasks, of: asked }.rounded();
     percent.map_or_else(|| grouped_u64(tasks), |percent| format!("{} ({percent} %)", grouped_u64(tasks)))
 }
 

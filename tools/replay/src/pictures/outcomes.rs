@@ -1,4 +1,5 @@
-//! What became of the judged tasks under each candidate: within, warned, over their limit without a decision, blocked, never asked.
+//! What became of the judged tasks under each candidate: within, warned, over their limit without a decision, blocked,
+//! never asked.
 
 use tollgate_charts::{Axis, Figure, Key, Mark, Panel, Sign, Tone, Unit};
 

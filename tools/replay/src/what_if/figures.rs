@@ -97,7 +97,7 @@ pub(super) fn share(share: Share) -> ShareView {
     ShareView {
         part: share.part,
         of: share.of,
-        percent: share.percent(),
+        percent: share.rounded(),
         interval: interval(share).map(|(low, high)| [points(low), points(high)]),
     }
 }
@@ -216,11 +216,11 @@ impl Figures {
             false_positives_of_legitimate: share(self.legitimate),
             wrong_blocks: share(known),
             headroom: Headroom {
-                unused_percent: room.percent(),
+                unused_percent: room.rounded(),
                 median_used_percent: self.used_percent.percentile(50),
                 ..self.headroom
             },
-            thresholds: self.curve.result(&candidate.config.stop_loss.thresholds),
+            thresholds: self.curve.result(&candidate.config.stop_loss.thresholds, self.good.of),
             decisions: pairs.collect(),
             progress: self.progress.result(&phases),
             pool: None,

@@ -31,12 +31,12 @@ pub(super) fn findings(tally: &Tally) -> Vec<String> {
     }
     if tally.judged < MIN_TASKS {
         findings.push(format!(
-            "{} tasks are few: at least {MIN_TASKS} of all kinds should be replayed before anything is enforced",
-            tally.judged
+            "{} few: at least {MIN_TASKS} of all kinds should be replayed before anything is enforced",
+            if tally.judged == 1 { "1 task is".to_owned() } else { format!("{} tasks are", tally.judged) }
         ));
     }
     let blocked = Share { part: tally.blocked, of: tally.judged };
-    let percent = blocked.percent().unwrap_or_default();
+    let percent = blocked.rounded().unwrap_or_default();
     if blocked.above(50) {
         findings.push(format!(
             "{percent} % of the tasks would be blocked: these limits are not made for this work; calibrate them before they are compared any \
@@ -51,7 +51,7 @@ pub(super) fn findings(tally: &Tally) -> Vec<String> {
     }
     let beyond = Share { part: tally.blocked.saturating_add(tally.warned), of: tally.judged };
     if beyond.above(10) && !blocked.above(10) {
-        let percent = beyond.percent().unwrap_or_default();
+        let percent = beyond.rounded().unwrap_or_default();
         findings.push(format!(
             "{percent} % of the tasks would be warned of or blocked: the target is below 10 %"
         ));
@@ -109,6 +109,7 @@ mod tests {
         };
         for (tally, expected) in [
             (tally(0, 0, 0, (0, 0), (0, 0)), &["no task has limits"][..]),
+            (tally(1, 0, 0, (0, 0), (0, 0)), &["1 task is few", "no task is known to be good"]),
             (tally(49, 0, 0, (0, 0), (0, 0)), &["49 tasks are few", "no task is known to be good"]),
             (
                 tally(100, 0, 51, (0, 0), (0, 0)),
@@ -120,6 +121,10 @@ mod tests {
                     "11 % of the tasks would be blocked: above 10 %",
                     "11 of 60 good tasks would be blocked, surely above 5 %",
                 ],
+            ),
+            (
+                tally(17, 0, 16, (0, 0), (0, 0)),
+                &["17 tasks are few", "94.12 % of the tasks would be blocked", "no task"],
             ),
             (tally(60, 0, 3, (1, 1), (0, 0)), &["1 of 1 good tasks would be blocked: fewer than 20"]),
             (
