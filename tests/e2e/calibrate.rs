@@ -73,6 +73,12 @@ fn the_config_is_ready_to_use_and_the_same_each_time() {
     let checked = place.ok("config check one/calibrated.yaml");
     assert!(checked.contains("one/calibrated.yaml: valid"), "{checked}");
     let result: Value = serde_json::from_str(&one[0]).unwrap();
+    let source = &result["source"];
+    let from =
+        [&source["origin"], &source["position"], &result["result"]["inputs"]["digest"], &result["hash"]];
+    for part in from.map(|part| part.as_str().unwrap()) {
+        assert!(one[2].lines().take(2).any(|line| line.starts_with('#') && line.contains(part)), "{part}");
+    }
     assert!(checked.contains(result["result"]["calibration"]["config_hash"].as_str().unwrap()), "{checked}");
     let compared = place.json("replay what-if --from data --config built-in --config one/calibrated.yaml");
     let blocked = |nth: usize| compared["result"]["candidates"][nth]["blocked"].as_u64().unwrap();

@@ -56,6 +56,14 @@ fn a_replay_is_one_file_of_html_and_a_picture_each_with_the_same_bytes_every_tim
     }
     let links = page.replace("xmlns=\"http://www.w3.org/2000/svg\"", "");
     assert!(!links.contains("http://") && !links.contains("https://"));
+    // What an earlier run drew and this one does not is no picture of this result.
+    for name in ["thresholds-2.svg", "policy-1.svg", "outcomes.png", "mine-1.svg", "policy-x.svg"] {
+        place.write(&format!("one/{name}"), "old");
+    }
+    let _ = place.ok(&format!("{WHAT_IF} --pictures one"));
+    let mut expected = files.clone();
+    expected.extend(["mine-1.svg", "policy-x.svg"].map(str::to_owned));
+    assert_eq!(names(&place.path("one")), expected);
     // A file that is there is replaced.
     place.write("old.html", "old");
     let _ = place.ok(&format!("{WHAT_IF} --html old.html --format json"));
@@ -81,12 +89,13 @@ fn places_where_no_picture_can_be_are_refused_before_anything_is_read() {
     let calibrate = "replay calibrate --from nowhere";
     for (code, flags, said) in [
         (3, "--html dir", "--html dir: is a directory; name a file in it"),
+        (3, "--html new/", "--html new/: names a directory; name a file in it"),
         (3, "--html missing/x.html", "--html missing/x.html: there is no directory missing; make it first"),
         (3, "--html dir/file/x.html", "there is no directory dir/file"),
         (3, "--html /dev/null", "--html /dev/null: is no file; name one"),
         (3, "--pictures dir/file", "--pictures dir/file: is a file; name a directory"),
         (1, "--pictures dir/file/deep", "nothing can be written to"),
-        (3, "--pictures dir --png", "--png: this tollgate was built without PNG"),
+        (3, "--pictures dir --png", "cargo install --locked --path crates/cli --features png"),
         (2, "--png", "--pictures <DIR>"),
     ] {
         for command in [missing, calibrate] {

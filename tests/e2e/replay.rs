@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use serde_json::{Value, json};
+use tollgate_domain::config::BudgetConfig;
 use tollgate_tests::nats::NatsServer;
 use tollgate_tests::{Place, Server, request, session};
 
@@ -66,6 +67,59 @@ fn configs_are_compared_side_by_side_from_a_ledger_its_backup_and_nats() {
 }
 
 #[test]
+fn the_config_in_force_is_the_last_one_of_the_log_wherever_that_is() {
+    let place = ledger();
+    place.write("mine.yaml", "rollout: enforce\nstop_loss:\n  cumulative_token_threshold: 1.15\n");
+    let _ = place.ok("--data data --config mine.yaml task open D");
+    let config = std::fs::read_to_string(place.path("mine.yaml")).unwrap();
+    let hash = BudgetConfig::from_yaml(&config).unwrap().hash();
+    // Whatever happens to the files that were read, and whatever a file says that nobody put in force.
+    std::fs::remove_file(place.path("mine.yaml")).unwrap();
+    place.write("data/phase_budgets.yaml", "rollout: observe\n");
+    let _ = place.ok("--data data backup copy");
+    let mut sources = vec!["data".to_owned(), "copy".to_owned()];
+    let nats = NatsServer::start(&place);
+    if let Some(nats) = &nats {
+        let _ = place.ok(&format!("--log {} log init --max-bytes 64MiB", nats.url()));
+        let _ = place.ok(&format!("log copy data {}", nats.url()));
+        sources.push(nats.url());
+    }
+    let mut hashes = std::collections::BTreeSet::new();
+    for from in &sources {
+        let calibrated = place.json(&format!("replay calibrate --from {from}"));
+        assert_eq!(calibrated["current"], "mine.yaml", "{from}");
+        assert_eq!(calibrated["result"]["inputs"]["current"], hash, "{from}");
+        let alone = place.json(&format!("replay what-if --from {from}"));
+        let named = place.json(&format!("replay what-if --from {from} --config built-in --config in-force"));
+        for (result, nth) in [(&alone, 0), (&named, 1)] {
+            let candidate = &result["result"]["inputs"]["candidates"][nth];
+            assert_eq!((&candidate["name"], &candidate["config_hash"]), (&json!("mine.yaml"), &json!(hash)));
+        }
+        hashes.insert([calibrated, alone, named].map(|result| self::hash(&result).to_owned()));
+    }
+    assert_eq!(hashes.len(), 1, "{sources:?}");
+}
+
+#[test]
+fn configs_are_named_by_what_tells_them_apart_however_their_paths_are_typed() {
+    let place = ledger();
+    let loose = std::fs::read_to_string(place.path("loose.yaml")).unwrap();
+    place.write("other/loose.yaml", &loose);
+    let full = place.path("loose.yaml").display().to_string();
+    let typed = ["loose.yaml", "./loose.yaml", "other/../loose.yaml", &full];
+    let results = typed.map(|path| place.json(&format!("replay what-if --from data --config {path}")));
+    for (path, result) in typed.iter().zip(&results) {
+        assert_eq!(
+            (hash(result), &result["result"]["candidates"][0]["name"]),
+            (hash(&results[0]), &json!("loose.yaml")),
+            "{path}"
+        );
+    }
+    let both = place.json("replay what-if --from data --config loose.yaml --config other/loose.yaml");
+    assert_eq!(both["result"]["candidates"][1]["name"], "other/loose.yaml");
+}
+
+#[test]
 fn results_are_written_to_a_directory_of_their_own() {
     let place = ledger();
     let _ = place.ok(&format!("replay what-if --from data {CONFIGS} --out out"));
@@ -95,8 +149,12 @@ fn what_cannot_be_replayed_is_said() {
         (1, "--from data --config missing.yaml", "reading missing.yaml"),
         (1, "--from data --config built-in --config built-in", "config `built-in` is named twice"),
         (6, "--from data --config built-in --policies policies.yaml", "policy `p`: "),
+        (
+            1,
+            "--from data --config loose.yaml --config ./loose.yaml",
+            "`loose.yaml` and `./loose.yaml` are the same file",
+        ),
         (3, "--from data --config built-in --cost-usd=-1", "--cost-usd: `-1`: must not be negative"),
-        (2, "--from data", "--config <FILE>"),
     ] {
         let found = place.fails(code, &format!("replay what-if {line}"));
         assert!(found.contains(said), "{line}: {found}");

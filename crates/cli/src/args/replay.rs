@@ -11,7 +11,7 @@ pub(crate) enum ReplayCommand {
     /// Run history through other limits: what they would have warned of, blocked, saved and interrupted
     WhatIf(Box<WhatIfArgs>),
     /// Propose limits from history: a config whose comments say where each number comes from, judged by later tasks.
-    /// `--config` names the config in force (default: that of the data directory, else the built-in one)
+    /// `--config` names the config in force (default: the last one that the history has, else the built-in one)
     Calibrate(CalibrateArgs),
 }
 
@@ -105,8 +105,9 @@ pub(crate) struct WhatIfArgs {
     #[command(flatten)]
     pub(crate) history: HistoryArgs,
     // Under the same id as the flag of every command, which it stands in for.
-    /// A config to run history through, or `built-in`; several are shown side by side
-    #[arg(id = "config", long = "config", required = true, value_name = "FILE")]
+    /// A config to run history through, `built-in`, or `in-force`: the last one that the history has (default: that);
+    /// several are shown side by side
+    #[arg(id = "config", long = "config", value_name = "FILE")]
     pub(crate) configs: Vec<PathBuf>,
     /// Policies of money and tokens to run history through: `policies:` and below it each by its name, with the keys of
     /// the API

@@ -106,11 +106,13 @@ fn history(replayed: &Replayed) -> String {
 type Line = (&'static str, fn(&CandidateResult) -> String);
 
 fn side_by_side(result: &WhatIf) -> String {
-    let lines: [Line; 18] = [
+    let lines: [Line; 20] = [
         ("tasks judged", |it| grouped_u64(it.judged)),
         ("  never at a gate", |it| grouped_u64(it.unasked)),
         ("  within", |it| of_judged(it.within, it)),
         ("  warned", |it| of_judged(it.warned, it)),
+        ("  over, never asked after", |it| of_judged(it.over.tasks, it)),
+        ("    tokens over the limit", |it| grouped_u64(it.over_tokens)),
         ("  blocked", |it| of_judged(it.blocked, it)),
         ("    by its own rollout", |it| grouped_u64(it.blocked_by_own_rollout)),
         ("saved at most: tasks", |it| grouped_u64(it.saved.tasks)),
@@ -124,7 +126,7 @@ fn side_by_side(result: &WhatIf) -> String {
         ("good tasks blocked", |it| share(&it.false_positives)),
         ("legitimate tasks blocked", |it| share(&it.false_positives_of_legitimate)),
         ("wrong blocks", |it| share(&it.wrong_blocks)),
-        ("limit left unused", |it| {
+        ("limit unused, not blocked", |it| {
             let percent = it.headroom.unused_percent.as_ref();
             percent.map_or_else(|| "–".to_owned(), |percent| format!("{percent} %"))
         }),
@@ -151,7 +153,7 @@ fn side_by_side(result: &WhatIf) -> String {
 
 fn of_judged(tasks: u64, candidate: &CandidateResult) -> String {
     let asked = candidate.judged;
-    let percent = tollgate_projection::overview::Share { part: tasks, of: asked }.percent();
+    let percent = tollgate_projection::overview::Share { part: tasks, of: asked }.rounded();
     percent.map_or_else(|| grouped_u64(tasks), |percent| format!("{} ({percent} %)", grouped_u64(tasks)))
 }
 

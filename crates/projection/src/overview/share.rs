@@ -22,6 +22,13 @@ impl Share {
         let points = u128::from(self.part).saturating_mul(10_000).checked_div(self.of.into())?;
         Some(decimals(points))
     }
+
+    /// Percent, rounded to two decimals, half up; `None` if the whole is zero.
+    #[must_use]
+    pub fn rounded(self) -> Option<String> {
+        let twice = u128::from(self.part).saturating_mul(20_000).saturating_add(self.of.into());
+        Some(decimals(twice.checked_div(u128::from(self.of).saturating_mul(2))?))
+    }
 }
 
 /// Hundredths as a decimal without trailing zeros.

@@ -68,6 +68,9 @@ pub fn return_on_investment(effect: &Effect, stated: Stated) -> ReturnView {
     });
     let lacks = match (&effect.saved, cost) {
         (None, _) => effect.lacks.clone(),
+        (Some(_), None) if stated.cost.is_some() => {
+            Some("a cost of 0 USD is no base for a return: state what building it in and running it cost, with --cost-usd".to_owned())
+        }
         (Some(_), None) => {
             Some("the cost of building it in and running it is not stated: --cost-usd".to_owned())
         }

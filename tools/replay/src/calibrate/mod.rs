@@ -25,7 +25,7 @@ mod text;
 mod thresholds;
 mod utilization;
 
-use tollgate_domain::config::BudgetConfig;
+use tollgate_domain::config::{BudgetConfig, Rollout};
 use tollgate_domain::limits::LimitError;
 use tollgate_domain::time::Timestamp;
 
@@ -119,10 +119,30 @@ pub fn calibrate(
         config_hash: config.hash(),
         config: String::new(),
     };
-    calibration.notes = history.remarks().to_vec();
-    calibration.notes.extend(notes::notes(&calibration, current, &order));
+    calibration.notes.extend(without_holdout(&calibration, history, &order));
+    calibration.notes.extend(history.remarks().iter().cloned());
+    let said = notes::notes(&calibration, current, &order);
+    calibration.notes.extend(said);
+    observe_if_forbidden(&mut calibration, &mut config);
     calibration.config = file::with_comments(&calibration, &config);
     Ok(calibration)
+}
+
+/// A config that should not be enforced does not say that it is.
+fn observe_if_forbidden(calibration: &mut Calibration, config: &mut BudgetConfig) {
+    if config.rollout != Rollout::Observe && notes::forbid_enforcing(calibration) {
+        calibration.notes.push(notes::observes(config.rollout));
+        config.rollout = Rollout::Observe;
+        calibration.config_hash = config.hash();
+    }
+}
+
+/// What to do if nothing is proposed because of the tasks that were kept to judge by.
+fn without_holdout(found: &Calibration, history: &History, order: &Order) -> Option<String> {
+    let _ = found.judged.as_ref()?;
+    let all = Cells::of(history, Part::Fit(None), Measure::Tokens, order);
+    let samples = (0..found.phases.len()).map(|nth| all.of_phase(nth, |_| true).len() as u64);
+    notes::without_holdout(found, &samples.collect::<Vec<_>>())
 }
 
 /// The limits of every class of tasks. A config that was read or proposed has bases and multipliers whose

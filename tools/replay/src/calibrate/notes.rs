@@ -1,6 +1,6 @@
 //! What a reader should know before trusting the numbers, in sentences.
 
-use tollgate_domain::config::{BudgetConfig, Profile};
+use tollgate_domain::config::{BudgetConfig, Profile, Rollout};
 use tollgate_domain::decimal::Decimal;
 
 use super::cells::Order;
@@ -41,6 +41,24 @@ pub(super) fn notes(found: &Calibration, current: &BudgetConfig, order: &Order) 
         ),
     }
     notes
+}
+
+/// Whether the notes say not to enforce the proposal: too few tasks, or too many good ones that it would have stopped.
+pub(super) fn forbid_enforcing(found: &Calibration) -> bool {
+    found.data.fitted_tasks < BASELINE_TASKS || found.judged.as_ref().is_some_and(stops_too_many)
+}
+
+/// That the proposal observes although the config in force does not.
+pub(super) fn observes(before: Rollout) -> String {
+    format!(
+        "`rollout` is observe, not {} as in the config in force, because this config should not be enforced",
+        before.as_str()
+    )
+}
+
+fn stops_too_many(judged: &Judged) -> bool {
+    let stopped = &judged.proposed.false_positives;
+    stopped.count * 100 > stopped.of * MOST_FALSE_POSITIVES_PERCENT
 }
 
 fn baseline(found: &Calibration, notes: &mut Vec<String>) {
@@ -185,7 +203,7 @@ fn thresholds(found: &Calibration, current: &BudgetConfig, notes: &mut Vec<Strin
 
 fn holdout(found: &Calibration, judged: &Judged, notes: &mut Vec<String>) {
     let stopped = &judged.proposed.false_positives;
-    if stopped.count * 100 > stopped.of * MOST_FALSE_POSITIVES_PERCENT {
+    if stops_too_many(judged) {
         notes.push(format!(
             "{} of {} later tasks that ended well would have been stopped, above {MOST_FALSE_POSITIVES_PERCENT} %: do not enforce this config",
             stopped.count, stopped.of
@@ -218,6 +236,31 @@ fn holdout(found: &Calibration, judged: &Judged, notes: &mut Vec<String>) {
             ));
         }
     }
+}
+
+/// That nothing is proposed although something could be if no tasks were kept to judge by: what to do about it. `all` are
+/// the samples of each phase in all tasks.
+pub(super) fn without_holdout(found: &Calibration, all: &[u64]) -> Option<String> {
+    let enough = base(found)?.for_bounds;
+    if found.judged.is_none() || found.phases.iter().any(|phase| phase.tokens.learned) {
+        return None;
+    }
+    let most = found.phases.iter().map(|phase| phase.samples).max().unwrap_or_default();
+    let would = found.phases.iter().zip(all).filter(|(_, samples)| **samples >= enough);
+    let would: Vec<String> = would.map(|(phase, samples)| format!("{} ({samples})", phase.phase)).collect();
+    let advice = if would.is_empty() {
+        "replay more tasks".to_owned()
+    } else {
+        format!(
+            "use `--holdout 0`, with which {} would have enough and nothing is judged, or replay more tasks",
+            would.join(", ")
+        )
+    };
+    Some(format!(
+        "Nothing is proposed: without the {} % of the tasks that were kept to judge by, no phase has {enough} samples, the most are {most}. To get \
+         limits, {advice}",
+        found.options.holdout_percent
+    ))
 }
 
 /// What the percentile of base budgets needs.

@@ -104,15 +104,14 @@ impl Basis<'_> {
                     high: percentile.high,
                     learned: true,
                 };
-                // How far the fit is from the percentile of all samples, in each half.
+                // How far the fit is from the percentile of all samples, in all and in each half: both sides are the same
+                // kind of percentile, so that without tiers the weight is exactly 1.
                 let base_log = |half| all.log_percentile(BASE_PERCENT, Some(half));
                 let minus = |fit: Option<f64>, base: Option<f64>| Some(fit? - base?);
                 let full = fitted.full - all.log_percentile(BASE_PERCENT, None).unwrap_or(fitted.full);
                 let of_halves = halves().zip(&fitted.halves).map(|(half, fit)| minus(*fit, base_log(half)));
                 let weight = Replicated { full, halves: of_halves.collect() };
-                let mut weight = weight.logarithm(self.options.confidence);
-                weight.value = fitted.full - libm::log(proposal.tokens.value as f64);
-                proposal.weight = factor(base.weight, weight);
+                proposal.weight = factor(base.weight, weight.logarithm(self.options.confidence));
                 proposal.weight_origin = Origin::Fitted;
             }
             (WeightRule::Keep, Some(fitted)) => {
@@ -213,15 +212,16 @@ fn tier_proposal<T: std::fmt::Display>(
     }
 }
 
-/// A factor from its logarithm, in thousandths, its bounds rounded outwards.
+/// A factor from its logarithm, in thousandths, its bounds rounded outwards: beyond the errors of floats.
 fn factor(current: Decimal, log: Logarithm) -> Factor {
+    const FLOAT_ERROR: f64 = 1e-6;
     let thousandths = |log: f64| libm::exp(log) * 1000.0;
     let decimal = |number: f64| Decimal::new(libm::fmin(libm::fmax(number, 1.0), MOST_THOUSANDTHS) as u64, 3);
     Factor {
         current,
         value: decimal(libm::floor(thousandths(log.value) + 0.5)),
-        low: log.error.map(|error| decimal(libm::floor(thousandths(log.value - error)))),
-        high: log.error.map(|error| decimal(libm::ceil(thousandths(log.value + error)))),
+        low: log.error.map(|error| decimal(libm::floor(thousandths(log.value - error) + FLOAT_ERROR))),
+        high: log.error.map(|error| decimal(libm::ceil(thousandths(log.value + error) - FLOAT_ERROR))),
     }
 }
 

@@ -59,6 +59,27 @@ pub struct CalibrationInputs {
     pub session_phases: Option<PhaseCoverage>,
 }
 
+impl Calibrated {
+    /// The proposed config as a file, which says from which history it is and of which result it is a part.
+    #[must_use]
+    pub fn config_file(&self) -> String {
+        let inputs = &self.result.inputs;
+        let origin = self.source.origin.escape_debug();
+        format!(
+            "# From {origin}, position {}: {} events with the digest {}.\n# Part of calibrate.json with the hash {}, by tollgate {}, against the config {} \
+             with the hash {}.\n{}",
+            self.source.position,
+            inputs.events,
+            inputs.digest,
+            self.hash,
+            inputs.tollgate,
+            self.current.escape_debug(),
+            inputs.current,
+            self.result.calibration.config
+        )
+    }
+}
+
 impl CalibrationResult {
     /// The bytes that the hash is over: JSON without blanks, fields in the order of the types.
     #[must_use]

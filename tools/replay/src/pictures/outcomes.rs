@@ -1,4 +1,5 @@
-//! What became of the judged tasks under each candidate: within, warned, blocked, never asked.
+//! What became of the judged tasks under each candidate: within, warned, over their limit without a decision, blocked,
+//! never asked.
 
 use tollgate_charts::{Axis, Figure, Key, Mark, Panel, Sign, Tone, Unit};
 
@@ -13,9 +14,10 @@ struct Part {
     of: fn(&CandidateResult) -> u64,
 }
 
-const PARTS: [Part; 4] = [
+const PARTS: [Part; 5] = [
     Part { name: "within", tone: Tone::Blue, of: |it| it.within },
     Part { name: "warned", tone: Tone::Amber, of: |it| it.warned },
+    Part { name: "over, never asked after", tone: Tone::Violet, of: |it| it.over.tasks },
     Part { name: "blocked", tone: Tone::Red, of: |it| it.blocked },
     Part { name: "never at a gate", tone: Tone::Grey, of: |it| it.unasked },
 ];
@@ -56,6 +58,7 @@ pub(super) fn outcomes(result: &WhatIf) -> Figure {
         "judged",
         "within",
         "warned",
+        "over, never asked after",
         "blocked",
         "never at a gate",
         "blocked by its own rollout",

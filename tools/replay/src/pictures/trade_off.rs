@@ -18,7 +18,7 @@ const OWN: Stroke = Stroke { tone: Tone::Soft, width: 1.5, dash: Dash::Dotted };
 pub(super) fn trade_off(result: &WhatIf) -> Option<Figure> {
     let shown = || result.candidates.iter().take(MOST_LINES);
     let _ = shown().next()?;
-    let (mut marks, mut above, mut keys) = (Vec::new(), Vec::new(), Vec::new());
+    let (mut marks, mut above, mut keys, mut knees) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
     for (nth, sharing) in curves(result).iter().enumerate() {
         let (Some(first), stroke) = (sharing.first(), line(nth)) else { continue };
         let points: Vec<(f64, f64)> = first.thresholds.points.iter().map(place).collect();
@@ -27,11 +27,12 @@ pub(super) fn trade_off(result: &WhatIf) -> Option<Figure> {
         marks.push(Mark::Line { points, stroke });
         keys.push(Key { sign: Sign::Line(stroke), label: names(sharing) });
         if let Some(knee) = knee(first) {
-            let (at, text) = (place(knee), format!("knee {} ×", knee.threshold));
+            let at = place(knee);
             above.push(Mark::Point { at, tone: stroke.tone, dot: Dot::Ring });
-            above.push(Mark::Text { at, text, anchor: Anchor::Start, tone: Tone::Ink });
+            knees.push((at, format!("knee {} ×", knee.threshold)));
         }
     }
+    above.extend(labels(result, knees));
     for (nth, candidate) in shown().enumerate() {
         let tone = line(nth).tone;
         let at = (of_signed(candidate.interrupted.tokens), of_signed(candidate.saved.tokens));
@@ -40,12 +41,14 @@ pub(super) fn trade_off(result: &WhatIf) -> Option<Figure> {
         keys.push(Key { sign: Sign::Dot(tone, Dot::Diamond), label });
     }
     marks.extend(above);
-    keys.push(Key { sign: Sign::Dot(Tone::Ink, Dot::Ring), label: "knee".to_owned() });
+    if marks.iter().any(|mark| matches!(mark, Mark::Point { dot: Dot::Ring, .. })) {
+        keys.push(Key { sign: Sign::Dot(Tone::Ink, Dot::Ring), label: "knee".to_owned() });
+    }
     let rows = result.candidates.iter().map(|it| {
         let of_knee = |text: fn(&ThresholdPoint) -> String| knee(it).map_or_else(|| "–".to_owned(), text);
         vec![
             it.name.clone(),
-            of_knee(|knee| format!("{} ×", knee.threshold)),
+            knee(it).map_or_else(|| why_none(it), |knee| format!("{} ×", knee.threshold)),
             of_knee(|knee| signed(knee.saved_tokens)),
             of_knee(|knee| signed(knee.interrupted_tokens)),
             format!("{} ×", it.thresholds.own),
@@ -76,6 +79,26 @@ pub(super) fn trade_off(result: &WhatIf) -> Option<Figure> {
         }],
         table: table(1, &head, rows.collect()),
     })
+}
+
+/// A label at each knee; those that are so close that their texts would overlap share one.
+fn labels(result: &WhatIf, knees: Vec<((f64, f64), String)>) -> impl Iterator<Item = Mark> {
+    /// How close, as a share of the picture: about what a text is wide, and high.
+    const CLOSE: (f64, f64) = (0.16, 0.06);
+    let points = || result.candidates.iter().flat_map(|it| &it.thresholds.points).map(place);
+    let most = points().fold((1.0_f64, 1.0_f64), |most, at| (most.0.max(at.0), most.1.max(at.1)));
+    let mut labels: Vec<((f64, f64), String)> = Vec::new();
+    for (at, text) in knees {
+        let is_close = |(other, _): &&mut ((f64, f64), String)| {
+            (at.0 - other.0).abs() < CLOSE.0 * most.0 && (at.1 - other.1).abs() < CLOSE.1 * most.1
+        };
+        match labels.iter_mut().find(is_close) {
+            Some((_, label)) if *label == text => {}
+            Some((_, label)) => *label = format!("{label}, {text}"),
+            None => labels.push((at, text)),
+        }
+    }
+    labels.into_iter().map(|(at, text)| Mark::Text { at, text, anchor: Anchor::Start, tone: Tone::Ink })
 }
 
 /// Saved and interrupted tokens over thresholds, a picture for each curve.
@@ -176,6 +199,10 @@ fn knee(candidate: &CandidateResult) -> Option<&ThresholdPoint> {
     candidate.thresholds.points.iter().find(|point| point.threshold == *knee)
 }
 
+fn why_none(candidate: &CandidateResult) -> String {
+    candidate.thresholds.no_knee.unwrap_or("there is none").to_owned()
+}
+
 fn described(candidate: &CandidateResult) -> String {
     match knee(candidate) {
         Some(knee) => format!(
@@ -186,6 +213,6 @@ fn described(candidate: &CandidateResult) -> String {
             signed(knee.interrupted_tokens),
             candidate.thresholds.own
         ),
-        None => format!("{}: no threshold saves anything", candidate.name),
+        None => format!("{}: no knee, {}", candidate.name, why_none(candidate)),
     }
 }

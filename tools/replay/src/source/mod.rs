@@ -3,6 +3,7 @@
 //! [`LedgerHistory`] reads the files of a data directory or of a backup, [`LogHistory`] any event log, such as a stream
 //! of NATS, and [`sessions`] makes a history of the session files of coding agents.
 
+mod in_force;
 mod ledger;
 mod log;
 pub mod sessions;
@@ -12,6 +13,7 @@ use tollgate_log::contract::{BoxFuture, Partitions, ReadError, RecordReader};
 use tollgate_log::index::{IdIndex, Occurrence};
 use tollgate_log::record::StoredRecord;
 
+pub use in_force::last_config;
 pub use ledger::LedgerHistory;
 pub use log::LogHistory;
 

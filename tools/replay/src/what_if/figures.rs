@@ -27,7 +27,8 @@ const RETURN_ASSUMPTIONS: [&str; 3] = [
      did not end well",
     "overhead: at most all work that was interrupted is done again; each interruption costs what was stated, at least those of tasks marked \
      legitimate or let through by a person, at most those of all tasks that ended well",
-    "runaways: tasks marked runaway, at most the blocked ones that nobody marked and nobody completed as well, of the judged tasks",
+    "runaways: tasks marked runaway, at most those as well that nobody marked and nobody completed and that were blocked, or went over their limit \
+     after the last decision; of the judged tasks",
 ];
 
 /// Tasks and what they used.
@@ -44,6 +45,8 @@ pub(super) struct Figures {
     unasked: u64,
     within: u64,
     warned: u64,
+    over: Sum,
+    over_tokens: u128,
     blocked: u64,
     enforced: u64,
     unknown_phase: u64,
@@ -94,7 +97,7 @@ pub(super) fn share(share: Share) -> ShareView {
     ShareView {
         part: share.part,
         of: share.of,
-        percent: share.percent(),
+        percent: share.rounded(),
         interval: interval(share).map(|(low, high)| [points(low), points(high)]),
     }
 }
@@ -109,6 +112,7 @@ impl Figures {
         let crossing = under.first.as_ref().filter(|_| under.worst == Some(Verdict::Block));
         match (under.worst, crossing) {
             (_, Some(crossing)) => self.add_blocked(task, crossing),
+            (_, None) if task.is_over(under) => self.add_over(task, under),
             (Some(Verdict::Warn | Verdict::Block), None) => count(&mut self.warned, true),
             (Some(Verdict::Allow), None) => count(&mut self.within, true),
             (None, None) => count(&mut self.unasked, true),
@@ -130,6 +134,12 @@ impl Figures {
         if !blocked && task.stage == TaskStage::Closed(TaskOutcome::Completed) {
             self.add_headroom(task, limit);
         }
+    }
+
+    fn add_over(&mut self, task: &Settled, under: &SettledUnder) {
+        self.over.add(&task.used);
+        self.over_tokens = self.over_tokens.saturating_add(task.beyond(under));
+        count(&mut self.unsure_runaways, task.mark.is_none());
     }
 
     fn add_blocked(&mut self, task: &Settled, crossing: &Crossing) {
@@ -191,6 +201,8 @@ impl Figures {
             unasked: self.unasked,
             within: self.within,
             warned: self.warned,
+            over: self.over.view(),
+            over_tokens: u64::try_from(self.over_tokens).unwrap_or(u64::MAX),
             blocked: self.blocked,
             blocked_by_own_rollout: self.enforced,
             unknown_phase: self.unknown_phase,
@@ -204,11 +216,11 @@ impl Figures {
             false_positives_of_legitimate: share(self.legitimate),
             wrong_blocks: share(known),
             headroom: Headroom {
-                unused_percent: room.percent(),
+                unused_percent: room.rounded(),
                 median_used_percent: self.used_percent.percentile(50),
                 ..self.headroom
             },
-            thresholds: self.curve.result(&candidate.config.stop_loss.thresholds),
+            thresholds: self.curve.result(&candidate.config.stop_loss.thresholds, self.good.of),
             decisions: pairs.collect(),
             progress: self.progress.result(&phases),
             pool: None,
@@ -221,6 +233,8 @@ impl Figures {
         Tally {
             judged: self.judged,
             warned: self.warned,
+            over: self.over.tasks,
+            over_tokens: self.over_tokens,
             blocked: self.blocked,
             good: self.good,
             runaways: self.runaways,

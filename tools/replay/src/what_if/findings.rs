@@ -11,6 +11,10 @@ const FEWEST_GOOD: u64 = 20;
 pub(super) struct Tally {
     pub(super) judged: u64,
     pub(super) warned: u64,
+    /// Tasks that went over their limit after the last decision.
+    pub(super) over: u64,
+    /// What they used beyond it.
+    pub(super) over_tokens: u128,
     pub(super) blocked: u64,
     /// Blocked ones of those that are known to be good.
     pub(super) good: Share,
@@ -27,12 +31,12 @@ pub(super) fn findings(tally: &Tally) -> Vec<String> {
     }
     if tally.judged < MIN_TASKS {
         findings.push(format!(
-            "{} tasks are few: at least {MIN_TASKS} of all kinds should be replayed before anything is enforced",
-            tally.judged
+            "{} few: at least {MIN_TASKS} of all kinds should be replayed before anything is enforced",
+            if tally.judged == 1 { "1 task is".to_owned() } else { format!("{} tasks are", tally.judged) }
         ));
     }
     let blocked = Share { part: tally.blocked, of: tally.judged };
-    let percent = blocked.percent().unwrap_or_default();
+    let percent = blocked.rounded().unwrap_or_default();
     if blocked.above(50) {
         findings.push(format!(
             "{percent} % of the tasks would be blocked: these limits are not made for this work; calibrate them before they are compared any \
@@ -47,9 +51,17 @@ pub(super) fn findings(tally: &Tally) -> Vec<String> {
     }
     let beyond = Share { part: tally.blocked.saturating_add(tally.warned), of: tally.judged };
     if beyond.above(10) && !blocked.above(10) {
-        let percent = beyond.percent().unwrap_or_default();
+        let percent = beyond.rounded().unwrap_or_default();
         findings.push(format!(
             "{percent} % of the tasks would be warned of or blocked: the target is below 10 %"
+        ));
+    }
+    if tally.over > 0 {
+        let Tally { over, over_tokens, .. } = tally;
+        findings.push(format!(
+            "{over} of {} tasks went over the limit after the gate was asked last, by {over_tokens} tokens together: no block stops these; have the gate \
+             asked more often, or let a policy of tokens or money stop the calls",
+            tally.judged
         ));
     }
     findings.push(wrong_blocks(tally.good));
@@ -89,12 +101,15 @@ mod tests {
         let tally = |judged, warned, blocked, good: (u64, u64), runaways: (u64, u64)| Tally {
             judged,
             warned,
+            over: 0,
+            over_tokens: 0,
             blocked,
             good: Share { part: good.0, of: good.1 },
             runaways: Share { part: runaways.0, of: runaways.1 },
         };
         for (tally, expected) in [
             (tally(0, 0, 0, (0, 0), (0, 0)), &["no task has limits"][..]),
+            (tally(1, 0, 0, (0, 0), (0, 0)), &["1 task is few", "no task is known to be good"]),
             (tally(49, 0, 0, (0, 0), (0, 0)), &["49 tasks are few", "no task is known to be good"]),
             (
                 tally(100, 0, 51, (0, 0), (0, 0)),
@@ -106,6 +121,10 @@ mod tests {
                     "11 % of the tasks would be blocked: above 10 %",
                     "11 of 60 good tasks would be blocked, surely above 5 %",
                 ],
+            ),
+            (
+                tally(17, 0, 16, (0, 0), (0, 0)),
+                &["17 tasks are few", "94.12 % of the tasks would be blocked", "no task"],
             ),
             (tally(60, 0, 3, (1, 1), (0, 0)), &["1 of 1 good tasks would be blocked: fewer than 20"]),
             (

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::budget::{BudgetState, Policy, Spent};
 use tollgate_domain::event::{BudgetEvent, PolicySet, RecordedEvent};
 use tollgate_domain::ids::TenantId;
+use tollgate_domain::money::Usd;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::zone::Span;
 use tollgate_projection::spending::counted;
@@ -38,8 +39,18 @@ pub(super) struct WindowKey {
 pub(super) struct WindowCells {
     /// By the quarter of an hour, in seconds since 1970.
     pub(super) quarters: BTreeMap<i64, Spent>,
-    /// The last quarter in which each task used something, by the task's partition and place there.
-    pub(super) tasks: BTreeMap<(u8, u32), i64>,
+    /// What is counted there, by the quarter, in no order: the moment of a crossing is that of one of them.
+    pub(super) uses: BTreeMap<i64, Vec<Use>>,
+    /// When each task used something last, by the task's partition and place there.
+    pub(super) tasks: BTreeMap<(u8, u32), Timestamp>,
+}
+
+/// What one event adds to a window: half a hundred bytes for each call and policy.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Use {
+    pub(super) at: Timestamp,
+    pub(super) tokens: i128,
+    pub(super) usd: Usd,
 }
 
 /// The windows of all policies, as far as one partition used something in them.
@@ -91,8 +102,11 @@ impl PolicyFold {
             let span = self.span(policy, rule, event.occurred_at);
             let cells = self.windows.entry(WindowKey { policy, span, of }).or_default();
             cells.quarters.entry(usage.quarter).or_default().add(&usage.sums.spent);
-            let last = cells.tasks.entry((event.partition.number(), task)).or_insert(usage.quarter);
-            *last = usage.quarter.max(*last);
+            let spent = &usage.sums.spent;
+            let counted = Use { at: event.occurred_at, tokens: spent.tokens, usd: spent.usd };
+            cells.uses.entry(usage.quarter).or_default().push(counted);
+            let last = cells.tasks.entry((event.partition.number(), task)).or_insert(event.occurred_at);
+            *last = event.occurred_at.max(*last);
         }
     }
 
@@ -110,6 +124,9 @@ impl PolicyFold {
             let own = self.windows.entry(key).or_default();
             for (quarter, spent) in theirs.quarters {
                 own.quarters.entry(quarter).or_default().add(&spent);
+            }
+            for (quarter, uses) in theirs.uses {
+                own.uses.entry(quarter).or_default().extend(uses);
             }
             own.tasks.extend(theirs.tasks);
         }

@@ -20,7 +20,7 @@ use super::thresholds::ThresholdCurve;
 pub use inputs::{CandidateInput, InputsView, PartitionInput, Source};
 
 /// The version of the result's form.
-pub const FORMAT: u32 = 3;
+pub const FORMAT: u32 = 4;
 
 /// A result, and where its history was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -127,10 +127,15 @@ pub struct CandidateResult {
     pub judged: u64,
     /// Judged tasks that never came to a gate: they began no phase and were not completed.
     pub unasked: u64,
-    /// Judged tasks that stayed within all limits.
+    /// Judged tasks that every decision allowed.
     pub within: u64,
     /// Judged tasks that were warned of and not blocked.
     pub warned: u64,
+    /// Judged tasks that no decision could stop: neither blocked nor completed, they went over their limit of tokens,
+    /// or from a warning to more than 1.5 times the limit, after the last decision. With all that they used.
+    pub over: Amounts,
+    /// What they used beyond their limits, in tokens.
+    pub over_tokens: u64,
     /// Judged tasks that were blocked.
     pub blocked: u64,
     /// Of the blocked tasks, those that the rollout stated in the candidate would really block.
@@ -258,7 +263,7 @@ pub struct DifferingTask {
 /// A task under one candidate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct TaskOutcomeView {
-    /// `within`, `warned`, `blocked`, `unasked` or `not judged`.
+    /// `within`, `warned`, `over`, `blocked`, `unasked` or `not judged`.
     pub outcome: &'static str,
     /// The decision that blocked first, otherwise the one that warned first.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -302,7 +307,7 @@ pub struct PolicyResult {
     pub warned_windows: u64,
     /// Windows whose limit was exceeded, by their begin.
     pub exceeded: Vec<ExceededWindow>,
-    /// Tasks that used something in a window after its limit was exceeded.
+    /// Tasks that used something in a window when its limit was exceeded, or after that.
     pub affected_tasks: u64,
 }
 
@@ -318,7 +323,7 @@ pub struct ExceededWindow {
     /// The task or session that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub of: Option<String>,
-    /// The quarter of an hour in which the limit was exceeded.
+    /// When the limit was exceeded: the time of the usage that did it.
     pub exceeded_at: String,
     /// What the policy says then: `over`, `refused` and so on.
     pub ruling: &'static str,
@@ -336,7 +341,7 @@ pub struct ExceededWindow {
     /// US dollars beyond the limit.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub over_usd: Option<String>,
-    /// Tasks that used something in or after that quarter, at most 20 of them by name.
+    /// Tasks that used something then or later, at most 20 of them by name.
     pub tasks: Vec<String>,
 }
 

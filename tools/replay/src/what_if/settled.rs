@@ -1,6 +1,7 @@
 //! What is kept of a task once its outcome is settled, and how later events change that.
 
 use serde::{Deserialize, Serialize};
+use tollgate_domain::breach::Utilization;
 use tollgate_domain::event::{EventBody, Mark, RecordedEvent, TaskEvent, TaskOutcome, UsageEvent};
 use tollgate_domain::gate::Verdict;
 use tollgate_domain::metadata::Enforcement;
@@ -36,6 +37,10 @@ pub(super) struct Settled {
 pub(super) struct SettledUnder {
     /// The limit of all phases together.
     pub(super) limit_tokens: Option<u64>,
+    /// The same with what progress added to it.
+    pub(super) total_tokens: u64,
+    /// The task's tokens at the decision that was made last; nothing if none was.
+    pub(super) asked_tokens: u128,
     pub(super) unknown_phase: bool,
     pub(super) worst: Option<Verdict>,
     pub(super) first: Option<Box<Crossing>>,
@@ -89,6 +94,27 @@ impl Settled {
             | EventBody::Bill(_)
             | EventBody::Report(_) => false,
         }
+    }
+
+    /// Whether it was above a limit that no decision saw: it was not blocked and not completed, and by its tokens it
+    /// stands worse against its limit than when the gate was asked last. How bad that is, is its breach status.
+    pub(super) fn is_over(&self, under: &SettledUnder) -> bool {
+        let is_blocked = under.worst == Some(Verdict::Block);
+        if is_blocked || self.stage == TaskStage::Closed(TaskOutcome::Completed) {
+            return false;
+        }
+        let status = |used: u128| Utilization::new(used, under.total_tokens).breach();
+        status(self.tokens()) > status(under.asked_tokens)
+    }
+
+    /// Its tokens; corrections never take away more than was used.
+    fn tokens(&self) -> u128 {
+        u128::try_from(self.used.tokens).unwrap_or_default()
+    }
+
+    /// How many of its tokens are beyond its limit.
+    pub(super) fn beyond(&self, under: &SettledUnder) -> u128 {
+        self.tokens().saturating_sub(under.total_tokens.into())
     }
 
     /// Whether it was completed, and nobody said that it should have been stopped.

@@ -30,8 +30,10 @@ use super::windows::{Names, policy_results};
 use crate::error::ReplayError;
 
 /// What every result assumes.
-const ASSUMPTIONS: [&str; 9] = [
+const ASSUMPTIONS: [&str; 10] = [
     "a decision is made at each one that the live gate recorded, at each start of a phase and at each completion, from what was known then",
+    "over the limit, never asked after: tasks that were neither blocked nor completed and whose tokens went above their limit, or from a warning to \
+     more than 1.5 times the limit, after the last decision; no block can stop these, and what they used is in no savings",
     "blocks count as if they were enforced on every task; how many of them the candidate's own rollout would enforce is stated beside",
     "after its first block a task is taken to stop: what it used after that is saved if it did not end well, and interrupted work if it did, \
      was marked legitimate, or was let through by a person",
@@ -57,8 +59,7 @@ const LEFT_OUT: &str = "tasks that were not opened have no limits and are not ju
 const PROGRESS: &str = "where budgets follow progress a decision is also made inside a phase: at each check, and as soon as it spins; fixed limits are those of the \
      same config without that, asked as all others are; forecasts are compared with completed tasks, as they were when they closed";
 
-const POLICIES: &str = "policies: no allocation reserves anything, usage counts in the quarter of an hour that it states, and unpriced usage counts as \
-     nothing; a policy without a begin rules from the first usage on";
+const POLICIES: &str = "policies: no allocation reserves anything, usage counts at the time that it states, and unpriced usage counts as nothing; a policy without a begin rules from the first usage on";
 
 const POOL: &str = "pool: a task that is blocked for its own tokens alone goes on if it can draw all that it used beyond its limit, in whole steps; gifts and draws are \
      decided by time, for each owner; a task that is blocked gives nothing";
@@ -232,6 +233,7 @@ fn outcome(task: &Settled, under: &SettledUnder) -> (&'static str, Option<Timest
     }
     match (under.worst, &under.first) {
         (Some(Verdict::Block), Some(first)) => ("blocked", Some(first.at)),
+        (_, _) if task.is_over(under) => ("over", None),
         (Some(Verdict::Warn | Verdict::Block), _) => ("warned", None),
         (Some(Verdict::Allow), _) => ("within", None),
         (None, _) => ("unasked", None),
@@ -249,7 +251,9 @@ fn differs(task: &Settled) -> bool {
                 Some(Verdict::Allow) => "within",
                 None => return false,
             };
-            *word != "not judged" && *word != live
+            // The live gate did not see that either, unless it blocked.
+            let is_unseen = *word == "over" && live != "blocked";
+            *word != "not judged" && *word != live && !is_unseen
         }
         [first, others @ ..] => others.iter().any(|other| other != first),
     }

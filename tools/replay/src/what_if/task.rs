@@ -13,6 +13,7 @@ use tollgate_domain::limits::TaskLimits;
 use tollgate_domain::metadata::{Enforcement, TaskMetadata};
 use tollgate_domain::phase::Advance;
 use tollgate_domain::pool::PoolRules;
+use tollgate_domain::progress::TaskProgress;
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::status::{TaskRow, figures, fold_task, unlimited_figures};
@@ -74,6 +75,8 @@ struct Outcome {
     worst: Option<Verdict>,
     /// The decision that would have blocked it first, otherwise the one that warned first.
     first: Option<Box<Crossing>>,
+    /// The task's tokens at the decision that was made last.
+    asked: u128,
     passing: Passing,
 }
 
@@ -225,6 +228,8 @@ impl OpenTask {
         let class = limits.map(|limits| Class::of(&self.row, limits, followed.map(|it| &it.progress)));
         let under = self.under.into_iter().map(|under| SettledUnder {
             limit_tokens: under.limits.as_ref().map(|limits| limits.total_tokens()),
+            total_tokens: under.total_tokens(),
+            asked_tokens: under.outcome.asked,
             unknown_phase: under.unknown_phase,
             worst: under.outcome.worst,
             first: under.outcome.first,
@@ -265,8 +270,14 @@ impl Under {
         let gives = row.state.stage == TaskStage::Closed(TaskOutcome::Completed)
             && row.state.enforcement == Enforcement::On;
         let progress = self.following.as_deref().map(|following| &following.progress);
-        let limit = progress.map_or_else(|| limits.total_tokens(), |progress| progress.total_limit(limits));
+        let limit = total_limit(limits, progress);
         asking.close(at, gives, figures(row, None).total.tokens.total(), limit);
+    }
+
+    /// The limit of all phases together, with what progress added to it; nothing without limits.
+    fn total_tokens(&self) -> u64 {
+        let progress = self.following.as_deref().map(|following| &following.progress);
+        self.limits.as_deref().map_or(0, |limits| total_limit(limits, progress))
     }
 
     /// Where its budget follows progress: takes what happened, and asks the gate if that is due.
@@ -319,6 +330,7 @@ impl Outcome {
         let verdict = decided.verdict;
         if let Some(tokens) = decided.tokens {
             self.passing.ask(asked.advance, asked.at, tokens);
+            self.asked = tokens.used;
         }
         let is_worse = self.first.as_ref().is_none_or(|first| first.verdict < verdict);
         self.worst = self.worst.max(Some(verdict));
@@ -330,6 +342,10 @@ impl Outcome {
         }
         decided
     }
+}
+
+fn total_limit(limits: &TaskLimits, progress: Option<&TaskProgress>) -> u64 {
+    progress.map_or_else(|| limits.total_tokens(), |progress| progress.total_limit(limits))
 }
 
 /// A decision that warned or blocked, with the figures of the rule that made it so.

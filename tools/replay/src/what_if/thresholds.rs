@@ -21,9 +21,12 @@ pub struct ThresholdCurve {
     /// The threshold of the candidate itself, from its checkpoint on: as a multiple of the limit.
     pub own: String,
     /// The threshold at which the share of what could be saved exceeds the share of what could be interrupted by the
-    /// most, the highest one of several; absent: no threshold saves anything.
+    /// most, the highest one of several; absent: there is none, or nothing is known to draw one from.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub knee: Option<String>,
+    /// Why there is no knee.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub no_knee: Option<&'static str>,
     /// By threshold, the lowest first.
     pub points: Vec<ThresholdPoint>,
 }
@@ -168,8 +171,9 @@ impl Curve {
         }
     }
 
-    /// What is said of it. `own`: the thresholds of the candidate.
-    pub(super) fn result(&self, own: &Thresholds) -> ThresholdCurve {
+    /// What is said of it. `own`: the thresholds of the candidate; `good`: how many of the judged tasks are known to be
+    /// good.
+    pub(super) fn result(&self, own: &Thresholds, good: u64) -> ThresholdCurve {
         let shown =
             |tokens: i128| i64::try_from(tokens).unwrap_or(if tokens < 0 { i64::MIN } else { i64::MAX });
         let points = grid().enumerate().map(|(nth, hundredths)| {
@@ -188,7 +192,11 @@ impl Curve {
             Profile::Strict | Profile::Loose => own.cumulative_token,
         };
         let points: Vec<ThresholdPoint> = points.collect();
-        ThresholdCurve { own: own.to_string(), knee: knee(&points), points }
+        let (knee, no_knee) = match knee(&points, good) {
+            Ok(knee) => (Some(knee), None),
+            Err(why) => (None, Some(why)),
+        };
+        ThresholdCurve { own: own.to_string(), knee, no_knee, points }
     }
 }
 
@@ -209,19 +217,26 @@ impl At {
 }
 
 /// Where the curve of saved over interrupted tokens is farthest above the straight line between its ends: the greatest
-/// saved / most saved − interrupted / most interrupted, compared without division.
-fn knee(points: &[ThresholdPoint]) -> Option<String> {
+/// saved / most saved − interrupted / most interrupted, compared without division. Without anything to interrupt, the lowest
+/// threshold would win, which is no knee.
+fn knee(points: &[ThresholdPoint], good: u64) -> Result<String, &'static str> {
     let most = |of: fn(&ThresholdPoint) -> i64| points.iter().map(of).max().map_or(0, i128::from);
     let (saved, interrupted) = (most(|at| at.saved_tokens), most(|at| at.interrupted_tokens).max(1));
     if saved <= 0 {
-        return None;
+        return Err("no threshold saves anything");
+    }
+    if good == 0 {
+        return Err("no task is known to be good: what a threshold interrupts is not known");
+    }
+    if points.iter().all(|at| at.interrupted_tokens <= 0) {
+        return Err("no threshold interrupts anything: the lowest one saves most");
     }
     let height = |at: &&ThresholdPoint| {
         let gained = i128::from(at.saved_tokens).saturating_mul(interrupted);
         gained.saturating_sub(i128::from(at.interrupted_tokens).saturating_mul(saved))
     };
     // The last of equal ones: the threshold that blocks least.
-    points.iter().max_by_key(height).map(|at| at.threshold.clone())
+    points.iter().max_by_key(height).map(|at| at.threshold.clone()).ok_or("there are no thresholds")
 }
 
 #[cfg(test)]
@@ -247,14 +262,19 @@ mod tests {
     #[test]
     fn the_knee_is_where_most_is_saved_for_what_is_interrupted() {
         for (points, expected) in [
-            (vec![], None),
-            (vec![point("1", 0, 100), point("2", 0, 0)], None),
+            (vec![], Err("no threshold saves anything")),
+            (vec![point("1", 0, 100), point("2", 0, 0)], Err("no threshold saves anything")),
             // 90 % of what can be saved for 10 % of what can be interrupted.
-            (vec![point("1", 100, 100), point("1.5", 90, 10), point("2", 20, 5)], Some("1.5")),
-            (vec![point("1", 100, 0), point("2", 100, 0), point("3", 10, 0)], Some("2")),
-            (vec![point("1", i64::MAX, i64::MAX), point("2", i64::MAX, 0)], Some("2")),
+            (vec![point("1", 100, 100), point("1.5", 90, 10), point("2", 20, 5)], Ok("1.5")),
+            (
+                vec![point("1", 100, 0), point("2", 100, 0), point("3", 10, 0)],
+                Err("no threshold interrupts anything: the lowest one saves most"),
+            ),
+            (vec![point("1", i64::MAX, i64::MAX), point("2", i64::MAX, 0)], Ok("2")),
         ] {
-            assert_eq!(knee(&points).as_deref(), expected, "{points:?}");
+            assert_eq!(knee(&points, 1), expected.map(str::to_owned), "{points:?}");
         }
+        let unknown = knee(&[point("1", 5, 0), point("2", 5, 0)], 0).unwrap_err();
+        assert!(unknown.starts_with("no task is known to be good"), "{unknown}");
     }
 }

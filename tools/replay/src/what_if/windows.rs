@@ -1,4 +1,5 @@
-//! What policies would have said: each of their windows, quarter by quarter, judged as the ledger judges them.
+//! What policies would have said: each of their windows, quarter by quarter, judged as the ledger judges them; the
+//! quarter in which a limit was crossed also use by use.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -11,7 +12,7 @@ use tollgate_projection::fold::read_task_key;
 use tollgate_projection::report::unit_totals;
 
 use super::figures::shown;
-use super::money::{Policies, PolicyFold, WindowCells, WindowKey};
+use super::money::{Policies, PolicyFold, Use, WindowCells, WindowKey};
 use super::result::{Amounts, ExceededWindow, PolicyResult};
 
 /// Tasks of a window that are named.
@@ -39,9 +40,9 @@ struct PolicyJudge<'a> {
     state: BudgetState,
 }
 
-/// The quarter in which a window's limit was exceeded, and what the policy said then.
+/// When a window's limit was exceeded, and what the policy said then.
 struct Exceeded {
-    quarter: i64,
+    at: Timestamp,
     ruling: Ruling,
 }
 
@@ -61,7 +62,7 @@ impl<'a> PolicyJudge<'a> {
             let (first, last) = self.judge_quarters(key, cells);
             match (first, last) {
                 (Some(first), Some(last)) => {
-                    let later = cells.tasks.iter().filter(|(_, quarter)| **quarter >= first.quarter);
+                    let later = cells.tasks.iter().filter(|(_, last)| **last >= first.at);
                     let tasks: Vec<(u8, u32)> = later.map(|(task, _)| *task).collect();
                     exceeded.push(self.window(key, cells, &first, &last, &tasks));
                     affected.extend(tasks);
@@ -90,23 +91,60 @@ impl<'a> PolicyJudge<'a> {
         let request = self.request(key.of.as_deref());
         let (mut so_far, mut first, mut last) = (Spent::default(), None, None);
         for (&quarter, spent) in &cells.quarters {
+            let before = so_far.clone();
             so_far.add(spent);
-            let at = moment(quarter);
-            let mut figures = Figures::default();
-            for sum in needed(&self.state, &request, at) {
-                let spent = if sum.span == key.span { so_far.clone() } else { self.whole(sum.span, &key.of) };
-                figures.spent.insert(sum, (spent, Usd::ZERO));
-            }
-            let judged = judge(&self.state, &request, Amount::NOTHING, &figures, at).policies.pop();
+            let judged = self.judge_at(key, &request, &so_far, moment(quarter));
             if let Some(judged) = &judged
                 && first.is_none()
                 && exceeds(judged.ruling)
             {
-                first = Some(Exceeded { quarter, ruling: judged.ruling });
+                let at = self.crossing(key, &request, before, cells.uses.get(&quarter));
+                first = Some(Exceeded { at: at.unwrap_or_else(|| moment(quarter)), ruling: judged.ruling });
             }
             last = judged.or(last);
         }
         (first, last)
+    }
+
+    /// What the policy says of a window in which so much was used.
+    fn judge_at(
+        &self,
+        key: &WindowKey,
+        request: &AllocationRequest,
+        so_far: &Spent,
+        at: Timestamp,
+    ) -> Option<PolicyFigures> {
+        let mut figures = Figures::default();
+        for sum in needed(&self.state, request, at) {
+            let spent = if sum.span == key.span { so_far.clone() } else { self.whole(sum.span, &key.of) };
+            figures.spent.insert(sum, (spent, Usd::ZERO));
+        }
+        judge(&self.state, request, Amount::NOTHING, &figures, at).policies.pop()
+    }
+
+    /// When, within a quarter at whose end the limit was exceeded, it was crossed: what happened at the same moment
+    /// counts together, so that no order matters. `so_far`: what was used before the quarter.
+    fn crossing(
+        &self,
+        key: &WindowKey,
+        request: &AllocationRequest,
+        mut so_far: Spent,
+        uses: Option<&Vec<Use>>,
+    ) -> Option<Timestamp> {
+        let mut uses: Vec<&Use> = uses.into_iter().flatten().collect();
+        uses.sort_unstable_by_key(|counted| counted.at);
+        for together in uses.chunk_by(|one, other| one.at == other.at) {
+            let at = together.first()?.at;
+            for counted in together {
+                let Use { tokens, usd, .. } = **counted;
+                so_far.add(&Spent { events: 1, tokens, usd, ..Spent::default() });
+            }
+            let judged = self.judge_at(key, request, &so_far, at);
+            if judged.is_some_and(|judged| exceeds(judged.ruling)) {
+                return Some(at);
+            }
+        }
+        uses.last().map(|last| last.at)
     }
 
     /// What was used in another window, as far as anything was.
@@ -149,7 +187,7 @@ impl<'a> PolicyJudge<'a> {
             from: key.span.map(|span| span.from.to_string()),
             to: key.span.map(|span| span.to.to_string()),
             of: key.of.clone(),
-            exceeded_at: moment(first.quarter).to_string(),
+            exceeded_at: first.at.to_string(),
             ruling: first.ruling.as_str(),
             limit_tokens: last.limit.tokens,
             limit_usd: last.limit.usd.map(|usd| usd.to_string()),

@@ -35,6 +35,17 @@ fn windows_that_usage_exceeded_are_named_with_when_and_by_how_much() {
 }
 
 #[test]
+fn a_limit_is_exceeded_when_it_was_crossed_and_not_by_whom_was_done_before() {
+    // All within a quarter of an hour; A is done before B crosses the limit at 08:05:10, C comes after that.
+    let script = "in A, use 600, +310, in B, use 500, +60, in C, use 5, in B, use 1, adjust -1";
+    let found =
+        results(script, "policies: {hour: {window: hourly, limit_tokens: 1000, enforcement: hard_limit}}");
+    let [window] = &found[0].exceeded[..] else { panic!("one window: {found:?}") };
+    assert_eq!(window.exceeded_at, "2026-11-21T08:05:10Z");
+    assert_eq!((&window.tasks[..], found[0].affected_tasks), (&["B".to_owned(), "C".to_owned()][..], 2));
+}
+
+#[test]
 fn policies_count_what_is_in_their_scope_and_window() {
     for (policy, script, windows, warned, exceeded) in [
         ("{window: daily, limit_usd: '0.001'}", "use 900, use 101", 1, 0, 1),

@@ -9,30 +9,42 @@ use crate::story::{about, candidate, generated, replay, replayed, runtime, story
 /// 35,100, from then on blocked above 28,080.
 const BUILT_IN: &str = "rollout: enforce";
 
-fn counts(result: &CandidateResult) -> [u64; 5] {
-    [result.judged, result.unasked, result.within, result.warned, result.blocked]
+/// Judged, never asked, within, warned, over without a decision that saw it, blocked.
+fn counts(result: &CandidateResult) -> [u64; 6] {
+    [result.judged, result.unasked, result.within, result.warned, result.over.tasks, result.blocked]
 }
 
 #[test]
 fn tasks_are_within_warned_or_blocked_by_what_was_known_when_the_gate_would_have_been_asked() {
     for (script, expected) in [
-        ("open", [1, 1, 0, 0, 0]),
-        ("open, start PLAN, use 99999", [1, 0, 1, 0, 0]),
-        ("open, start PLAN, use 3600, end PLAN, start THINK", [1, 0, 1, 0, 0]),
+        ("open", [1, 1, 0, 0, 0, 0]),
+        ("open, start PLAN, use 23400", [1, 0, 1, 0, 0, 0]),
+        ("open, start PLAN, use 23401", [1, 0, 0, 0, 1, 0]),
+        ("open, use 23401", [1, 0, 0, 0, 1, 0]),
+        ("open, start PLAN, use 3600, end PLAN, start THINK", [1, 0, 1, 0, 0, 0]),
         // 4,000 of PLAN's 2,400 tokens: rule 3 warns.
-        ("open, start PLAN, use 4000, end PLAN, start THINK", [1, 0, 0, 1, 0]),
-        ("open, start PLAN, use 24000, end PLAN, start THINK", [1, 0, 0, 1, 0]),
-        ("open, start PLAN, use 35101, end PLAN, start THINK", [1, 0, 0, 0, 1]),
-        ("open, start PLAN, use 28081, end PLAN, close completed", [1, 0, 0, 0, 1]),
-        ("open, start PLAN, use 28081, end PLAN, close cancelled", [1, 0, 1, 0, 0]),
+        ("open, start PLAN, use 4000, end PLAN, start THINK", [1, 0, 0, 1, 0, 0]),
+        ("open, start PLAN, use 24000, end PLAN, start THINK", [1, 0, 0, 1, 0, 0]),
+        ("open, start PLAN, use 35101, end PLAN, start THINK", [1, 0, 0, 0, 0, 1]),
+        ("open, start PLAN, use 28081, end PLAN, close completed", [1, 0, 0, 0, 0, 1]),
+        ("open, start PLAN, use 28081, end PLAN, close cancelled", [1, 0, 0, 0, 1, 0]),
         // The gate was asked and the task went no further.
-        ("open, start PLAN, use 35101, end PLAN, gate VERIFY", [1, 0, 0, 0, 1]),
+        ("open, start PLAN, use 35101, end PLAN, gate VERIFY", [1, 0, 0, 0, 0, 1]),
         // Asked for one phase, and another one was begun: after VERIFY the threshold is lower.
-        ("open, start PLAN, use 28081, end PLAN, gate THINK", [1, 0, 0, 1, 0]),
-        ("open, start PLAN, use 28081, end PLAN, gate THINK, start REVIEW", [1, 0, 0, 0, 1]),
-        // What came after the last question changes nothing.
-        ("open, start PLAN, gate THINK, use 35101, end PLAN", [1, 0, 1, 0, 0]),
-        ("use 99999", [0, 0, 0, 0, 0]),
+        ("open, start PLAN, use 28081, end PLAN, gate THINK", [1, 0, 0, 1, 0, 0]),
+        ("open, start PLAN, use 28081, end PLAN, gate THINK, start REVIEW", [1, 0, 0, 0, 0, 1]),
+        // No decision saw what came after the last question.
+        ("open, start PLAN, gate THINK, use 35101, end PLAN", [1, 0, 0, 0, 1, 0]),
+        ("open, start PLAN, use 24000, end PLAN, start THINK, use 1, close abandoned", [1, 0, 0, 1, 0, 0]),
+        (
+            "open, start PLAN, use 24000, end PLAN, start THINK, use 11101, close abandoned",
+            [1, 0, 0, 0, 1, 0],
+        ),
+        ("open, start PLAN, use 23401, adjust -1, close abandoned", [1, 0, 1, 0, 0, 0]),
+        ("open, start PLAN, use 23400, close abandoned, use 1", [1, 0, 0, 0, 1, 0]),
+        // Whoever completes it is asked.
+        ("open, start PLAN, use 28080, end PLAN, close completed", [1, 0, 0, 1, 0, 0]),
+        ("use 99999", [0, 0, 0, 0, 0, 0]),
     ] {
         let replayed = replayed(script, &[BUILT_IN]);
         assert_eq!(counts(&replayed.result.candidates[0]), expected, "{script}");
@@ -64,6 +76,38 @@ fn blocks_say_where_by_how_much_and_what_they_would_have_saved() {
         let point = &result.blocks[0];
         assert_eq!((point.advance.as_str(), point.rule), ("THINK", "token_budget_exceeded"), "{rest}");
         assert_eq!((point.tasks, point.most_percent), (1, 171), "40,000 of 23,400: {rest}");
+    }
+}
+
+#[test]
+fn a_runaway_in_its_last_phase_is_over_its_limit_and_perhaps_a_runaway() {
+    for (rest, runaways) in [
+        ("close abandoned", (0, 1)),
+        ("+60", (0, 1)),
+        ("close abandoned, mark runaway", (1, 1)),
+        ("close abandoned, mark legitimate", (0, 0)),
+    ] {
+        let script = format!("open, start PLAN, use 9000000, end PLAN, {rest}");
+        let result =
+            replayed(&script, &[BUILT_IN, "rollout: enforce\nstop_loss:\n  profile: loose\n"]).result;
+        assert_eq!(result.differing, [], "{rest}: it is the same under both");
+        for candidate in &result.candidates {
+            assert_eq!(counts(candidate), [1, 0, 0, 0, 1, 0], "{rest}");
+            let over = &candidate.over;
+            assert_eq!(
+                (over.tokens, over.cost_usd.as_str(), candidate.over_tokens),
+                (9_000_000, "9", 8_976_600)
+            );
+            assert_eq!(candidate.saved.tokens, 0, "{rest}: no block would have come");
+            let found = &candidate.return_on_investment.runaways;
+            assert_eq!((found.tasks_from, found.tasks_up_to), runaways, "{rest}");
+            let said = "1 of 1 tasks went over the limit after the gate was asked last, by 8976600 tokens";
+            assert!(
+                candidate.findings.iter().any(|finding| finding.starts_with(said)),
+                "{:?}",
+                candidate.findings
+            );
+        }
     }
 }
 
@@ -149,7 +193,7 @@ fn the_config_that_was_in_force_decides_as_the_live_gate_did() {
 fn overrides_of_people_hold_under_every_candidate() {
     let result =
         replayed("open PLAN=50000, start PLAN, use 40000, end PLAN, start THINK", &[BUILT_IN]).result;
-    assert_eq!(counts(&result.candidates[0]), [1, 0, 1, 0, 0]);
+    assert_eq!(counts(&result.candidates[0]), [1, 0, 1, 0, 0, 0]);
     let less =
         "phases: [THINK]\nbase_budgets:\n  THINK: {tokens: 9, latency_ms: 9}\nphase_weights:\n  THINK: 1\n";
     let result = replayed("open PLAN=50000, start PLAN, use 1, end PLAN, start THINK", &[less]).result;
@@ -170,7 +214,7 @@ fn a_task_with_an_event_that_cannot_be_read_is_not_judged() {
     let script = "in A, open, start PLAN, torn, use 99999, end PLAN, start THINK, in B, open, start PLAN";
     let result = replayed(script, &[BUILT_IN]).result;
     assert_eq!((result.history.unreadable_tasks, result.history.unreadable_events), (1, 1));
-    assert_eq!(counts(&result.candidates[0]), [1, 0, 1, 0, 0]);
+    assert_eq!(counts(&result.candidates[0]), [1, 0, 1, 0, 0, 0]);
 }
 
 #[test]
@@ -181,7 +225,7 @@ fn tasks_that_were_not_opened_are_judged_before_each_call_if_asked_for() {
     let mut question = about(&candidates);
     question.unopened = Unopened::Judge;
     let result = replay(&runtime, &history, &question).unwrap().result;
-    assert_eq!(counts(&result.candidates[0]), [1, 0, 0, 0, 1]);
+    assert_eq!(counts(&result.candidates[0]), [1, 0, 0, 0, 0, 1]);
     assert_eq!(result.candidates[0].saved.tokens, 11_000, "the third call would not have been made");
 }
 

@@ -59,7 +59,9 @@ fn each_call_counts_once_and_is_priced() {
         (result.history.used.cost_usd.as_str(), result.history.used.unpriced_tokens),
         ("0.03990625", 0)
     );
-    assert_eq!(result.candidates[0].within, 2, "the first session was within when its second call was made");
+    let found = &result.candidates[0];
+    assert_eq!((found.within, found.over.tasks), (1, 1), "its second call took the first one over the limit");
+    assert_eq!((found.over.tokens, found.over_tokens), (31_110, 7_710));
 }
 
 #[test]

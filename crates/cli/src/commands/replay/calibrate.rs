@@ -9,7 +9,7 @@ use tollgate_replay::calibrate::{Confidence, Options, WeightRule};
 use tollgate_replay::collect::{Asked, Calibrated, CollectError, calibrate_history};
 use tollgate_replay::pictures::calibration_page;
 
-use super::history::{current, make, open, own_directory, replace};
+use super::history::{Named, make, open, own_directory, replace};
 use super::interrupted::{SAVE_EVERY, interrupted, resumed};
 use super::pictures::Pictures;
 use super::progress::{Watched, watched};
@@ -23,13 +23,13 @@ const PROPOSAL: &str = "calibrated.yaml";
 /// Reads the history, shows what is proposed, and writes it to its directory.
 pub(super) async fn run(global: &Global, args: &CalibrateArgs) -> Result<ExitCode, Failure> {
     let from = &args.history.from;
-    let current = current(global, from)?;
+    let current = global.config.as_deref().map_or(Ok(Named::InForce), Named::read)?;
     let options = options(args)?;
     let out_dir = args.out.as_deref().map(|dir| own_directory("--out", dir, from)).transpose()?;
     let pictures = Pictures::checked(&args.pictures, from)?;
     let opened = open(global, &args.history, std::slice::from_ref(&current)).await?;
     let asked = Asked {
-        current: &current,
+        current: opened.configs.first().ok_or_else(|| Failure::failed("replay: no config".to_owned()))?,
         options: &options,
         session_phases: opened.session_phases.as_ref(),
         threads: args.history.threads(),
@@ -90,7 +90,7 @@ fn write(dir: &Path, calibrated: &Calibrated) -> Result<(), Failure> {
     let text =
         serde_json::to_string_pretty(calibrated).map_err(|error| Failure::failed(error.to_string()))?;
     make(dir)?;
-    replace(&dir.join(PROPOSAL), &calibrated.result.calibration.config)?;
+    replace(&dir.join(PROPOSAL), calibrated.config_file())?;
     replace(&dir.join("calibrate.md"), calibrated_md(calibrated))?;
     replace(&dir.join("calibrate.json"), &(text + "\n"))
 }

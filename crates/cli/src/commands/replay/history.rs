@@ -10,7 +10,7 @@ use tollgate_import::reader::Format as Agent;
 use tollgate_log::embedded::Snapshot;
 use tollgate_replay::session_phases::{PhaseCoverage, Rules, SHIPPED};
 use tollgate_replay::source::sessions::{self, Completion};
-use tollgate_replay::source::{History, LedgerHistory, LogHistory};
+use tollgate_replay::source::{History, LedgerHistory, LogHistory, last_config};
 use tollgate_replay::what_if::{Candidate, Unopened};
 use tollgate_server::ledger::BUILT_IN;
 
@@ -24,6 +24,9 @@ use crate::output::{counted, note};
 /// Says that sessions are to have no phases.
 const NO_RULES: &str = "none";
 
+/// Names the config in force among others.
+const IN_FORCE: &str = "in-force";
+
 /// Remarks about session files that are shown; the rest are only counted.
 const SHOWN_REMARKS: usize = 20;
 
@@ -31,22 +34,49 @@ const SHOWN_REMARKS: usize = 20;
 pub(super) struct Opened {
     pub(super) history: Box<dyn History>,
     pub(super) unopened: Unopened,
+    /// The configs that were named for it, in their order, and that in force where that was named.
+    pub(super) configs: Vec<Candidate>,
     /// What the phases of sessions came from, if rules gave them any.
     pub(super) session_phases: Option<PhaseCoverage>,
 }
 
 impl Opened {
-    fn of_ledger(history: Box<dyn History>) -> Self {
-        Self { history, unopened: Unopened::LeaveOut, session_phases: None }
+    async fn of_ledger(
+        history: Box<dyn History>,
+        named: &[Named],
+        dir: Option<&Path>,
+    ) -> Result<Self, Failure> {
+        let mut configs = Vec::with_capacity(named.len());
+        for named in named {
+            configs.push(match named {
+                Named::Config(candidate) => candidate.as_ref().clone(),
+                Named::InForce => in_force(history.as_ref(), dir).await?,
+            });
+        }
+        Ok(Self { history, unopened: Unopened::LeaveOut, configs, session_phases: None })
+    }
+}
+
+/// A config as flags name it.
+pub(super) enum Named {
+    /// This one.
+    Config(Box<Candidate>),
+    /// The one that is in force where the history ends.
+    InForce,
+}
+
+impl Named {
+    /// The config of a file, the built-in one, or that in force.
+    pub(super) fn read(path: &Path) -> Result<Self, Failure> {
+        match path.to_str() {
+            Some(IN_FORCE) => Ok(Self::InForce),
+            Some(_) | None => Ok(Self::Config(Box::new(candidate(path)?))),
+        }
     }
 }
 
 /// The history that `--from` names, for these configs.
-pub(super) async fn open(
-    global: &Global,
-    args: &HistoryArgs,
-    configs: &[Candidate],
-) -> Result<Opened, Failure> {
+pub(super) async fn open(global: &Global, args: &HistoryArgs, named: &[Named]) -> Result<Opened, Failure> {
     let failed = |error: &dyn std::fmt::Display| Failure::failed(error.to_string());
     let is_log = args.from.contains("://") || ledger(Path::new(&args.from)).is_some();
     if let Some(agent) = args.agent.as_deref().filter(|_| is_log) {
@@ -65,12 +95,12 @@ pub(super) async fn open(
         let log = jetstream(global, &args.from, Some(0)).await?;
         let origin = format!("stream {} of {}", global.nats.stream, args.from);
         let history = LogHistory::open(origin, log).await.map_err(|error| failed(&error))?;
-        return Ok(Opened::of_ledger(Box::new(history)));
+        return Opened::of_ledger(Box::new(history), named, None).await;
     }
     let path = PathBuf::from(&args.from);
     if let Some(dir) = ledger(&path) {
         let history = LedgerHistory::open(&dir)?;
-        return Ok(Opened::of_ledger(Box::new(history)));
+        return Opened::of_ledger(Box::new(history), named, Some(&dir)).await;
     }
     if !path.exists() {
         return Err(Failure::failed(format!(
@@ -78,7 +108,13 @@ pub(super) async fn open(
             args.from
         )));
     }
-    let rules = rules(args.phases.as_deref(), configs)?;
+    // No config was in force over session files.
+    let configs = named.iter().map(|named| match named {
+        Named::Config(candidate) => candidate.as_ref().clone(),
+        Named::InForce => built_in(),
+    });
+    let configs: Vec<Candidate> = configs.collect();
+    let rules = rules(args.phases.as_deref(), &configs)?;
     let agent = args.agent.as_deref().and_then(Agent::from_word).or_else(|| sessions::format_of(&path));
     let prices = match &global.prices {
         Some(path) => price_book::read(path)?.0,
@@ -100,7 +136,12 @@ pub(super) async fn open(
             args.from
         )));
     }
-    Ok(Opened { history: Box::new(read.history), unopened: Unopened::Judge, session_phases: read.phases })
+    Ok(Opened {
+        history: Box::new(read.history),
+        unopened: Unopened::Judge,
+        configs,
+        session_phases: read.phases,
+    })
 }
 
 /// The rules that give sessions phases; `None`: they are to have none.
@@ -128,17 +169,80 @@ fn ledger(path: &Path) -> Option<PathBuf> {
     [path.to_owned(), path.join("data")].into_iter().find(|dir| is_ledger(dir) || Snapshot::is_backup(dir))
 }
 
-/// The config in force: the one that the flags name, else that of the ledger's directory, else the built-in one.
-pub(super) fn current(global: &Global, from: &str) -> Result<Candidate, Failure> {
-    let own = || Some(ledger(Path::new(from))?.join(CONFIG_FILE)).filter(|path| path.is_file());
-    candidate(&global.config.clone().or_else(own).unwrap_or_else(|| PathBuf::from(BUILT_IN)))
+/// The config in force where a history ends: the last one that its log has. A ledger whose log has none never put one in
+/// force: it would take that of its directory, else the built-in one.
+async fn in_force(history: &dyn History, dir: Option<&Path>) -> Result<Candidate, Failure> {
+    let last = last_config(history).await.map_err(|error| Failure::failed(error.to_string()))?;
+    let Some(last) = last else {
+        let own = dir.map(|dir| dir.join(CONFIG_FILE)).filter(|path| path.is_file());
+        return own.map_or_else(|| Ok(built_in()), |path| candidate(&path));
+    };
+    let config = BudgetConfig::from_canonical(&last.canonical).map_err(|invalid| {
+        Failure::differs(format!(
+            "the config {:.12} of {}, in force since {}, cannot be used by this version: {invalid}; name a config with --config",
+            last.hash, last.source, last.since
+        ))
+    })?;
+    // Earlier versions shipped other limits under the same name.
+    let is_earlier = last.source == BUILT_IN && config != BudgetConfig::built_in();
+    let name = if is_earlier { format!("{BUILT_IN} of an earlier version") } else { last.source };
+    Ok(Candidate { name, config })
+}
+
+fn built_in() -> Candidate {
+    Candidate { name: BUILT_IN.to_owned(), config: BudgetConfig::built_in() }
+}
+
+/// The configs that flags name. A name is as much of a file's path as tells the files apart, however the path was typed:
+/// it is in the result, and in its hash.
+pub(super) fn named(paths: &[PathBuf]) -> Result<Vec<Named>, Failure> {
+    let is_word = |path: &Path| [BUILT_IN, IN_FORCE].iter().any(|word| path == Path::new(word));
+    let full: Vec<PathBuf> = paths
+        .iter()
+        .map(|path| {
+            if is_word(path) {
+                path.clone()
+            } else {
+                std::fs::canonicalize(path).unwrap_or_else(|_| path.clone())
+            }
+        })
+        .collect();
+    for (nth, path) in full.iter().enumerate() {
+        if let Some(earlier) = full.iter().take(nth).position(|other| other == path) {
+            let [one, other] = [earlier, nth]
+                .map(|nth| paths.get(nth).map_or_else(String::new, |path| path.display().to_string()));
+            let twice = if one == other {
+                format!("config `{one}` is named twice")
+            } else {
+                format!("configs `{one}` and `{other}` are the same file")
+            };
+            return Err(Failure::failed(format!("replay: {twice}: name each once")));
+        }
+    }
+    let names = full.iter().map(|path| short(path, &full));
+    let read = |(path, name): (&PathBuf, String)| match Named::read(path)? {
+        Named::Config(candidate) => Ok(Named::Config(Box::new(Candidate { name, ..*candidate }))),
+        Named::InForce => Ok(Named::InForce),
+    };
+    paths.iter().zip(names).map(read).collect()
+}
+
+/// The end of a path that no other one has.
+fn short(path: &Path, all: &[PathBuf]) -> String {
+    let parts = path.components().count();
+    let end = |path: &Path, parts: usize| -> PathBuf {
+        let skipped = path.components().count().saturating_sub(parts);
+        path.components().skip(skipped).collect()
+    };
+    let alone = |of: usize| all.iter().filter(|other| end(other, of) == end(path, of)).count() <= 1;
+    let of = (1..parts).find(|of| alone(*of)).unwrap_or(parts);
+    end(path, of).display().to_string()
 }
 
 /// A config by its file.
-pub(super) fn candidate(path: &Path) -> Result<Candidate, Failure> {
+fn candidate(path: &Path) -> Result<Candidate, Failure> {
     let name = path.display().to_string();
-    let config = if name == BUILT_IN { BudgetConfig::built_in() } else { read_config(path)? };
-    Ok(Candidate { name, config })
+    if name == BUILT_IN { Ok(built_in()) } else { Ok(Candidate { name, config: read_config(path)? }) }
 }
 
 /// Whose tasks they are.

@@ -12,6 +12,9 @@ use crate::args::PicturesArgs;
 use crate::exit::Failure;
 use crate::output::{counted, note};
 
+/// Kinds of pictures of which there is a number.
+const NUMBERED: [&str; 3] = ["thresholds", "forecasts", "policy"];
+
 /// Where pictures go.
 pub(super) struct Pictures<'a> {
     html: Option<&'a Path>,
@@ -24,7 +27,8 @@ impl<'a> Pictures<'a> {
     pub(super) fn checked(args: &'a PicturesArgs, from: &str) -> Result<Self, Failure> {
         if args.png && cfg!(not(feature = "png")) {
             return Err(Failure::refused(
-                "--png: this tollgate was built without PNG; build it with `--features png`, or use the SVG files",
+                "--png: this tollgate was built without PNG, as by the README; build it with `cargo install --locked --path crates/cli --features png`, or \
+                 use the SVG files: browsers print them, `rsvg-convert` and Inkscape make PNG files of them",
             ));
         }
         let html = args.html.as_deref();
@@ -55,10 +59,42 @@ impl<'a> Pictures<'a> {
                 write_png(&dir.join(format!("{}.png", figure.name)), &scene)?;
             }
         }
+        remove_stale(dir, &page, self.png)?;
         let pictures = counted(page.figures.len() as u64, "picture");
         note(&format!("{pictures} in {}", dir.display()));
         Ok(())
     }
+}
+
+/// Removes pictures of an earlier run that this one does not have: it drew fewer of a kind, or no PNG files of the same.
+/// Nothing else in the directory is touched.
+fn remove_stale(dir: &Path, page: &Page, png: bool) -> Result<(), Failure> {
+    let failed = |path: &Path, error: std::io::Error| {
+        Failure::failed(format!("removing {}, a picture of an earlier run: {error}", path.display()))
+    };
+    let has = |name: &str| page.figures.iter().any(|figure| figure.name == name);
+    for entry in std::fs::read_dir(dir).map_err(|error| failed(dir, error))? {
+        let path = entry.map_err(|error| failed(dir, error))?.path();
+        let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+        let is_numbered = name.rsplit_once('-').is_some_and(|(kind, number)| {
+            NUMBERED.contains(&kind) && !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        let is_stale = match path.extension().and_then(|kind| kind.to_str()) {
+            Some("svg") => is_numbered && !has(name),
+            Some("png") => {
+                if has(name) {
+                    !png
+                } else {
+                    is_numbered
+                }
+            }
+            Some(_) | None => false,
+        };
+        if is_stale && path.is_file() {
+            std::fs::remove_file(&path).map_err(|error| failed(&path, error))?;
+        }
+    }
+    Ok(())
 }
 
 /// Refuses a file that cannot be written.
@@ -69,6 +105,9 @@ fn file(flag: &str, path: &Path, from: &str) -> Result<(), Failure> {
     }
     if path.exists() && !path.is_file() {
         return Err(Failure::refused(format!("{flag} {shown}: is no file; name one")));
+    }
+    if path.as_os_str().as_encoded_bytes().ends_with(b"/") {
+        return Err(Failure::refused(format!("{flag} {shown}: names a directory; name a file in it")));
     }
     if path.file_name().is_none() {
         return Err(Failure::refused(format!("{flag} {shown}: names no file")));

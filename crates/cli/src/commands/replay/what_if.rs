@@ -11,7 +11,7 @@ use tollgate_replay::ReplayError;
 use tollgate_replay::pictures::what_if_page;
 use tollgate_replay::what_if::{Policies, Question, Replayed, Unopened, read_policies, what_if};
 
-use super::history::{candidate, make, open, own_directory, replace, tenant};
+use super::history::{Named, make, named, open, own_directory, replace, tenant};
 use super::interrupted::{SAVE_EVERY, interrupted, resumed};
 use super::pictures::Pictures;
 use super::progress::{Watched, watched};
@@ -21,14 +21,17 @@ use crate::output::{differing_csv, json, note, out, what_if as shown};
 
 /// Runs it, shows the result, and writes it to its directory.
 pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, Failure> {
-    let candidates = args.configs.iter().map(|path| candidate(path)).collect::<Result<Vec<_>, _>>()?;
+    let mut named = named(&args.configs)?;
+    if named.is_empty() {
+        named.push(Named::InForce);
+    }
     let policies = args.policies.as_deref().map(|path| policies(global, path)).transpose()?;
     let pool = args.pool.as_deref().map(pool).transpose()?;
     let stated = stated(&args.cost)?;
     let out_dir =
         args.out.as_deref().map(|dir| own_directory("--out", dir, &args.history.from)).transpose()?;
     let pictures = Pictures::checked(&args.pictures, &args.history.from)?;
-    let opened = open(global, &args.history, &candidates).await?;
+    let opened = open(global, &args.history, &named).await?;
     out_dir.map_or(Ok(()), make)?;
     let unopened = match args.unopened.as_deref() {
         Some("judge") => Unopened::Judge,
@@ -36,7 +39,7 @@ pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, 
         None => opened.unopened,
     };
     let question = Question {
-        candidates: &candidates,
+        candidates: &opened.configs,
         policies: policies.as_ref(),
         pool: pool.as_ref(),
         unopened,

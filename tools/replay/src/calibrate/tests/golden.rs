@@ -33,6 +33,6 @@ fn bytes() {
     let json = serde_json::to_vec(&found()).unwrap();
     assert_eq!(
         blake3::hash(&json).to_hex().as_str(),
-        "97316887f685a545435786dc3b36bfece051a937c6a67a087ea2c67d8b1295f6"
+        "00a3710e2ec1a0b75fee4d1dc5dc8f3822a85a9db8648120055bbe5a1fd85eaa"
     );
 }

@@ -1,6 +1,6 @@
 //! Histories that say little, or something odd.
 
-use tollgate_domain::config::BudgetConfig;
+use tollgate_domain::config::{BudgetConfig, Rollout};
 use tollgate_domain::decimal::Decimal;
 use tollgate_domain::tier::{Complexity, Importance};
 
@@ -86,8 +86,7 @@ fn without_tiers_the_base_is_the_percentile_and_multipliers_stay() {
     let found = calibrated(samples, &all());
     let plan = found.phases.iter().find(|phase| phase.phase.as_str() == "PLAN").unwrap();
     assert_eq!(plan.tokens.value, 150, "p75 of 1 to 200");
-    // The fit looks between samples, the base is one of them: (600 + 1) · 75 / 300 + 1/3 = 150.58.
-    assert_eq!(plan.weight.value.to_string(), "1.004");
+    assert_eq!(plan.weight.value, Decimal::ONE);
     let current = BudgetConfig::built_in();
     for (tier, multiplier) in found.complexity.iter().zip(current.complexity) {
         assert_eq!(tier.factor.value, multiplier);
@@ -255,4 +254,56 @@ fn what_is_left_to_learn_from_is_not_kept_to_judge_by() {
     });
     let found = calibrated(samples, &Options::default());
     assert_eq!((found.data.fitted_tasks, found.judged.is_none()), (3, true));
+}
+
+#[test]
+fn a_proposal_that_should_not_be_enforced_observes_and_says_so() {
+    let enforced = BudgetConfig { rollout: Rollout::Enforce, ..BudgetConfig::built_in() };
+    for (tasks, rollout) in [(20, Rollout::Observe), (400, Rollout::Enforce)] {
+        let samples = (0..tasks).map(|nth| sample(nth, "PLAN", MEDIUM, 1000 + nth % 7));
+        let found = calibrate(&mut history(samples), &enforced, &Options::default()).unwrap();
+        let config = BudgetConfig::from_yaml(&found.config).unwrap();
+        assert_eq!((config.rollout, config.hash()), (rollout, found.config_hash.clone()), "{tasks} tasks");
+        let said = "# ! `rollout` is observe, not enforce as in the config in force, because";
+        assert_eq!(found.config.contains(said), rollout == Rollout::Observe, "{}", found.config);
+    }
+}
+
+#[test]
+fn a_weight_without_tiers_is_exactly_one_however_few_samples_there_are() {
+    for tasks in [14, 17, 18, 33] {
+        let samples = (0..tasks).map(|nth| sample(nth, "PLAN", MEDIUM, 1000 + nth * nth * 37));
+        let found = calibrated(samples, &all());
+        let plan = found.phases.iter().find(|phase| phase.phase.as_str() == "PLAN").unwrap();
+        let weight = plan.weight;
+        assert_eq!(plan.weight_origin, Origin::Fitted, "{tasks} samples");
+        let one = Some(Decimal::ONE);
+        assert_eq!((Some(weight.value), weight.low, weight.high), (one, one, one), "{tasks} samples");
+    }
+}
+
+#[test]
+fn what_the_holdout_takes_away_is_said_first() {
+    for (tasks, said) in [
+        (
+            17,
+            Some(
+                "Nothing is proposed: without the 30 % of the tasks that were kept to judge by, no phase has 13 samples, the most are 11. To get limits, \
+                   use `--holdout 0`, with which PLAN (17) would have enough and nothing is judged, or replay more tasks",
+            ),
+        ),
+        (
+            9,
+            Some(
+                "Nothing is proposed: without the 30 % of the tasks that were kept to judge by, no phase has 13 samples, the most are 6. To get limits, \
+                  replay more tasks",
+            ),
+        ),
+        (40, None),
+    ] {
+        let samples = (0..tasks).map(|nth| sample(nth, "PLAN", MEDIUM, 1000 + nth));
+        let found = calibrated(samples, &Options::default());
+        let first = found.notes.first().filter(|note| note.starts_with("Nothing is proposed"));
+        assert_eq!(first.map(String::as_str), said, "{tasks} tasks");
+    }
 }

@@ -51,6 +51,8 @@ impl PoolFigures {
         let is_warned = under.worst.map(|worst| worst.min(Verdict::Warn));
         let with_pool = SettledUnder {
             limit_tokens: under.limit_tokens,
+            total_tokens: under.total_tokens.saturating_add(settled.drawn),
+            asked_tokens: under.asked_tokens,
             unknown_phase: under.unknown_phase,
             worst: if blocked.is_some() { Some(Verdict::Block) } else { is_warned },
             first: blocked.as_ref().map(|(_, crossing)| crossing.clone()),
