@@ -23,7 +23,7 @@ use crate::fold::{Projection, Rows, task_key};
 
 impl Projection for Status {
     const NAME: &'static str = "status";
-    const VERSION: u32 = 11;
+    const VERSION: u32 = 12;
     const AWAITED: bool = true;
     type Row = TaskRow;
     type Live = ();
@@ -115,6 +115,9 @@ fn fold_task(row: &mut TaskRow, became: &TaskEvent, event: &RecordedEvent<'_>) {
         TaskEvent::PhaseStarted(started) => {
             if let Some(execution) = started.execution() {
                 start(row, execution, event);
+            }
+            if started.concluded_by.is_some() {
+                row.concluded_by.clone_from(&started.concluded_by);
             }
         }
         TaskEvent::PhaseEnded(ended) => {
