@@ -41,6 +41,8 @@ struct Import<'a> {
     place: &'a Place,
     server: &'a Server,
     agent: &'a str,
+    /// Whether the shipped rules give its calls phases.
+    phases: bool,
     /// What could not be read has to be reported: it has its own exit code.
     code: i32,
 }
@@ -48,10 +50,11 @@ struct Import<'a> {
 impl Import<'_> {
     /// Imports a path; returns the answer and the messages printed alongside.
     fn run(&self, path: &Path) -> (Value, String) {
-        let line =
-            ["--server", &self.server.url, "import", self.agent, path.to_str().unwrap(), "--format", "json"];
+        let path = path.to_str().unwrap();
+        let mut line = vec!["--server", &self.server.url, "import", self.agent, path, "--format", "json"];
+        line.extend(self.phases.then_some(["--phases", "shipped"]).into_iter().flatten());
         let said = self.place.run(&line);
-        assert_eq!(said.code, self.code, "{}\n{}{}", path.display(), said.out, said.err);
+        assert_eq!(said.code, self.code, "{path}\n{}{}", said.out, said.err);
         (serde_json::from_str(&said.out).unwrap(), said.err)
     }
 
@@ -96,11 +99,13 @@ fn counts_as_expected(scenario: &str) {
         serde_json::from_str(&std::fs::read_to_string(folder.join("expected.json")).unwrap()).unwrap();
     let agent = scenario.split('/').next().unwrap();
     let code = if expected["problems"].is_null() { 0 } else { 6 };
-    for order in orders(&files(&folder)) {
+    let orders = orders(&files(&folder));
+    let with_phases = orders.first().into_iter().chain(orders.last()).map(|order| (order, true));
+    for (order, phases) in orders.iter().map(|order| (order, false)).chain(with_phases) {
         let place = Place::new();
         let server = Server::start(&place, "d");
-        let import = Import { place: &place, server: &server, agent, code };
-        for file in &order {
+        let import = Import { place: &place, server: &server, agent, phases, code };
+        for file in order {
             let _ = import.run(file);
         }
         let shown = format!("{scenario}: {order:?}");
@@ -138,7 +143,7 @@ fn says_of_itself(scenario: &str) {
     let place = Place::new();
     let server = Server::start(&place, "d");
     let agent = scenario.split('/').next().unwrap();
-    let import = Import { place: &place, server: &server, agent, code: 0 };
+    let import = Import { place: &place, server: &server, agent, phases: false, code: 0 };
     let _ = import.run(&folder);
     let entries = |field: &str| expected[field].as_object().cloned().unwrap_or_default();
     for (task, labels) in entries("labels") {
@@ -245,7 +250,7 @@ fn a_fork_repeats_the_calls_of_its_parent_in_any_time() {
     ] {
         let place = Place::new();
         let server = Server::start(&place, "d");
-        let import = Import { place: &place, server: &server, agent: "codex", code: 0 };
+        let import = Import { place: &place, server: &server, agent: "codex", phases: false, code: 0 };
         for (name, lines) in [
             ("sessions/rollout-2025-10-01T00-00-00-P", &parent[..]),
             ("archived/rollout-2025-10-02T00-00-00-F", fork),
@@ -276,7 +281,7 @@ fn a_fork_repeats_the_calls_of_its_parent_in_any_time() {
             });
             place.write(&format!("s/{name}.jsonl"), &(lines.collect::<Vec<_>>().join("\n") + "\n"));
         }
-        let import = Import { place: &place, server: &server, agent: "codex", code: 0 };
+        let import = Import { place: &place, server: &server, agent: "codex", phases: false, code: 0 };
         let _ = import.run(&place.path("s"));
         assert_eq!(import.tasks(), expected, "in one import: {fork:?}");
     }

@@ -19,6 +19,7 @@ mod life;
 mod mistakes;
 mod nats;
 mod operate;
+mod phases;
 mod pictures;
 mod prices;
 mod replaced;

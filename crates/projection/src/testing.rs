@@ -177,7 +177,7 @@ impl Story {
                 reason: None,
                 author: None,
             }),
-            ["start", name] => EventBody::from(PhaseStarted { phase: phase(name), attempt: None }),
+            ["start", name] => EventBody::from(PhaseStarted::reported(phase(name))),
             ["end", name] => EventBody::from(PhaseEnded { phase: phase(name), attempt: None }),
             ["raise", name, tokens, ref ms @ ..] => granted(OverrideScope::Limit {
                 phase: phase(name),

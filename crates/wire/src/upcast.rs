@@ -39,7 +39,8 @@ mod tests {
 
     fn event(version: Option<u32>) -> StoredEvent {
         let added = version.map(|schema_version| Added { schema_version, ..Added::default() });
-        let body = Some(Body::PhaseStarted(PhaseStarted { phase: "P".to_owned() }));
+        let body =
+            Some(Body::PhaseStarted(PhaseStarted { phase: "P".to_owned(), concluded_by: String::new() }));
         StoredEvent { occurred_at: None, body, added }
     }
 

@@ -160,9 +160,9 @@ impl Maker {
         let attempt = Some(1);
         let bodies = [
             EventBody::Task(TaskEvent::TaskOpened(Box::new(opened))),
-            EventBody::from(PhaseStarted { phase: phase("PLAN"), attempt }),
+            EventBody::from(PhaseStarted { phase: phase("PLAN"), attempt, concluded_by: None }),
             EventBody::from(PhaseEnded { phase: phase("PLAN"), attempt }),
-            EventBody::from(PhaseStarted { phase: phase("IMPLEMENT"), attempt }),
+            EventBody::from(PhaseStarted { phase: phase("IMPLEMENT"), attempt, concluded_by: None }),
         ];
         bodies.into_iter().map(|body| self.event(task, body, time(self.made))).collect()
     }

@@ -57,6 +57,10 @@ pub(crate) struct ImportArgs {
     /// Files, or directories to search recursively
     #[arg(required = true, value_name = "PATH")]
     pub(crate) paths: Vec<PathBuf>,
+    /// The rules that give calls phases, or `shipped` (default: none; calls then count in totals only). Calls that are
+    /// in the ledger already stay as they are
+    #[arg(long, value_name = "FILE")]
+    pub(crate) phases: Option<String>,
 }
 
 #[derive(Debug, Subcommand)]

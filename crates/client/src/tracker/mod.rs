@@ -97,7 +97,7 @@ impl Tracker {
     ///
     /// Those of [`Self::open_task`].
     pub fn start_phase(&self, task: &str, phase: &str) -> Result<Pending, TrackError> {
-        let started = PhaseStarted { phase: phase_of(phase)?, attempt: None };
+        let started = PhaseStarted::reported(phase_of(phase)?);
         self.submit(task, EventBody::Task(TaskEvent::PhaseStarted(started)), Stamp::default())
     }
 

@@ -46,6 +46,8 @@ pub struct PhaseStarted {
     pub phase: Phase,
     /// Which attempt, from 1; assigned by the decision. `None` only until the event is appended.
     pub attempt: Option<u32>,
+    /// The rules that concluded it from what the calls of a session did, by name and hash; `None`: it was reported.
+    pub concluded_by: Option<String>,
 }
 
 /// A phase ended.
@@ -121,6 +123,12 @@ pub struct TaskMarked {
 }
 
 impl PhaseStarted {
+    /// The command to begin a phase, as those who work on a task report it.
+    #[must_use]
+    pub const fn reported(phase: Phase) -> Self {
+        Self { phase, attempt: None, concluded_by: None }
+    }
+
     /// Phase and attempt, if the attempt is assigned.
     #[must_use]
     pub fn execution(&self) -> Option<ExecutionId> {

@@ -100,26 +100,81 @@ pub fn classify(phases: &SessionPhases, calls: &[SessionCall<'_>]) -> Vec<Sorted
     sorted
 }
 
+/// What a ledger has of a call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Recorded {
+    /// Nothing.
+    #[default]
+    No,
+    /// The call, in this execution; `None`: in none.
+    In(Option<ExecutionId>),
+}
+
+/// Where the calls of a session belong.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placed {
+    /// The executions that begin, in order.
+    pub executions: Vec<Execution>,
+    /// The execution of each call; what is recorded stays where it is.
+    pub calls: Vec<Option<ExecutionId>>,
+}
+
 /// The executions of a session whose calls were sorted, in order.
 #[must_use]
 pub fn executions(sorted: &[Sorted]) -> Vec<Execution> {
-    let mut attempts: BTreeMap<&Phase, u32> = BTreeMap::new();
-    let mut found: Vec<Execution> = Vec::new();
-    for (nth, call) in sorted.iter().enumerate() {
-        let Some(phase) = &call.phase else { continue };
-        if let Some(execution) = found.last_mut().filter(|execution| execution.id.phase == *phase) {
-            execution.last = nth;
-            continue;
+    placed(sorted, &[]).executions
+}
+
+/// Places the calls of a session, of which a ledger may have some: `recorded` has one for each call, or fewer if the
+/// others are not recorded. New calls go on in the execution of the call before, if that is of their phase, and begin
+/// another attempt otherwise.
+#[must_use]
+pub fn placed(sorted: &[Sorted], recorded: &[Recorded]) -> Placed {
+    let mut attempts: BTreeMap<Phase, u32> = BTreeMap::new();
+    for recorded in recorded {
+        if let Recorded::In(Some(id)) = recorded {
+            let attempt = attempts.entry(id.phase.clone()).or_default();
+            *attempt = id.attempt.max(*attempt);
         }
-        let attempt = attempts.entry(phase).or_default();
-        *attempt = attempt.saturating_add(1);
-        found.push(Execution {
-            id: ExecutionId { phase: phase.clone(), attempt: *attempt },
-            first: nth,
-            last: nth,
-        });
     }
-    found
+    let mut placed = Placed::default();
+    // The execution of the last call that has one, and whether it begins here.
+    let mut current: Option<(ExecutionId, bool)> = None;
+    for (nth, call) in sorted.iter().enumerate() {
+        match recorded.get(nth).unwrap_or(&Recorded::No) {
+            Recorded::In(Some(id)) => {
+                let begins = current.take().is_some_and(|(before, begins)| begins && before == *id);
+                current = Some((id.clone(), begins));
+                placed.calls.push(Some(id.clone()));
+            }
+            Recorded::In(None) => {
+                // It has no phase in the ledger; what follows is still separated by it from what was before.
+                if call.phase.is_some() && call.phase.as_ref() != current.as_ref().map(|(id, _)| &id.phase) {
+                    current = None;
+                }
+                placed.calls.push(None);
+            }
+            Recorded::No => {
+                let Some(phase) = &call.phase else {
+                    placed.calls.push(None);
+                    continue;
+                };
+                let (id, begins) = current.take().filter(|(id, _)| id.phase == *phase).unwrap_or_else(|| {
+                    let attempt = attempts.entry(phase.clone()).or_default();
+                    *attempt = attempt.saturating_add(1);
+                    let id = ExecutionId { phase: phase.clone(), attempt: *attempt };
+                    placed.executions.push(Execution { id: id.clone(), first: nth, last: nth });
+                    (id, true)
+                });
+                if let Some(execution) = placed.executions.last_mut().filter(|_| begins) {
+                    execution.last = nth;
+                }
+                placed.calls.push(Some(id.clone()));
+                current = Some((id, begins));
+            }
+        }
+    }
+    placed
 }
 
 fn holds(rule: &Rule, activity: &Activity, place: &Place<'_>) -> bool {

@@ -19,7 +19,7 @@ use activity::ToolKind;
 use commands::Pattern;
 use files::FileClass;
 
-pub use classify::{Execution, SessionCall, Sorted, classify, executions};
+pub use classify::{Execution, Placed, Recorded, SessionCall, Sorted, classify, executions, placed};
 
 /// The rules that ship with Tollgate, as text: `config/session_phases.yaml`.
 pub const DEFAULT_RULES: &str = include_str!("../../../../config/session_phases.yaml");

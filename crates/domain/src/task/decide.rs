@@ -40,7 +40,7 @@ pub fn decide(state: &TaskState, command: TaskEvent) -> Result<Decided, Rejectio
             must_be_open(state)?;
             Ok(close(state, closed))
         }
-        TaskEvent::PhaseStarted(started) => start(state, started.phase),
+        TaskEvent::PhaseStarted(started) => start(state, started),
         TaskEvent::PhaseEnded(ended) => end(state, &ended),
         TaskEvent::OverrideGranted(ref granted) => {
             must_be_open(state)?;
@@ -76,22 +76,37 @@ fn change_importance(state: &TaskState, changed: ImportanceChanged) -> Result<De
     Ok(Decided::from(ImportanceChanged { from: Some(current), ..changed }))
 }
 
-fn start(state: &TaskState, phase: Phase) -> Result<Decided, Rejection> {
-    must_be_open(state)?;
-    must_have_phase(state, &phase)?;
+/// A phase that rules concluded from a session begins in a task that nobody opened, and only there: of a task that was
+/// opened, whoever works on it says what it does.
+fn start(state: &TaskState, started: PhaseStarted) -> Result<Decided, Rejection> {
+    let PhaseStarted { phase, concluded_by, .. } = started;
+    match (&concluded_by, state.stage) {
+        (Some(_), TaskStage::Implicit) => {}
+        (Some(_), TaskStage::Open | TaskStage::Closed(_)) => return Err(Rejection::PhasesAreReported),
+        (None, _) => {
+            must_be_open(state)?;
+            must_have_phase(state, &phase)?;
+        }
+    }
     if let Some(active) = &state.active {
         return Err(Rejection::PhaseAlreadyActive(active.clone()));
     }
     let attempt = state.attempts.get(&phase).copied().unwrap_or_default().saturating_add(1);
-    Ok(Decided::from(PhaseStarted { phase, attempt: Some(attempt) }))
+    Ok(Decided::from(PhaseStarted { phase, attempt: Some(attempt), concluded_by }))
 }
 
 fn end(state: &TaskState, asked: &PhaseEnded) -> Result<Decided, Rejection> {
-    must_be_open(state)?;
+    // A task that was not opened has phases only if rules concluded them.
+    let is_concluded = state.stage == TaskStage::Implicit && !state.attempts.is_empty();
+    if !is_concluded {
+        must_be_open(state)?;
+    }
     let active = match &state.active {
         Some(active) if active.phase == asked.phase => active.clone(),
         other => {
-            must_have_phase(state, &asked.phase)?;
+            if !is_concluded {
+                must_have_phase(state, &asked.phase)?;
+            }
             return Err(Rejection::PhaseNotActive { asked: asked.phase.clone(), active: other.clone() });
         }
     };

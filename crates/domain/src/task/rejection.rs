@@ -16,6 +16,11 @@ pub enum Rejection {
     /// The task is closed.
     #[error("the task is closed ({0}): open another one")]
     TaskClosed(&'static str),
+    /// Rules conclude phases only for tasks that nobody opened.
+    #[error(
+        "the task was opened: its phases are those that are reported, none that rules conclude from a session"
+    )]
+    PhasesAreReported,
     /// Only one phase of a task can be active at a time.
     #[error("phase already active: {0} has not ended; end it before another starts")]
     PhaseAlreadyActive(ExecutionId),
@@ -69,6 +74,7 @@ impl Rejection {
             Self::TaskNotOpen => "task_not_open",
             Self::TaskAlreadyOpen => "task_already_open",
             Self::TaskClosed(_) => "task_closed",
+            Self::PhasesAreReported => "phases_are_reported",
             Self::PhaseAlreadyActive(_) => "phase_already_active",
             Self::PhaseNotActive { .. } => "phase_mismatch",
             Self::AttemptNotActive { .. } => "attempt_mismatch",

@@ -75,9 +75,11 @@ fn command(step: &str) -> TaskEvent {
         ["close"] => {
             TaskEvent::TaskClosed(TaskClosed { outcome: TaskOutcome::Cancelled, reason: None, author: None })
         }
-        ["start", phase] => {
-            TaskEvent::PhaseStarted(PhaseStarted { phase: phase.parse().unwrap(), attempt: None })
-        }
+        ["start", phase] => TaskEvent::PhaseStarted(PhaseStarted::reported(phase.parse().unwrap())),
+        ["conclude", phase] => TaskEvent::PhaseStarted(PhaseStarted {
+            concluded_by: Some("shipped".to_owned()),
+            ..PhaseStarted::reported(phase.parse().unwrap())
+        }),
         ["end", phase] => TaskEvent::PhaseEnded(PhaseEnded { phase: phase.parse().unwrap(), attempt: None }),
         ["end", phase, attempt] => TaskEvent::PhaseEnded(PhaseEnded {
             phase: phase.parse().unwrap(),
@@ -123,6 +125,29 @@ fn shown(decided: &Decided) -> String {
     };
     let followed = decided.followed_by.iter().map(|(_, event)| one(event));
     std::iter::once(one(&decided.event)).chain(followed).collect::<Vec<_>>().join(" + ")
+}
+
+#[test]
+fn phases_that_rules_conclude() {
+    check(
+        "
+                                                | conclude THINK    | started THINK
+                                                | conclude GUESS    | started GUESS
+        conclude THINK                          | conclude PLAN     | phase_already_active
+        conclude THINK                          | end THINK         | ended THINK
+        conclude THINK                          | end PLAN          | phase_mismatch
+        conclude THINK                          | end THINK 2       | attempt_mismatch
+        conclude THINK, end THINK               | end THINK         | phase_mismatch
+        conclude THINK, end THINK               | conclude THINK    | started THINK attempt 2
+        conclude THINK, end THINK               | start PLAN        | task_not_open
+        conclude MONITOR                        | end MONITOR       | ended MONITOR
+        conclude THINK, end THINK               | open              | task_opened
+        conclude THINK, end THINK, open         | start THINK       | started THINK attempt 2
+        open                                    | conclude THINK    | phases_are_reported
+        open, close                             | conclude THINK    | phases_are_reported
+                                                | end THINK         | task_not_open
+        ",
+    );
 }
 
 #[test]

@@ -88,6 +88,7 @@ fn rule_of(rejection: &Rejection) -> Option<AlertRule> {
             Some(AlertRule::PhaseMismatch)
         }
         Rejection::TaskNotOpen
+        | Rejection::PhasesAreReported
         | Rejection::TaskAlreadyOpen
         | Rejection::TaskClosed(_)
         | Rejection::ImportanceMismatch { .. }

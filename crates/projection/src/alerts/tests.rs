@@ -85,7 +85,10 @@ impl Folded {
     }
 
     fn start(&mut self, minute: i64, phase: &str) {
-        self.fold(minute, EventBody::from(PhaseStarted { phase: named(phase), attempt: Some(1) }));
+        self.fold(
+            minute,
+            EventBody::from(PhaseStarted { phase: named(phase), attempt: Some(1), concluded_by: None }),
+        );
     }
 
     fn end(&mut self, minute: i64, phase: &str) {

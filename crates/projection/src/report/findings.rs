@@ -259,13 +259,11 @@ pub(super) fn warnings(named: Named<'_>, figures: &Figures) -> Vec<String> {
             found.push(format!("it is above its {what} budget"));
         }
     }
-    if let Some(ms) = row.skew_ms() {
-        let far = duration(ms.unsigned_abs().div_euclid(60_000).saturating_mul(60_000));
-        found.push(if ms > 0 {
-            format!("a producer's clock is {far} ahead of the ledger's: its timestamps are not trusted")
-        } else {
-            format!("its events arrive {far} after they happened by their producer's clock: it is behind, or the producer reports late")
-        });
+    found.extend(skew(row));
+    if let Some(rules) = &row.concluded_by {
+        found.push(format!(
+            "phases were not reported: the rules {rules} concluded them from what its calls did"
+        ));
     }
     if let Some(limits) = row.state.limits.as_deref() {
         found.extend(limits.warnings.iter().map(|warning| with_thousands(warning)));
@@ -313,6 +311,19 @@ pub(super) fn warnings(named: Named<'_>, figures: &Figures) -> Vec<String> {
         )),
     }
     found
+}
+
+/// Whose clock is wrong, if any is.
+fn skew(row: &TaskRow) -> Option<String> {
+    let ms = row.skew_ms()?;
+    let far = duration(ms.unsigned_abs().div_euclid(60_000).saturating_mul(60_000));
+    Some(if ms > 0 {
+        format!("a producer's clock is {far} ahead of the ledger's: its timestamps are not trusted")
+    } else {
+        format!(
+            "its events arrive {far} after they happened by their producer's clock: it is behind, or the producer reports late"
+        )
+    })
 }
 
 /// Why the limits of phases cannot be compared with the usage of a task; `None`: they can.

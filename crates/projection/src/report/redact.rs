@@ -81,6 +81,11 @@ impl Redacted {
     }
 }
 
+/// By the pseudonyms of producers.
+fn redacted(skews: BTreeMap<String, i64>, pseudonyms: &Pseudonyms) -> BTreeMap<String, i64> {
+    skews.into_iter().map(|(name, ms)| (pseudonyms.of("producer", &name), ms)).collect()
+}
+
 fn redact_people(row: &mut TaskRow, pseudonyms: &Pseudonyms) {
     let left_out = || LEFT_OUT.to_owned();
     // Every field is listed: a new field of the row does not compile until it is decided here how to redact it.
@@ -90,6 +95,7 @@ fn redact_people(row: &mut TaskRow, pseudonyms: &Pseudonyms) {
         opened,
         closed,
         executions: _,
+        concluded_by,
         unphased: _,
         unmatched: _,
         corrections,
@@ -108,13 +114,12 @@ fn redact_people(row: &mut TaskRow, pseudonyms: &Pseudonyms) {
     } = row;
     // Names in usage and of its reporters; no report shows them.
     corrections.clear();
-    for phase in progress.iter_mut().flat_map(|progress| &mut progress.phases) {
-        if let Some(repeated) = &mut phase.repeated {
-            (repeated.signal, repeated.key) = (left_out(), left_out());
-        }
+    *concluded_by = concluded_by.as_ref().map(|_| left_out());
+    let phases = progress.iter_mut().flat_map(|progress| &mut progress.phases);
+    for repeated in phases.filter_map(|phase| phase.repeated.as_mut()) {
+        (repeated.signal, repeated.key) = (left_out(), left_out());
     }
-    *skews =
-        std::mem::take(skews).into_iter().map(|(name, ms)| (pseudonyms.of("producer", &name), ms)).collect();
+    *skews = redacted(std::mem::take(skews), pseudonyms);
     if let Some(Opened {
         at: _,
         recorded_at: _,

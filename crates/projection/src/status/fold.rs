@@ -116,6 +116,9 @@ fn fold_task(row: &mut TaskRow, became: &TaskEvent, event: &RecordedEvent<'_>) {
             if let Some(execution) = started.execution() {
                 start(row, execution, event);
             }
+            if started.concluded_by.is_some() {
+                row.concluded_by.clone_from(&started.concluded_by);
+            }
         }
         TaskEvent::PhaseEnded(ended) => {
             if let Some(execution) = ended.execution().and_then(|id| find(row, &id)) {

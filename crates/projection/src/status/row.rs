@@ -32,6 +32,8 @@ pub struct TaskRow {
     pub closed: Option<Closed>,
     /// Its executions, in the order they started.
     pub executions: Vec<Execution>,
+    /// The rules that concluded phases of it from a session, the latest; `None`: all were reported.
+    pub concluded_by: Option<String>,
     /// Activity without an execution.
     pub unphased: Activity,
     /// Activity of an execution that has not started; moved there when it does.

@@ -108,7 +108,7 @@ impl Story {
         let row = self.row().cloned().unwrap();
         let (phase, attempt) = (phase.parse().unwrap(), attempt.map(|attempt| attempt.parse().unwrap()));
         let command = match what {
-            "start" => TaskEvent::from(PhaseStarted { phase, attempt }),
+            "start" => TaskEvent::from(PhaseStarted { phase, attempt, concluded_by: None }),
             "end" => TaskEvent::from(PhaseEnded { phase, attempt }),
             other => panic!("{other}: not start and not end"),
         };

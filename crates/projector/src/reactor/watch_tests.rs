@@ -74,7 +74,7 @@ impl Ledger {
         let limits = Some(task_limits(&BudgetConfig::built_in(), &metadata).unwrap());
         let opened = decided(task, "open", EventBody::from(TaskOpened { metadata, limits }));
         let phase: tollgate_domain::phase::Phase = "THINK".parse().unwrap();
-        let body = EventBody::from(PhaseStarted { phase, attempt: Some(1) });
+        let body = EventBody::from(PhaseStarted { phase, attempt: Some(1), concluded_by: None });
         self.decide(task, Sequence::ZERO, vec![opened, decided(task, "start", body)]).await;
     }
 

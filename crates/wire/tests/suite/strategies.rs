@@ -103,8 +103,9 @@ fn sendable_body() -> BoxedStrategy<EventBody> {
         let outcome = TaskOutcome::from_word(word).expect("an outcome");
         EventBody::from(TaskClosed { outcome, reason, author })
     });
-    let started =
-        (phase(), attempt()).prop_map(|(phase, attempt)| EventBody::from(PhaseStarted { phase, attempt }));
+    let started = (phase(), attempt(), option::of(text())).prop_map(|(phase, attempt, concluded_by)| {
+        EventBody::from(PhaseStarted { phase, attempt, concluded_by })
+    });
     let ended =
         (phase(), attempt()).prop_map(|(phase, attempt)| EventBody::from(PhaseEnded { phase, attempt }));
     let granted = (scope(), text(), text())

@@ -140,7 +140,9 @@ impl Events<'_> {
     fn event(&self, open: &Open, step: Step) -> Event {
         let body = match step.what {
             What::Opened => self.opened(open.class),
-            What::Started(phase, attempt) => EventBody::from(PhaseStarted { phase, attempt: Some(attempt) }),
+            What::Started(phase, attempt) => {
+                EventBody::from(PhaseStarted { phase, attempt: Some(attempt), concluded_by: None })
+            }
             What::Called(phase, attempt, tokens) => call(named(phase, attempt), tokens),
             What::Waited(phase, attempt, wait_ms) => {
                 let execution = Some(named(phase, attempt));

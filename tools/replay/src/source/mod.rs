@@ -3,6 +3,7 @@
 //! [`LedgerHistory`] reads the files of a data directory or of a backup, [`LogHistory`] any event log, such as a stream
 //! of NATS, and [`sessions`] makes a history of the session files of coding agents.
 
+pub(crate) mod books;
 mod in_force;
 mod ledger;
 mod log;

@@ -48,7 +48,8 @@ const ASSUMPTIONS: [&str; 10] = [
 ];
 
 const JUDGED_UNOPENED: &str = "tasks that were not opened have the limits of a Medium task of medium importance, and a decision is made before each call \
-     whether they may be completed, from their tokens alone: they have no phases, so no latency is known";
+     whether they may go on in its phase, if rules concluded one when they were imported, or else be completed, from their tokens alone where \
+     no phase and so no latency is known";
 
 const JUDGED_PHASED: &str = "tasks that were not opened have the limits of a Medium task of medium importance, and a decision is made before each call \
      whether they may go on in its phase, or be completed if it has none: phases are those of the rules for sessions; latency is from the first to \

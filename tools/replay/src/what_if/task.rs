@@ -117,10 +117,11 @@ impl OpenTask {
             EventBody::Usage(UsageEvent::UsageRecorded(usage))
                 if unopened == Unopened::Judge && self.row.opened.is_none() =>
             {
-                let active = self.row.state.active.as_ref().map(|active| &active.phase);
                 let named = usage.execution.as_ref().map(|named| &named.phase);
-                // Usage outside of phases, and of one that was not begun, is judged as the task's.
-                let phase = active.filter(|active| Some(*active) == named).cloned();
+                // Usage outside of phases, and of one that was not begun, is judged as the task's. A ledger has the
+                // phases of an imported session before its usage.
+                let begun = &self.row.state.attempts;
+                let phase = named.filter(|phase| begun.contains_key(*phase)).cloned();
                 let advance = phase.map_or(Advance::Completion, Advance::Phase);
                 self.ask(&Asked { task: event.task, advance: &advance, at }, rules, None);
             }

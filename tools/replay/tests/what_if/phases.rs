@@ -185,7 +185,7 @@ fn the_gate_is_asked_before_each_call_whether_it_may_go_on_in_its_phase() {
     let unphased = sessions(&folder, Format::Codex, None);
     question.session_phases = None;
     let result = replay(&runtime, &unphased.history, &question).unwrap().result;
-    assert!(result.assumptions.iter().any(|it| it.contains("they have no phases")));
+    assert!(result.assumptions.iter().any(|it| it.contains("where no phase and so no latency is known")));
 }
 
 #[test]

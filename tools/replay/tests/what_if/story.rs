@@ -85,7 +85,7 @@ impl Story {
             }
             ["open", ref said @ ..] => self.open(said),
             ["start", phase] => {
-                self.decide(PhaseStarted { phase: phase.parse().unwrap(), attempt: None }.into());
+                self.decide(PhaseStarted::reported(phase.parse().unwrap()).into());
             }
             ["end", phase] => self.decide(PhaseEnded { phase: phase.parse().unwrap(), attempt: None }.into()),
             ["close", outcome] => {

@@ -4,22 +4,18 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 
-use serde_json::value::RawValue;
 use tollgate_domain::event::{Event, EventBody, UsageEvent};
-use tollgate_domain::tokens::TokenSums;
 use tollgate_import::call::{Call, CallName, Miscounted};
 use tollgate_import::families::Families;
 use tollgate_import::family::{Family, session_of};
 use tollgate_import::settle::{self, Bookings};
-use tollgate_wire::Submitted;
 use tollgate_wire::api::{EventOutcome, Outcome};
 
 use super::Interrupted;
 use super::ledger::{ImportTarget, REQUEST_EVENTS};
+use super::outcomes::{Outcomes, requests};
+use super::phasing::Phasing;
 use crate::exit::Failure;
-
-/// Size of a request's events in bytes: below a body's 1 MiB.
-const REQUEST_BYTES: usize = 900 * 1024;
 
 /// How many calls one import recognizes when it reads them again; beyond that, a repetition counts as a call
 /// that was already there.
@@ -28,31 +24,6 @@ const READ_KEPT: usize = 1 << 20;
 /// How often events that were rejected because of a conflict are sent again: each time the conflicts are
 /// settled first.
 const ROUNDS: usize = 4;
-
-/// What became of the calls.
-#[derive(Debug, Default)]
-pub(super) struct Outcomes {
-    pub(super) new: u64,
-    pub(super) duplicate: u64,
-    pub(super) corrected: u64,
-    /// Of those, the ones without a known price: tokens changed, the cost did not.
-    pub(super) corrected_unpriced: u64,
-    pub(super) refused: u64,
-    /// Copies of calls that are counted elsewhere, and their tokens.
-    pub(super) copies: u64,
-    pub(super) copied: TokenSums,
-    /// Why, for people.
-    pub(super) messages: Vec<String>,
-}
-
-impl Outcomes {
-    fn copy(&mut self, call: &Call) {
-        self.copies += 1;
-        if let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &call.event.body {
-            self.copied.add(&usage.tokens.into());
-        }
-    }
-}
 
 /// Calls that are waiting, and what is known about the ledger.
 pub(super) struct Books<'a> {
@@ -72,12 +43,19 @@ pub(super) struct Books<'a> {
     /// Whether the ledger has the events of these names, as far as it was asked.
     probed: HashMap<CallName, bool>,
     families: Families,
+    phasing: Option<Phasing>,
     interrupted: Interrupted,
     pub(super) outcomes: Outcomes,
 }
 
 impl<'a> Books<'a> {
-    pub(super) fn new(ledger: ImportTarget<'a>, order: &[String], interrupted: Interrupted) -> Self {
+    /// `phasing`: what gives calls phases, if anything does.
+    pub(super) fn new(
+        ledger: ImportTarget<'a>,
+        order: &[String],
+        phasing: Option<Phasing>,
+        interrupted: Interrupted,
+    ) -> Self {
         Self {
             ledger,
             calls: Vec::new(),
@@ -90,9 +68,15 @@ impl<'a> Books<'a> {
             met: Vec::new(),
             probed: HashMap::new(),
             families: Families::new(order),
+            phasing,
             interrupted,
             outcomes: Outcomes::default(),
         }
+    }
+
+    /// What became of the calls, and of their phases.
+    pub(super) fn finished(self) -> (Outcomes, Option<Phasing>) {
+        (self.outcomes, self.phasing)
     }
 
     /// Starts another file.
@@ -184,6 +168,10 @@ impl<'a> Books<'a> {
         events.extend(taken_back.filter_map(|event| {
             settle::take_back(event, &self.ledger.tenant, &self.ledger.producer, &bookings)
         }));
+        if let Some(phasing) = &mut self.phasing {
+            phasing.place(&self.ledger, &mut events).await?;
+            self.outcomes.messages.append(&mut phasing.messages);
+        }
         self.append(events).await?;
         self.repeated.clear();
         Ok(())
@@ -305,34 +293,4 @@ impl<'a> Books<'a> {
             }
         }
     }
-}
-
-/// Events in requests of the maximum size.
-fn requests(events: Vec<Event>, outcomes: &mut Outcomes) -> Vec<Vec<(Event, Box<RawValue>)>> {
-    let (mut all, mut bytes) = (vec![Vec::new()], 0);
-    for event in events {
-        let id = event.id.clone();
-        let json = Submitted::from_event(event.clone()).map(|submitted| submitted.to_json().to_string());
-        let raw = json
-            .map_err(|error| error.to_string())
-            .and_then(|json| RawValue::from_string(json).map_err(|error| error.to_string()));
-        let raw = match raw {
-            Ok(raw) => raw,
-            Err(error) => {
-                outcomes.refused += 1;
-                outcomes.messages.push(format!("event {id}: {error}"));
-                continue;
-            }
-        };
-        bytes += raw.get().len();
-        if bytes > REQUEST_BYTES || all.last().is_some_and(|request| request.len() == REQUEST_EVENTS) {
-            bytes = raw.get().len();
-            all.push(Vec::new());
-        }
-        if let Some(request) = all.last_mut() {
-            request.push((event, raw));
-        }
-    }
-    all.retain(|request| !request.is_empty());
-    all
 }

@@ -2,6 +2,9 @@
 
 mod books;
 mod ledger;
+mod outcomes;
+mod phasing;
+mod tell;
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -9,19 +12,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use tollgate_client::Client;
+use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::ids::{ProducerId, TenantId};
 use tollgate_import::item::Item;
 use tollgate_import::reader::{Format as Source, SessionReader};
 use tollgate_import::sources::sources;
 use tollgate_import::summary::ImportSummary;
+use tollgate_replay::session_phases::{PhasePlan, Rules};
+use tollgate_replay::what_if::Candidate;
 
-use self::books::{Books, Outcomes};
+use self::books::Books;
 use self::ledger::ImportTarget;
+use self::phasing::Phasing;
+use self::tell::{tell, tell_interrupted};
 use super::ask;
-use crate::args::{Format, Global, ImportArgs};
+use super::replay::session_rules;
+use crate::args::{Global, ImportArgs};
 use crate::connect::Access;
 use crate::exit::{DIFFERS, Failure, INTERRUPTED};
-use crate::output::{counted, grouped, grouped_u64, json, line, note};
+use crate::output::note;
 
 /// How many problems are shown; the rest are only counted.
 const SHOWN_PROBLEMS: u64 = 20;
@@ -60,10 +70,12 @@ pub(crate) async fn run(global: &Global, source: Source, args: &ImportArgs) -> R
     }
     let interrupted = Interrupted::watched();
     let imported = ask(global, Access::MayCreate, async |it| {
+        let rules = rules(args.phases.as_deref(), &it.client).await?;
+        let plan = rules.map(|rules| PhasePlan::read(&found, &order, source, &tenant, &rules));
         let ledger = ImportTarget { client: &it.client, tenant: tenant.clone(), producer: producer.clone() };
         let mut import = Import {
             source,
-            books: Books::new(ledger, &order, interrupted.clone()),
+            books: Books::new(ledger, &order, plan.map(Phasing::new), interrupted.clone()),
             progress: progress.clone(),
             summary: ImportSummary::default(),
             shown: 0,
@@ -76,16 +88,16 @@ pub(crate) async fn run(global: &Global, source: Source, args: &ImportArgs) -> R
         }
         import.books.flush().await?;
         import.show_outcomes();
-        Ok::<_, Failure>((import.summary, import.books.outcomes, import.shown))
+        Ok::<_, Failure>((import.summary, import.books.finished(), import.shown))
     });
     let imported = imported.await;
     progress.finish_and_clear();
-    let (summary, outcomes, shown) = imported?;
+    let (summary, (outcomes, phasing), shown) = imported?;
     if interrupted.is_set() {
         tell_interrupted(global, &outcomes);
         return Ok(ExitCode::from(INTERRUPTED));
     }
-    tell(global, &summary, &outcomes, shown);
+    tell(global, &summary, &outcomes, phasing.as_ref(), shown.saturating_sub(SHOWN_PROBLEMS));
     let unreadable = !found.problems.is_empty() || summary.problems > 0 || outcomes.refused > 0;
     Ok(if unreadable { ExitCode::from(DIFFERS) } else { ExitCode::SUCCESS })
 }
@@ -165,70 +177,14 @@ impl Import<'_> {
     }
 }
 
-fn tell_interrupted(global: &Global, outcomes: &Outcomes) {
-    let Outcomes { new, duplicate, corrected, refused, .. } = *outcomes;
-    if global.format == Format::Json {
-        json(
-            &serde_json::json!({"interrupted": true, "new": new, "duplicate": duplicate, "corrected": corrected,
-            "refused": refused}),
-        );
-        return;
+/// The rules that are to give calls phases, for the config in force in the ledger.
+async fn rules(given: Option<&str>, client: &Client) -> Result<Option<Rules>, Failure> {
+    if given.is_none() {
+        return Ok(None);
     }
-    line(&format!(
-        "stopped by Ctrl-C: {} of this import {} in the ledger ({} new, {} were there already)",
-        counted(new + duplicate, "event"),
-        if new + duplicate == 1 { "is" } else { "are" },
-        grouped_u64(new),
-        grouped_u64(duplicate)
-    ));
-    line("  run the same command again: it takes in the rest, and counts nothing twice");
-}
-
-fn tell(global: &Global, summary: &ImportSummary, outcomes: &Outcomes, shown: u64) {
-    // A copy belongs to a call that is counted once; what the snapshots report is what was counted.
-    let events = summary.events.saturating_sub(outcomes.copies);
-    let tokens = summary.tokens.without(&outcomes.copied);
-    let tokens = tollgate_projection::report::token_totals(&tokens);
-    if global.format == Format::Json {
-        json(
-            &serde_json::json!({"files": summary.files, "files_with_usage": summary.files_with_usage, "lines": summary.lines,
-            "events": events, "copies": outcomes.copies, "new": outcomes.new, "duplicate": outcomes.duplicate, "corrected": outcomes.corrected, "corrected_unpriced": outcomes.corrected_unpriced, "refused": outcomes.refused,
-            "problems": summary.problems, "tokens": tokens}),
-        );
-        return;
-    }
-    if shown > SHOWN_PROBLEMS {
-        note(&format!("! and {} more", shown - SHOWN_PROBLEMS));
-    }
-    line(&format!(
-        "{} with {}: {} with {} tokens",
-        counted(summary.files, "file"),
-        counted(summary.lines, "line"),
-        counted(events, "event"),
-        grouped(tokens.total)
-    ));
-    line(&format!(
-        "  {} new, {} were there already",
-        grouped_u64(outcomes.new),
-        grouped_u64(outcomes.duplicate)
-    ));
-    if outcomes.copies > 0 {
-        line(&format!("  copies of these calls, not counted again: {}", grouped_u64(outcomes.copies)));
-    }
-    if outcomes.corrected > 0 {
-        line(&format!("  {} of what was counted before", counted(outcomes.corrected, "correction")));
-    }
-    if outcomes.corrected_unpriced > 0 {
-        let corrections = counted(outcomes.corrected_unpriced, "correction");
-        line(&format!(
-            "  {corrections} without a price, as prices have changed since: the cost stays as it was charged"
-        ));
-    }
-    if outcomes.refused > 0 || summary.problems > 0 {
-        line(&format!(
-            "  {} refused, {}",
-            grouped_u64(outcomes.refused),
-            counted(summary.problems, "problem")
-        ));
-    }
+    let in_force = client.config().await?;
+    let config = BudgetConfig::from_yaml(&in_force.yaml).map_err(|invalid| {
+        Failure::failed(format!("reading the config in force, from {}: {invalid}", in_force.source))
+    })?;
+    session_rules(given, &[Candidate { name: in_force.source, config }])
 }

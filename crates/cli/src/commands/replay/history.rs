@@ -144,8 +144,11 @@ pub(super) async fn open(global: &Global, args: &HistoryArgs, named: &[Named]) -
     })
 }
 
-/// The rules that give sessions phases; `None`: they are to have none.
-fn rules(given: Option<&str>, configs: &[Candidate]) -> Result<Option<Rules>, Failure> {
+/// The rules that give sessions phases, the shipped ones if nothing is named; `None`: they are to have none.
+pub(in crate::commands) fn rules(
+    given: Option<&str>,
+    configs: &[Candidate],
+) -> Result<Option<Rules>, Failure> {
     const INSTEAD: &str =
         "name other rules with --phases FILE, or leave sessions without phases by --phases none";
     match given {

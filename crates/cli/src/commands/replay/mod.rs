@@ -9,6 +9,8 @@ mod what_if;
 
 use std::process::ExitCode;
 
+pub(super) use history::rules as session_rules;
+
 use crate::args::{Global, ReplayCommand};
 use crate::exit::Failure;
 

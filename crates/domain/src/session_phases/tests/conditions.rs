@@ -4,6 +4,21 @@ use super::*;
 
 /// Rules of one condition each, and calls of which it holds (`YES`) or not (`-`).
 #[test]
+fn calls_that_a_ledger_has_without_a_phase_stay_without_one() {
+    let sorted =
+        |phase: Option<&str>| Sorted { rule: None, phase: phase.map(|phase| phase.parse().unwrap()) };
+    let calls = [Some("A"), Some("A"), None, Some("B"), Some("A"), Some("A")].map(sorted);
+    let recorded = [Recorded::No, Recorded::In(None), Recorded::No, Recorded::In(None), Recorded::No];
+    let Placed { executions, calls } = placed(&calls, &recorded);
+    let shown: Vec<String> =
+        calls.iter().map(|call| call.as_ref().map_or("-".to_owned(), ToString::to_string)).collect();
+    assert_eq!(shown, ["A", "-", "-", "-", "A attempt 2", "A attempt 2"]);
+    let shown: Vec<String> =
+        executions.iter().map(|it| format!("{} {}-{}", it.id, it.first, it.last)).collect();
+    assert_eq!(shown, ["A 0-0", "A attempt 2 4-5"]);
+}
+
+#[test]
 fn each_condition_holds_of_its_calls_alone() {
     for (when, calls, expected) in [
         ("{ tools: [edit, plan] }", "edit, read, plan, read edit, +", "YES - YES YES -"),

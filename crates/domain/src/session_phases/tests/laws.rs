@@ -1,5 +1,7 @@
 //! What holds of all rules and all sessions.
 
+use std::collections::BTreeMap;
+
 use proptest::prelude::*;
 
 use super::*;
@@ -80,6 +82,44 @@ proptest! {
         let part = &all[..cut.min(all.len())];
         let rules = shipped();
         prop_assert_eq!(&sorted(&rules, &all)[..part.len()], &sorted(&rules, part)[..]);
+    }
+
+    /// A session that grew, or of which a ledger has any part, is placed as if it had been placed at once.
+    #[test]
+    fn what_a_ledger_has_of_a_session_changes_nothing(
+        text in any_session(), kept in prop::collection::vec(any::<bool>(), 31),
+    ) {
+        let whole = sorted(&shipped(), &session(&text));
+        let at_once = placed(&whole, &[]);
+        let has = |nth: usize| kept[nth % kept.len()];
+        let recorded: Vec<Recorded> = (0..whole.len())
+            .map(|nth| if has(nth) { Recorded::In(at_once.calls[nth].clone()) } else { Recorded::No })
+            .collect();
+        // A prefix, as of a file that grew.
+        let cut = kept.iter().filter(|kept| **kept).count().min(recorded.len());
+        let grown = placed(&whole, &at_once.calls[..cut].iter().cloned().map(Recorded::In).collect::<Vec<_>>());
+        prop_assert_eq!(&grown.calls, &at_once.calls);
+        prop_assert!(grown.executions.iter().all(|it| it.first >= cut && at_once.executions.contains(it)));
+        // Any part: what is recorded stays, and each attempt that begins is the next one of its phase.
+        let parts = placed(&whole, &recorded);
+        let mut attempts: BTreeMap<Phase, u32> = BTreeMap::new();
+        for (nth, call) in parts.calls.iter().enumerate() {
+            prop_assert_eq!(call.as_ref().map(|id| &id.phase), whole[nth].phase.as_ref());
+            if has(nth) {
+                prop_assert_eq!(call, &at_once.calls[nth]);
+                if let Some(id) = call {
+                    let attempt = attempts.entry(id.phase.clone()).or_default();
+                    *attempt = id.attempt.max(*attempt);
+                }
+            }
+        }
+        for execution in &parts.executions {
+            let attempt = attempts.entry(execution.id.phase.clone()).or_default();
+            *attempt += 1;
+            prop_assert_eq!(execution.id.attempt, *attempt);
+            prop_assert_eq!(parts.calls[execution.first].as_ref(), Some(&execution.id));
+            prop_assert_eq!(parts.calls[execution.last].as_ref(), Some(&execution.id));
+        }
     }
 
     #[test]

@@ -116,7 +116,7 @@ fn who_does_not_know_the_phase_is_told_of_once_until_the_task_goes_on() {
 #[test]
 fn what_was_outrun_before_it_was_recorded_raises_nothing() {
     let row = story("live, open, start THINK").row().cloned().unwrap();
-    let command = TaskEvent::from(PhaseStarted { phase: "PLAN".parse().unwrap(), attempt: None });
+    let command = TaskEvent::from(PhaseStarted::reported("PLAN".parse().unwrap()));
     let rejection = decide(&row.state, command.clone()).unwrap_err();
     let seen = out_of_step("T-1", &Phases::of(&row), &command, &rejection).unwrap();
     let mut later = story("live, open, start THINK, +1min, end THINK");

@@ -63,11 +63,18 @@ impl Kind for PhaseStarted {
     type Proto = proto::PhaseStarted;
 
     fn to_domain(sent: Self::Proto, beside: &mut Beside) -> Result<Self, FieldError> {
-        Ok(Self { phase: phase("phase", &sent.phase)?, attempt: assigned(beside.added.attempt) })
+        Ok(Self {
+            phase: phase("phase", &sent.phase)?,
+            attempt: assigned(beside.added.attempt),
+            concluded_by: optional(sent.concluded_by),
+        })
     }
 
     fn content(&self, _text_length: Option<TextLength>) -> Self::Proto {
-        proto::PhaseStarted { phase: self.phase.as_str().to_owned() }
+        proto::PhaseStarted {
+            phase: self.phase.as_str().to_owned(),
+            concluded_by: or_empty(self.concluded_by.as_ref()),
+        }
     }
 
     fn add(&self, _sent: &Self, _text_length: Option<TextLength>, added: &mut Added) {
@@ -75,19 +82,21 @@ impl Kind for PhaseStarted {
     }
 
     fn check(&self, _text_length: Option<TextLength>) -> Result<(), FieldError> {
-        attempt(self.attempt)
+        attempt(self.attempt)?;
+        optional_text("concluded_by", self.concluded_by.as_ref())
     }
 
     fn write(out: &mut Out, content: &Self::Proto, added: Option<&Added>) {
         let assigned = added.map(|added| added.attempt).filter(|attempt| *attempt > 0);
         out.execution(&content.phase, assigned);
+        out.text("concluded_by", &content.concluded_by);
     }
 }
 
 impl Sent for PhaseStarted {
     fn read(raw: &RawValue) -> Result<Self::Proto, FieldError> {
-        let started = Object::of(raw, &["phase"])?;
-        Ok(proto::PhaseStarted { phase: started.text("phase")? })
+        let started = Object::of(raw, &["phase", "concluded_by"])?;
+        Ok(proto::PhaseStarted { phase: started.text("phase")?, concluded_by: started.text("concluded_by")? })
     }
 }
 
