@@ -18,12 +18,13 @@ const RUNS_DIR: &str = "runs";
 /// A store on the disk.
 #[derive(Debug)]
 pub(crate) struct Settled {
+    /// Dropped first: it is waited for while the journal still locks the directory.
+    merging: Option<Merging>,
     dir: PathBuf,
     disk: Arc<dyn Disk>,
     journal: Journal,
     state: State,
     pub(crate) runs: Runs,
-    merging: Option<Merging>,
     /// Files of runs that were merged, and whether a state without them is committed.
     obsolete: Vec<PathBuf>,
     is_let_go: bool,
