@@ -33,16 +33,30 @@ pub(crate) fn time_in(field: &str, text: &str, zone: &Zone) -> Answer<Timestamp>
 }
 
 /// By when something was known: a time, or a day in UTC, to its end.
-pub(crate) fn known_by(field: &str, text: &str) -> Answer<Timestamp> {
-    match text.parse::<Day>() {
-        Ok(Day(day)) => {
-            let next = Zone::utc().start_of(Day(day.saturating_add(1)));
-            next.map(|next| next.plus_millis(-1))
-                .ok_or_else(|| INVALID.of_field(field, text, "is too far ahead"))
-        }
-        Err(_) => time(field, text),
+pub(crate) fn known_by(field: &str, text: &str, now: Timestamp) -> Answer<Timestamp> {
+    if let Ok(day) = text.parse::<Day>() {
+        not_after_today(field, text, day, now)?;
+        let next = Zone::utc().start_of(Day(day.0.saturating_add(1)));
+        return Ok(next.map_or(now, |next| next.plus_millis(-1)));
     }
+    let at = time(field, text)?;
+    if at > now {
+        return Err(INVALID.of_field(field, text, &format!("must not be after now, {now}: {UNKNOWN}")));
+    }
+    Ok(at)
 }
+
+/// Refuses a day by whose end something was known, if it has not begun yet: the answer would look like one of then.
+pub(crate) fn not_after_today(field: &str, text: &str, day: Day, now: Timestamp) -> Answer<()> {
+    let today = Zone::utc().day_of(now);
+    if day <= today {
+        return Ok(());
+    }
+    Err(INVALID.of_field(field, text, &format!("must not be after today, {today} in UTC: {UNKNOWN}")))
+}
+
+/// Why nothing is known of the future.
+const UNKNOWN: &str = "what will be recorded until then is not known";
 
 /// How many entries a page has at most: 100 if nothing is said.
 pub(crate) fn page_limit(given: Option<usize>) -> Answer<usize> {

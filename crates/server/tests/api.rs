@@ -34,6 +34,8 @@ mod deliveries;
 mod document;
 #[path = "api/evidence.rs"]
 mod evidence;
+#[path = "api/far_ahead.rs"]
+mod far_ahead;
 #[path = "api/find.rs"]
 mod find;
 #[path = "api/follow.rs"]
