@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use tollgate_domain::nearest;
 use tollgate_domain::time::{Day, Timestamp};
 use tollgate_domain::zone::Zone;
+use tollgate_wire::api::AllocationStateWord;
 
+use crate::ledger::Read;
 use crate::problem::{Answer, INVALID};
 
 /// Whose tasks, budgets and usage are meant; without a name, those of `default`.
@@ -18,6 +21,23 @@ pub(crate) fn wait(ms: u64) -> Answer<Duration> {
         return Ok(Duration::from_millis(ms));
     }
     Err(INVALID.of_field("wait_ms", &ms.to_string(), "must be at most 60000"))
+}
+
+/// What a reader waits for, and for how long.
+pub(crate) fn reading(at_least: Option<String>, wait_ms: Option<u64>) -> Answer<Read> {
+    let mut read = Read { at_least, ..Read::default() };
+    if let Some(ms) = wait_ms {
+        read.wait = wait(ms)?;
+    }
+    Ok(read)
+}
+
+/// Allocations in which state; `None`: in any.
+pub(crate) fn allocation_state(given: Option<&str>) -> Answer<Option<AllocationStateWord>> {
+    let Some(text) = given.filter(|text| *text != "all") else { return Ok(None) };
+    let names: Vec<&str> = ["all"].into_iter().chain(AllocationStateWord::NAMES.iter().copied()).collect();
+    let rule = || format!("must be one of {}{}", names.join(", "), nearest::hint(text, &names));
+    AllocationStateWord::from_word(text).map(Some).ok_or_else(|| INVALID.of_field("state", text, &rule()))
 }
 
 /// A time as text, or a day: its beginning in UTC.
