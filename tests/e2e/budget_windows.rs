@@ -53,3 +53,21 @@ fn a_budget_that_is_not_there_is_said_and_a_date_is_a_time() {
         "nothing was decided"
     );
 }
+
+#[test]
+fn what_is_about_the_future_or_about_a_model_that_nobody_knows_is_said() {
+    let place = Place::new();
+    let set = place.run_line(
+        "--data d policy set p --window daily --limit-usd 1 --enforcement degrade --degrade-to gpt-5-mni",
+    );
+    assert_eq!(set.code, 0, "{}", set.err);
+    assert!(set.err.contains("! degrade_to `gpt-5-mni`: the price book does not have it"), "{}", set.err);
+    let used = place.run_line("--data d usage record T-1 --model gpt-5 --output 5 --at 2220-01-01T00:00:00Z");
+    assert_eq!(used.code, 0, "{}", used.err);
+    assert!(used.err.contains("is more than a day after the ledger's time"), "{}", used.err);
+    assert!(place.fails(3, "--data d report --known-on 2220-01-01").contains("must not be after today"));
+    let by_task = place.fails(3, "--data d report export --by task");
+    assert!(by_task.contains("usage summary --group-by task --format csv"), "{by_task}");
+    let csv = place.ok("--data d usage summary --group-by task --format csv");
+    assert!(csv.contains("T-1"), "{csv}");
+}

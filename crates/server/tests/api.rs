@@ -14,6 +14,8 @@ mod at_once;
 mod bills;
 #[path = "api/bodies.rs"]
 mod bodies;
+#[path = "api/both_doors.rs"]
+mod both_doors;
 #[path = "api/budget_alerts.rs"]
 mod budget_alerts;
 #[path = "api/budget_use.rs"]
@@ -34,6 +36,8 @@ mod deliveries;
 mod document;
 #[path = "api/evidence.rs"]
 mod evidence;
+#[path = "api/far_ahead.rs"]
+mod far_ahead;
 #[path = "api/find.rs"]
 mod find;
 #[path = "api/follow.rs"]

@@ -8,6 +8,8 @@ use tollgate_wire::api::{
     BudgetRequest, BudgetView, DefaultsRequest, PolicyList, PolicyRequest, PolicyView, RaiseRequest,
 };
 
+use tollgate_domain::printable::printable;
+
 use super::events::wrong;
 use super::{ask, read};
 use crate::args::{
@@ -110,6 +112,9 @@ async fn set(global: &Global, args: PolicySetArgs) -> Result<(), Failure> {
     let set = set.await?;
     if let Some(dropped) = output::dropped(&set, &request.rule) {
         note(&format!("! {dropped}"));
+    }
+    for warning in &set.warnings {
+        note(&format!("! {}", printable(warning)));
     }
     show_policy(global, &set, None);
     Ok(())

@@ -59,7 +59,8 @@ pub enum InvalidLineDimension {
     Unknown(String),
     /// The view keeps neither tasks nor sessions apart.
     #[error(
-        "the sums of reports keep no tasks and sessions apart: `tollgate usage summary --group-by {0}` does"
+        "the sums of reports keep no tasks and sessions apart: `tollgate usage summary --group-by {0} --format csv` \
+         has tokens and money of each, with `--since` and `--until` for a time"
     )]
     InTask(String),
 }
@@ -243,9 +244,9 @@ mod tests {
             ("label.", "must be tenant, "),
             ("modell", "or label.KEY; did you mean `model`?"),
             ("taem", "or label.KEY; did you mean `team`?"),
-            ("task", "`tollgate usage summary --group-by task` does"),
-            ("session", "`tollgate usage summary --group-by session` does"),
-            ("label:session", "`tollgate usage summary --group-by session` does"),
+            ("task", "`tollgate usage summary --group-by task --format csv` has tokens"),
+            ("session", "`tollgate usage summary --group-by session --format csv` has tokens"),
+            ("label:session", "`tollgate usage summary --group-by session --format csv` has tokens"),
         ] {
             let error = bad.parse::<LineDimension>().unwrap_err().to_string();
             assert!(error.contains(why), "{bad}: {error}");

@@ -8,15 +8,15 @@ use serde::Deserialize;
 use tollgate_domain::position::Sequence;
 use tollgate_projector::queries::ListAllocations;
 use tollgate_wire::api::{
-    AllocateRequest, AllocationList, AllocationStateWord, AllocationView, CheckResponse, ExtendRequest,
-    Problem, ReleaseRequest, RouteRequest, RouteResponse,
+    AllocateRequest, AllocationList, AllocationView, CheckResponse, ExtendRequest, Problem, ReleaseRequest,
+    RouteRequest, RouteResponse,
 };
 
 use super::body::JsonText;
-use super::extract::{Names, NoParams, Params, word};
+use super::extract::{Names, NoParams, Params};
 use super::views::{TaskQuery, read};
 use super::{App, Handled, written};
-use crate::asked::{page_limit, tenant};
+use crate::asked::{allocation_state, page_limit, tenant};
 use crate::problem::{Answer, INVALID};
 
 /// Which allocations.
@@ -128,17 +128,13 @@ pub(crate) async fn list(
     Params(query): Params<AllocationsQuery>,
 ) -> Handled<Response> {
     let limit = page_limit(query.limit)?;
-    let states: Vec<&str> = ["all"].into_iter().chain(AllocationStateWord::NAMES.iter().copied()).collect();
-    let state = word("state", query.state.as_deref(), &states, |word| match word {
-        "all" => Some(None),
-        word => AllocationStateWord::from_word(word).map(Some),
-    })?;
+    let state = allocation_state(query.state.as_deref())?;
     let read = read(query.at_least, query.wait_ms)?;
     let wanted = ListAllocations {
         before: query.before.map(Sequence),
         context: query.context,
         task: query.task,
-        state: state.flatten(),
+        state,
         limit,
         ..ListAllocations::default()
     };

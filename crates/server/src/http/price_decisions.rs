@@ -73,7 +73,8 @@ pub(crate) async fn history(
     Params(query): Params<DecidedParams>,
 ) -> Handled<Json<PriceDecisions>> {
     let limit = page_limit(query.limit)?;
-    let time = query.as_known_on.as_deref().map(|text| known_by("as_known_on", text));
+    let now = app.ledger.ask().now();
+    let time = query.as_known_on.as_deref().map(|text| known_by("as_known_on", text, now));
     app.ledger.in_force().learn_settings().await;
     let DecidedParams { search, waiting, after, .. } = query;
     let query = DecidedQuery { search, waiting, as_known_on: time.transpose()?, after, limit };

@@ -181,9 +181,5 @@ pub(crate) async fn limits(
 }
 
 pub(super) fn read(at_least: Option<String>, wait_ms: Option<u64>) -> Answer<Read> {
-    let mut read = Read { at_least, ..Read::default() };
-    if let Some(ms) = wait_ms {
-        read.wait = asked::wait(ms)?;
-    }
-    Ok(read)
+    asked::reading(at_least, wait_ms)
 }

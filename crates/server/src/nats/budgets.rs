@@ -15,8 +15,8 @@ use tokio::task::JoinSet;
 use tollgate_domain::position::Sequence;
 use tollgate_projector::queries::ListAllocations;
 
-use crate::asked::{page_limit, tenant};
-use crate::ledger::{Ledger, PolicyPage, Read};
+use crate::asked::{allocation_state, page_limit, reading, tenant};
+use crate::ledger::{Ledger, PolicyPage};
 use crate::nats::CONTENT_TYPE;
 use crate::problem::{Answer, INTERNAL, INVALID};
 
@@ -33,7 +33,7 @@ const VERSION: &str = "1.0.0";
 const AT_ONCE: usize = 256;
 
 /// The operations.
-const OPERATIONS: [&str; 12] = [
+const OPERATIONS: [&str; 15] = [
     "check",
     "route",
     "allocate",
@@ -42,8 +42,11 @@ const OPERATIONS: [&str; 12] = [
     "allocation",
     "allocations",
     "set",
+    "set_defaults",
     "list",
+    "budget",
     "set_policy",
+    "policy",
     "policies",
     "raise",
 ];
@@ -54,20 +57,51 @@ pub struct BudgetService {
     endpoints: JoinSet<()>,
 }
 
-/// What reading operations take.
+/// What a question about all budgets takes.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Reading {
+struct ListRequest {
+    tenant: Option<String>,
+    at_least: Option<String>,
+    wait_ms: Option<u64>,
+}
+
+/// What a question about one budget or allocation takes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct OneRequest {
+    tenant: Option<String>,
+    name: Option<String>,
+    at_least: Option<String>,
+    wait_ms: Option<u64>,
+}
+
+/// What a question about allocations takes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct AllocationsRequest {
+    tenant: Option<String>,
+    context: Option<String>,
+    task: Option<String>,
+    state: Option<String>,
+    before: Option<u64>,
+    limit: Option<usize>,
+    at_least: Option<String>,
+    wait_ms: Option<u64>,
+}
+
+/// What a question about policies takes; about one of them, only its name and the moment.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PoliciesRequest {
     tenant: Option<String>,
     name: Option<String>,
     budget: Option<String>,
-    context: Option<String>,
-    task: Option<String>,
     after: Option<String>,
-    before: Option<u64>,
     limit: Option<usize>,
     at: Option<String>,
     at_least: Option<String>,
+    wait_ms: Option<u64>,
 }
 
 impl BudgetService {
@@ -105,6 +139,15 @@ impl BudgetService {
         Ok(Self { service, endpoints })
     }
 
+    /// The answer to a request, as JSON.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with.
+    pub async fn answer(ledger: &Ledger, operation: &str, payload: &[u8]) -> Answer<Vec<u8>> {
+        carry_out(ledger, operation, payload).await
+    }
+
     /// Stops accepting requests, and answers those in progress.
     pub async fn stop(self) {
         if let Err(error) = self.service.stop().await {
@@ -115,7 +158,7 @@ impl BudgetService {
 }
 
 async fn respond(ledger: &Ledger, operation: &str, request: Request) {
-    let answer = carry_out(ledger, operation, &request.message.payload).await;
+    let answer = BudgetService::answer(ledger, operation, &request.message.payload).await;
     let mut headers = HeaderMap::new();
     headers.insert(CONTENT_TYPE, "application/json");
     let body = match answer {
@@ -149,6 +192,7 @@ async fn carry_out(ledger: &Ledger, operation: &str, payload: &[u8]) -> Answer<V
             let (name, request) = named(payload)?;
             written(&budgets.set_budget(&name, &request).await?)
         }
+        "set_defaults" => written(&budgets.set_defaults(&read(payload)?).await?),
         "set_policy" => {
             let (name, request) = named(payload)?;
             written(&budgets.set_policy(&name, &request).await?)
@@ -157,36 +201,51 @@ async fn carry_out(ledger: &Ledger, operation: &str, payload: &[u8]) -> Answer<V
             let (name, request) = named(payload)?;
             written(&budgets.raise_limit(&name, &request).await?)
         }
-        "allocation" | "allocations" | "list" | "policies" => look(ledger, operation, read(payload)?).await,
+        "allocation" | "allocations" | "list" | "budget" | "policy" | "policies" => {
+            look(ledger, operation, payload).await
+        }
         other => Err(INTERNAL.with(format!("there is no operation `{other}`"))),
     }
 }
 
-async fn look(ledger: &Ledger, operation: &str, asked: Reading) -> Answer<Vec<u8>> {
+async fn look(ledger: &Ledger, operation: &str, payload: &[u8]) -> Answer<Vec<u8>> {
     let budgets = ledger.budgets();
-    let tenant = tenant(asked.tenant.as_deref());
-    let limit = page_limit(asked.limit)?;
-    let read = Read { at_least: asked.at_least, ..Read::default() };
+    let needs = |name: Option<String>| name.ok_or_else(|| INVALID.of_field("name", "", "is missing"));
     match operation {
-        "allocation" => {
-            let name = asked.name.ok_or_else(|| INVALID.of_field("name", "", "is missing"))?;
+        "allocation" | "budget" => {
+            let OneRequest { tenant: named, name, at_least, wait_ms } = read(payload)?;
+            let (tenant, name, read) = (tenant(named.as_deref()), needs(name)?, reading(at_least, wait_ms)?);
+            if operation == "budget" {
+                return written(&budgets.budget(tenant, &name, &read).await?);
+            }
             written(&budgets.allocation(tenant, &name, &read).await?)
         }
         "allocations" => {
+            let asked: AllocationsRequest = read(payload)?;
             let wanted = ListAllocations {
                 before: asked.before.map(Sequence),
                 context: asked.context,
                 task: asked.task,
-                limit,
+                state: allocation_state(asked.state.as_deref())?,
+                limit: page_limit(asked.limit)?,
                 ..ListAllocations::default()
             };
-            written(&budgets.allocations(tenant, wanted, &read).await?)
+            let read = reading(asked.at_least, asked.wait_ms)?;
+            written(&budgets.allocations(tenant(asked.tenant.as_deref()), wanted, &read).await?)
         }
-        "list" => written(&budgets.budgets(tenant, &read).await?),
+        "list" => {
+            let ListRequest { tenant: named, at_least, wait_ms } = read(payload)?;
+            written(&budgets.budgets(tenant(named.as_deref()), &reading(at_least, wait_ms)?).await?)
+        }
         _ => {
+            let asked: PoliciesRequest = read(payload)?;
+            let (tenant, at) = (tenant(asked.tenant.as_deref()), asked.at.as_deref());
+            let (read, limit) = (reading(asked.at_least, asked.wait_ms)?, page_limit(asked.limit)?);
+            if operation == "policy" {
+                return written(&budgets.policy(tenant, &needs(asked.name)?, at, &read).await?);
+            }
             let (budget, after) = (asked.budget.as_deref(), asked.after.as_deref());
-            let page =
-                PolicyPage { budget, after, limit, only: asked.name.as_deref(), at: asked.at.as_deref() };
+            let page = PolicyPage { budget, after, limit, only: asked.name.as_deref(), at };
             written(&budgets.policies(tenant, &page, &read).await?)
         }
     }

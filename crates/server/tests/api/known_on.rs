@@ -222,7 +222,7 @@ async fn what_no_report_knows_is_named() {
         ("report?by=day,month", "by: `month`: must name one period"),
         ("report?by=modle", "did you mean `model`?"),
         ("report/export?by=session", "by: `session`: the sums of reports keep no tasks and sessions apart"),
-        ("report/export?dimensions=task", "`tollgate usage summary --group-by task` does"),
+        ("report/export?dimensions=task", "`tollgate usage summary --group-by task --format csv` has tokens"),
         ("report/focus?tags=label.", "tags: `label.`: must be tenant"),
     ] {
         let (status, problem) = service.get(&format!("/v1/{path}")).await;

@@ -199,6 +199,9 @@ pub struct PolicyView {
     /// How it stands in the current window; absent if it does not rule, or counts tasks or sessions one by one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status: Option<PolicyStatus>,
+    /// What its author should know about the version that was just set.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub warnings: Vec<String>,
     /// The position that this is true for.
     pub as_of: String,
 }

@@ -72,7 +72,7 @@ impl Queries {
                 format!("must be later than `from`, which is {from}: it is the first day that is left out");
             return Err(INVALID.of_field("to", &asked.to, &rule));
         }
-        let known_on = known_on(asked.known_on.as_deref())?;
+        let known_on = known_on(asked.known_on.as_deref(), self.now())?;
         let at_least = self.wanted(read).await?;
         let wait = Wait { at_least: at_least.as_ref(), up_to: read.wait };
         let (tenant, provider) = (asked.tenant.clone(), asked.provider.clone());

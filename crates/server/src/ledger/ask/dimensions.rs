@@ -94,7 +94,7 @@ mod tests {
             day,week             | must name one period: `day` is another
             year                 | must be `hour`, `day`, `week` or `month`, or what usage is told apart by, which must be tenant
             modell               | did you mean `model`?
-            session              | `tollgate usage summary --group-by session` does
+            session              | `tollgate usage summary --group-by session --format csv` has tokens
         "
         .lines()
         .map(str::trim)

@@ -125,7 +125,7 @@ impl Queries {
         let mut only = only(asked.only.as_deref().unwrap_or_default())?;
         only.extend(asked.tenant.clone().map(|tenant| (LineDimension::Tenant, tenant)));
         let asked = Asked { by: (!without).then_some(periods.by), dimensions: each_once(by), only };
-        self.lines(&periods, known_on(known)?, asked, read).await
+        self.lines(&periods, known_on(known, self.now())?, asked, read).await
     }
 
     /// Charges by day, as FOCUS has them.
@@ -151,7 +151,7 @@ impl Queries {
         }
         let by = each_once(FOCUS_DIMENSIONS.into_iter().chain(tags.iter().cloned()));
         let only = asked.tenant.clone().map(|tenant| (LineDimension::Tenant, tenant));
-        let known_on = known_on(asked.known_on.as_deref())?;
+        let known_on = known_on(asked.known_on.as_deref(), self.now())?;
         let charges = Asked { by: Some(Grain::Day), dimensions: by, only: only.into_iter().collect() };
         let lines = self.lines(&periods, known_on, charges, read).await?;
         let options = FocusOptions { zone: periods.zone, billing_account: account, tags };

@@ -4,7 +4,7 @@ use tollgate_domain::time::{Day, Timestamp};
 use tollgate_domain::zone::{Grain, Zone, is_between_quarters};
 use tollgate_projection::reports::Span;
 
-use crate::asked::time_in;
+use crate::asked::{not_after_today, time_in};
 use crate::problem::{Answer, INVALID};
 
 /// What is asked for, as strings. The defaults are days, the config's time zone, and all time.
@@ -66,9 +66,12 @@ impl Periods {
 }
 
 /// The UTC day by whose end what counts was recorded.
-pub(super) fn known_on(text: Option<&str>) -> Answer<Option<Day>> {
+pub(super) fn known_on(text: Option<&str>, now: Timestamp) -> Answer<Option<Day>> {
+    let Some(text) = text else { return Ok(None) };
     let rule = "must be a UTC day such as 2026-10-31: what was recorded after it is left out";
-    text.map(|text| text.parse().map_err(|_| INVALID.of_field("known_on", text, rule))).transpose()
+    let day: Day = text.parse().map_err(|_| INVALID.of_field("known_on", text, rule))?;
+    not_after_today("known_on", text, day, now)?;
+    Ok(Some(day))
 }
 
 /// A time at which a quarter of an hour begins, or the start of a day in the zone.

@@ -30,7 +30,7 @@ impl Queries {
         let By { period, mut dimensions } = By::of(asked.period.by.as_deref())?;
         let period = PeriodQuery { by: period, ..asked.period.clone() };
         let periods = period.checked(&self.settings().config.reports.time_zone)?;
-        let known_on = known_on(asked.known_on.as_deref())?;
+        let known_on = known_on(asked.known_on.as_deref(), self.now())?;
         let chosen = dimensions.pop();
         if let (Some(second), Some(first)) = (&chosen, dimensions.first()) {
             let rule = format!(

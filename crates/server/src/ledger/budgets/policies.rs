@@ -3,11 +3,13 @@
 use std::collections::BTreeMap;
 
 use tollgate_domain::budget::decide::{BudgetChange, LimitRaise};
-use tollgate_domain::budget::{PolicyHistory, defaults};
+use tollgate_domain::budget::{Policy, PolicyHistory, Scope, SpentIn, defaults};
 use tollgate_domain::ids::TenantId;
 use tollgate_domain::money::Usd;
 use tollgate_domain::nearest;
+use tollgate_domain::price::Call;
 use tollgate_domain::time::Timestamp;
+use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::zone::Zone;
 use tollgate_wire::api::{
     BudgetList, BudgetRequest, BudgetView, DefaultsRequest, PolicyList, PolicyRequest, PolicyView, Problem,
@@ -77,11 +79,38 @@ impl BudgetDecisions {
     pub async fn set_policy(&self, name: &str, sent: &PolicyRequest) -> Answer<PolicyView> {
         let tenant = tenant(sent.tenant.as_ref())?;
         let policy = Box::new(sent.rule.policy(name, self.ask.now()).map_err(|error| of_field(&error))?);
+        let warnings = self.unknown_models(&tenant, &policy).await?;
         let PolicyRequest { if_version, author, reason, .. } = sent.clone();
         let what = What::Policy { policy, if_version, author, reason };
         let recorded = self.recorded(&tenant, command("policy", what)?).await?;
         let read = Read { at_least: Some(recorded.position), ..Read::default() };
-        self.policy(tenant.as_str(), name, None, &read).await
+        let set = self.policy(tenant.as_str(), name, None, &read).await?;
+        Ok(PolicyView { warnings, ..set })
+    }
+
+    /// A warning for each model that is to take over and that neither the price book nor any usage has: usually a typo.
+    async fn unknown_models(&self, tenant: &TenantId, policy: &Policy) -> Answer<Vec<String>> {
+        let (settings, now) = (self.ask.settings(), self.ask.now());
+        let is_priced = |model: &String| {
+            let asked = Call { provider: None, model: Some(model.as_str()), service_tier: None, at: now };
+            settings.prices.quote(settings.config.prices.apply(asked), &TokenCounts::default()).is_ok()
+        };
+        let unpriced = policy.degrade_to.iter().filter(|model| !is_priced(model));
+        let scope = |model: &String| Scope::new([("model", model.as_str())]).ok();
+        let sums: Vec<(&String, SpentIn)> = unpriced
+            .filter_map(|model| Some((model, SpentIn { scope: scope(model)?, span: None })))
+            .collect();
+        if sums.is_empty() {
+            return Ok(Vec::new());
+        }
+        let asked = sums.iter().map(|(_, sum)| sum.clone()).collect();
+        let figures = self.figures_once(tenant, asked, Vec::new(), &self.ask.end().await?).await?;
+        let is_used = |sum: &SpentIn| figures.spent.get(sum).is_some_and(|(spent, _)| spent.events > 0);
+        let unknown = sums.into_iter().filter(|(_, sum)| !is_used(sum));
+        Ok(unknown.map(|(model, _)| format!(
+            "degrade_to `{model}`: the price book does not have it and no usage names it; where money is limited it never \
+             takes over. Look for its name with `tollgate prices list`, or give it a price with `tollgate prices set`"
+        )).collect())
     }
 
     /// Raises the limit of a policy for a time.
@@ -203,6 +232,7 @@ impl BudgetDecisions {
             versions: history.versions.iter().map(answer::rule).collect(),
             raises: history.raises.iter().map(answer::raise).collect(),
             status: statuses.remove(name.as_str()),
+            warnings: Vec::new(),
             as_of: as_of.clone(),
         };
         let policies: Vec<PolicyView> = wanted.into_iter().map(view).collect();

@@ -4,6 +4,7 @@
 use tollgate_domain::event::{EventBody, UsageEvent};
 use tollgate_domain::nearest;
 
+use tollgate_domain::time::Timestamp;
 use tollgate_domain::usage::NamedExecution;
 use tollgate_wire::Submitted;
 
@@ -11,6 +12,9 @@ use super::Writer;
 use super::corrections::{Corrections, price};
 use crate::ledger::Settings;
 use crate::problem::Answer;
+
+/// From how much ahead of the ledger's clock on usage is warned of: no time zone and no spool explains a day.
+const FAR_AHEAD_MS: i64 = 24 * 60 * 60 * 1000;
 
 impl Writer {
     /// The body of a fact with the appender's additions, and what its producer should know.
@@ -22,6 +26,9 @@ impl Writer {
     ) -> Answer<(EventBody, Vec<String>)> {
         let mut body = submitted.event.body.clone();
         let mut warnings: Vec<String> = unknown_phase(settings, &body).into_iter().collect();
+        if let (EventBody::Usage(_), Some(at)) = (&body, submitted.event.occurred_at) {
+            warnings.extend(far_ahead(at, self.ask.now()));
+        }
         if let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &mut body {
             // Its allocation may say which model it was.
             warnings.extend(self.counted_as(&submitted.event.tenant, usage).await?);
@@ -31,6 +38,17 @@ impl Writer {
         }
         Ok((body, warnings))
     }
+}
+
+/// A time far in the future is usually a mistake in its date. The fact is accepted: a producer's clock may be wrong,
+/// and what was used was used.
+fn far_ahead(at: Timestamp, now: Timestamp) -> Option<String> {
+    (at > now.plus_millis(FAR_AHEAD_MS)).then(|| {
+        format!(
+            "occurred_at `{at}`: is more than a day after the ledger's time, {now}: it counts in windows and periods of that \
+             time and in none before; if that is wrong, take it away with a correction and record it again"
+        )
+    })
 }
 
 /// A phase that no config knows is usually a typo. The fact is accepted; it counts towards no phase's limit.
