@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use tollgate_tests::Place;
+use tollgate_tests::{Place, session};
 
 /// A ledger with a task that ended well and one that ran away, in two phases each.
 fn ledger() -> Place {
@@ -68,6 +68,37 @@ fn a_replay_is_one_file_of_html_and_a_picture_each_with_the_same_bytes_every_tim
     place.write("old.html", "old");
     let _ = place.ok(&format!("{WHAT_IF} --html old.html --format json"));
     assert!(read(&place, "old.html") == page);
+}
+
+#[test]
+fn the_page_warns_of_what_the_text_warns_of() {
+    let place = ledger();
+    let text = place.ok(&format!("{WHAT_IF} --cost-usd 2 --html page.html"));
+    let page = read(&place, "page.html");
+    let findings = text.lines().filter_map(|line| line.strip_prefix("* "));
+    for finding in findings {
+        let escaped =
+            finding.replace('&', "&amp;").replace('\'', "&#39;").replace('<', "&lt;").replace('>', "&gt;");
+        assert!(page.contains(&escaped), "{finding}");
+    }
+    for part in [
+        "verdict: observe; too little is known",
+        "return 0 to 0 times: saved",
+        "80000 tokens have no price",
+        "blocked before THINK by token_budget_exceeded: 1 task",
+        "the live gate was asked about 0 tasks",
+    ] {
+        assert!(page.replace(',', "").contains(&part.replace(',', "")), "{part}\n{text}\n{page}");
+    }
+    place.write(
+        "s/rollout-1-A.jsonl",
+        &session("0199cbc9-c52b-7310-a697-9a5dc7d2a91d", &[[20_000, 0, 100, 0]]),
+    );
+    let _ = place.ok("replay what-if --from s --config built-in --html sessions.html");
+    let page = read(&place, "sessions.html");
+    for part in ["name no tool in their files", "of 1 sessions name tools", "no rule:"] {
+        assert!(page.contains(part), "{part}");
+    }
 }
 
 #[test]

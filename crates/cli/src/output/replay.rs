@@ -14,7 +14,6 @@ use super::replay_anomalies::anomalies;
 use super::replay_figures::{amounts, money, share};
 use super::replay_pool::pool;
 use super::replay_progress::progress;
-use super::savings::returned;
 use super::session_phases::session_phases;
 use super::{counted, grouped, grouped_u64, table};
 
@@ -41,7 +40,6 @@ pub(crate) fn what_if(replayed: &Replayed) -> String {
         for finding in &candidate.findings {
             let _ = writeln!(text, "* {finding}");
         }
-        text += &returned(&candidate.return_on_investment);
     }
     text += &differing(result);
     text += &anomalies(&result.anomalies);

@@ -12,8 +12,10 @@ mod returned;
 mod sums;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use interval::interval;
 pub use report::report;
 pub use returned::{Between, Effect, MIN_TASKS, Stated, return_on_investment};
 pub use sums::{ClassSavings, Configs, Savings, Side, Stopped};
+pub use words::in_words;

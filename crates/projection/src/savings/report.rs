@@ -22,11 +22,13 @@ const ASSUMPTIONS: [&str; 4] = [
 ];
 
 /// The assumptions of the return that are not those of the report.
-const RETURN_ASSUMPTIONS: [&str; 3] = [
+const RETURN_ASSUMPTIONS: [&str; 4] = [
     "return: (saved − overhead) / cost; saved is what was avoided, as above, and the cost is what was stated",
     "overhead: each block of a task that is marked legitimate interrupted somebody, at most each that is not marked runaway; what that costs is \
      what was stated for an interruption",
     "runaways: stopped tasks marked runaway, at most those that nobody marked and nobody completed as well, of the tasks that the gate could block",
+    "`replay what-if` has another return by the same formula: it is about limits that were not in force, so what a block would have saved did happen \
+     and is measured; here the work after a block never happened, so it is assumed from the baseline, and nothing was done again",
 ];
 
 /// The report. `min_tasks`: the smallest sample that gives numbers. `stated`: what no log knows.

@@ -192,6 +192,18 @@ fn thresholds(found: &Calibration, current: &BudgetConfig, notes: &mut Vec<Strin
             profile.as_str()
         ));
     }
+    if let Some(token) = found.thresholds.first().filter(|token| token.learned && token.value == Decimal::ONE)
+    {
+        let data = &found.data;
+        let tenths = (data.fitted_samples * 10).checked_div(data.fitted_tasks).unwrap_or_default();
+        notes.push(format!(
+            "{} is 1, the lowest that is proposed: a task's limit counts all {} phases, tasks that ended well execute {} of them on average, and hardly \
+             one of them reaches its limit. Leave phases that nobody executes out of `phases` to get a limit that means something",
+            token.key,
+            found.phases.len(),
+            Decimal::new(tenths, 1)
+        ));
+    }
     let Some(token) = found.thresholds.first().filter(|token| !token.learned) else { return };
     notes.push(format!(
         "{} tasks are too few to bound the rate of false positives at {}, thresholds stay as they are: {} tasks are enough",
@@ -238,8 +250,8 @@ fn holdout(found: &Calibration, judged: &Judged, notes: &mut Vec<String>) {
     }
 }
 
-/// That nothing is proposed although something could be if no tasks were kept to judge by: what to do about it. `all` are
-/// the samples of each phase in all tasks.
+/// That nothing is proposed although something could be if no tasks were kept to judge by: what to do about it. `all`
+/// are the samples of each phase in all tasks.
 pub(super) fn without_holdout(found: &Calibration, all: &[u64]) -> Option<String> {
     let enough = base(found)?.for_bounds;
     if found.judged.is_none() || found.phases.iter().any(|phase| phase.tokens.learned) {

@@ -104,8 +104,8 @@ impl Basis<'_> {
                     high: percentile.high,
                     learned: true,
                 };
-                // How far the fit is from the percentile of all samples, in all and in each half: both sides are the same
-                // kind of percentile, so that without tiers the weight is exactly 1.
+                // How far the fit is from the percentile of all samples, in all and in each half: both sides are the
+                // same kind of percentile, so that without tiers the weight is exactly 1.
                 let base_log = |half| all.log_percentile(BASE_PERCENT, Some(half));
                 let minus = |fit: Option<f64>, base: Option<f64>| Some(fit? - base?);
                 let full = fitted.full - all.log_percentile(BASE_PERCENT, None).unwrap_or(fitted.full);

@@ -10,6 +10,7 @@ mod distributions;
 mod forecasts;
 mod holdout;
 mod outcomes;
+mod remarks;
 mod share;
 mod trade_off;
 mod windows;
@@ -49,12 +50,6 @@ pub fn calibration(calibrated: &Calibrated) -> Vec<Figure> {
 #[must_use]
 pub fn what_if_page(replayed: &Replayed) -> Page {
     let (result, source) = (&replayed.result, &replayed.source);
-    let findings =
-        result.candidates.iter().map(|candidate| (candidate.name.clone(), candidate.findings.clone()));
-    let mut notes: Vec<(String, Vec<String>)> = findings.collect();
-    let of_return = result.candidates.first().map(|first| &first.return_on_investment.assumptions);
-    let assumed = result.assumptions.iter().chain(of_return.into_iter().flatten());
-    notes.push(("Assumptions".to_owned(), assumed.cloned().collect()));
     Page {
         title: "What other limits would have done".to_owned(),
         facts: vec![
@@ -65,7 +60,7 @@ pub fn what_if_page(replayed: &Replayed) -> Page {
             ("Cost".to_owned(), format!("{} USD", result.history.used.cost_usd)),
         ],
         figures: what_if(replayed),
-        notes,
+        notes: remarks::remarks(result),
         footer: footer(&result.inputs.tollgate, &replayed.hash),
     }
 }

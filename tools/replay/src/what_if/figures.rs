@@ -22,13 +22,15 @@ use super::settled::{Settled, SettledUnder, Used};
 use super::thresholds::{Curve, Fate};
 
 /// What the return on investment of a replay assumes.
-const RETURN_ASSUMPTIONS: [&str; 3] = [
+const RETURN_ASSUMPTIONS: [&str; 4] = [
     "return: (saved − overhead) / cost; saved is at least the work after blocks in tasks marked runaway, at most that in all blocked tasks that \
      did not end well",
     "overhead: at most all work that was interrupted is done again; each interruption costs what was stated, at least those of tasks marked \
      legitimate or let through by a person, at most those of all tasks that ended well",
     "runaways: tasks marked runaway, at most those as well that nobody marked and nobody completed and that were blocked, or went over their limit \
      after the last decision; of the judged tasks",
+    "`report savings` has another return by the same formula: it is about the gate that was in force, where the work after a block never happened and is \
+     assumed from the class' baseline; here it did happen and is measured, for limits that were not in force",
 ];
 
 /// Tasks and what they used.
@@ -178,7 +180,7 @@ impl Figures {
         stated: Stated,
     ) -> CandidateResult {
         let return_on_investment = return_on_investment(&self.effect(), stated);
-        let findings = findings(&self.tally());
+        let findings = findings(&self.tally(), &return_on_investment);
         let phases: Vec<Phase> = candidate.config.phases.iter().map(|base| base.phase.clone()).collect();
         let known = Share { part: self.good.part, of: self.good.part.saturating_add(self.runaways.part) };
         let room = Share { part: self.headroom.unused_tokens, of: self.headroom.limit_tokens };
@@ -238,6 +240,7 @@ impl Figures {
             blocked: self.blocked,
             good: self.good,
             runaways: self.runaways,
+            unused: Share { part: self.headroom.unused_tokens, of: self.headroom.limit_tokens },
         }
     }
 

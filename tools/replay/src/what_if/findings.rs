@@ -1,10 +1,14 @@
-//! What the figures of a candidate advise: the targets of a healthy set-up, in sentences.
+//! What the figures of a candidate advise: one verdict, then its reasons, by the targets of a healthy set-up.
 
 use tollgate_projection::overview::Share;
-use tollgate_projection::savings::{MIN_TASKS, interval};
+use tollgate_projection::savings::{MIN_TASKS, in_words, interval};
+use tollgate_wire::api::{EnforcementAdvice, ReturnVerdict, ReturnView};
 
 /// Fewer good tasks prove nothing about the share of wrong blocks, whatever their interval is.
 const FEWEST_GOOD: u64 = 20;
+
+/// Completed tasks that leave more of their limits, in percent, are not held by them.
+const MOST_UNUSED: u64 = 40;
 
 /// Tasks of a candidate.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,10 +24,74 @@ pub(super) struct Tally {
     pub(super) good: Share,
     /// Blocked ones of those marked runaway.
     pub(super) runaways: Share,
+    /// Tokens that completed tasks that were not blocked left of their limits.
+    pub(super) unused: Share,
 }
 
-/// What the figures advise, the most important first.
-pub(super) fn findings(tally: &Tally) -> Vec<String> {
+/// The one thing that all figures together advise.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    NotJudged,
+    TooLittleData,
+    DoNotEnforce,
+    ObserveLonger,
+    AlertOnly,
+    SwitchOff,
+    StepByStep,
+    Enforce,
+}
+
+impl Verdict {
+    /// What speaks against enforcing comes before what speaks for it, and what is not known before both.
+    fn of(tally: &Tally, returned: &ReturnView) -> Self {
+        let blocked = Share { part: tally.blocked, of: tally.judged };
+        let wrong = interval(tally.good);
+        match wrong {
+            _ if tally.judged == 0 => Self::NotJudged,
+            _ if blocked.above(10) => Self::DoNotEnforce,
+            Some((low, _)) if tally.good.of >= FEWEST_GOOD && low > 500 => Self::DoNotEnforce,
+            None => Self::TooLittleData,
+            Some(_) if tally.judged < MIN_TASKS || tally.good.of < FEWEST_GOOD => Self::TooLittleData,
+            Some((_, high)) if high >= 500 => Self::ObserveLonger,
+            Some((_, high)) => match (returned.runaways.advice, returned.verdict) {
+                (EnforcementAdvice::AlertOnly, _) => Self::AlertOnly,
+                (_, ReturnVerdict::BelowFloor) => Self::SwitchOff,
+                (_, _) if high < 200 => Self::Enforce,
+                (_, _) => Self::StepByStep,
+            },
+        }
+    }
+
+    const fn said(self) -> &'static str {
+        match self {
+            Self::NotJudged => "verdict: nothing can be said",
+            Self::TooLittleData => "verdict: observe; too little is known to enforce anything",
+            Self::DoNotEnforce => "verdict: do not enforce these limits",
+            Self::ObserveLonger => "verdict: observe longer, or raise the limits",
+            Self::AlertOnly => {
+                "verdict: alert only; these limits would rarely stop good work, but there is hardly anything to stop"
+            }
+            Self::SwitchOff => {
+                "verdict: consider switching it off, if this is about at least 4 weeks; these limits would rarely stop good work, but return less \
+                 than they cost"
+            }
+            Self::StepByStep => "verdict: enforcement can begin, step by step",
+            Self::Enforce => "verdict: good enough to enforce",
+        }
+    }
+}
+
+/// The verdict, then its reasons, the most important first.
+pub(super) fn findings(tally: &Tally, returned: &ReturnView) -> Vec<String> {
+    let mut findings = vec![Verdict::of(tally, returned).said().to_owned()];
+    findings.extend(reasons(tally));
+    if tally.judged > 0 {
+        findings.extend(in_words(returned));
+    }
+    findings
+}
+
+fn reasons(tally: &Tally) -> Vec<String> {
     let mut findings = Vec::new();
     if tally.judged == 0 {
         findings.push("no task has limits: nothing can be said about these; `--unopened judge` judges tasks that were not opened".to_owned());
@@ -43,9 +111,8 @@ pub(super) fn findings(tally: &Tally) -> Vec<String> {
              further"
         ));
     } else if blocked.above(10) {
-        findings.push(format!(
-            "{percent} % of the tasks would be blocked: above 10 % enforcement starves tasks; raise the limits or enforce nothing yet"
-        ));
+        findings
+            .push(format!("{percent} % of the tasks would be blocked: above 10 % enforcement starves tasks"));
     } else if blocked.above(5) {
         findings.push(format!("{percent} % of the tasks would be blocked: the target is below 5 %"));
     }
@@ -69,6 +136,13 @@ pub(super) fn findings(tally: &Tally) -> Vec<String> {
     if missed > 0 {
         findings.push(format!("{missed} of {} tasks marked runaway would not be blocked", tally.runaways.of));
     }
+    if tally.unused.above(MOST_UNUSED) {
+        let percent = tally.unused.rounded().unwrap_or_default();
+        findings.push(format!(
+            "{percent} % of the limits of completed tasks that were not blocked is left unused: above {MOST_UNUSED} % limits are too loose to notice \
+             anything"
+        ));
+    }
     findings
 }
 
@@ -84,16 +158,19 @@ fn wrong_blocks(good: Share) -> String {
         );
     }
     let judgement = match (low, high) {
-        (low, _) if low > 500 => "surely above 5 %: do not enforce these limits",
-        (_, high) if high < 200 => "surely below 2 %: good enough to enforce",
-        (_, high) if high < 500 => "surely below 5 %: enforcement can begin, step by step",
-        (_, _) => "not surely below 5 %: observe longer, or raise the limits",
+        (low, _) if low > 500 => "surely above 5 %",
+        (_, high) if high < 200 => "surely below 2 %",
+        (_, high) if high < 500 => "surely below 5 %",
+        (_, _) => "not surely below 5 %",
     };
     format!("{part} of {of} good tasks would be blocked, {judgement}")
 }
 
 #[cfg(test)]
 mod tests {
+    use tollgate_domain::money::Usd;
+    use tollgate_projection::savings::{Between, Effect, Stated, return_on_investment};
+
     use super::*;
 
     #[test]
@@ -106,6 +183,7 @@ mod tests {
             blocked,
             good: Share { part: good.0, of: good.1 },
             runaways: Share { part: runaways.0, of: runaways.1 },
+            unused: Share { part: 41, of: 100 },
         };
         for (tally, expected) in [
             (tally(0, 0, 0, (0, 0), (0, 0)), &["no task has limits"][..]),
@@ -149,11 +227,56 @@ mod tests {
                 ],
             ),
         ] {
-            let found = findings(&tally);
+            let mut found = reasons(&tally);
+            let unused = found.pop_if(|last| last.starts_with("41 % of the limits of completed tasks"));
+            assert_eq!(unused.is_some(), tally.judged > 0, "{tally:?}: {found:?}");
             assert_eq!(found.len(), expected.len(), "{tally:?}: {found:?}");
             for (found, expected) in found.iter().zip(expected) {
                 assert!(found.starts_with(expected), "{tally:?}: {found}");
             }
+        }
+    }
+
+    /// A return with this verdict of its own, and this advice by the share of runaways.
+    fn returned(verdict: ReturnVerdict, advice: EnforcementAdvice) -> ReturnView {
+        let effect = Effect {
+            saved: None,
+            lacks: None,
+            repeated: Between { from: Usd::ZERO, up_to: Usd::ZERO },
+            interruptions: Between { from: 0, up_to: 0 },
+            runaways: Between { from: 0, up_to: 0 },
+            tasks: 0,
+            assumptions: Vec::new(),
+        };
+        let mut view = return_on_investment(&effect, Stated { cost: None, interruption: Usd::ZERO });
+        (view.verdict, view.runaways.advice) = (verdict, advice);
+        view
+    }
+
+    #[test]
+    fn there_is_one_verdict_whatever_each_number_alone_advises() {
+        use EnforcementAdvice::{AlertOnly, Enforce};
+        use ReturnVerdict::{BelowFloor, MeetsGoal};
+        for (judged, blocked, good, of_return, advice, expected) in [
+            (0, 0, (0, 0), MeetsGoal, Enforce, Verdict::NotJudged),
+            (49, 0, (0, 49), MeetsGoal, Enforce, Verdict::TooLittleData),
+            (1000, 0, (0, 19), MeetsGoal, Enforce, Verdict::TooLittleData),
+            (1000, 0, (0, 0), MeetsGoal, Enforce, Verdict::TooLittleData),
+            (1000, 101, (0, 900), MeetsGoal, Enforce, Verdict::DoNotEnforce),
+            (1000, 100, (90, 900), MeetsGoal, Enforce, Verdict::DoNotEnforce),
+            (1000, 10, (0, 60), MeetsGoal, Enforce, Verdict::ObserveLonger),
+            (1000, 10, (0, 900), BelowFloor, AlertOnly, Verdict::AlertOnly),
+            (1000, 10, (0, 900), BelowFloor, Enforce, Verdict::SwitchOff),
+            (1000, 10, (0, 900), MeetsGoal, Enforce, Verdict::Enforce),
+            (1000, 10, (0, 90), MeetsGoal, Enforce, Verdict::StepByStep),
+        ] {
+            let good = Share { part: good.0, of: good.1 };
+            let tally = Tally { judged, blocked, good, ..Tally::default() };
+            let returned = returned(of_return, advice);
+            assert_eq!(Verdict::of(&tally, &returned), expected, "{tally:?}");
+            let found = findings(&tally, &returned);
+            let verdicts = found.iter().filter(|finding| finding.starts_with("verdict: "));
+            assert_eq!((verdicts.count(), found[0].as_str()), (1, expected.said()), "{found:?}");
         }
     }
 }

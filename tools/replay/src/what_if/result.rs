@@ -175,7 +175,7 @@ pub struct CandidateResult {
     pub pool: Option<PoolResult>,
     /// What it would have returned for what it costs.
     pub return_on_investment: ReturnView,
-    /// What that advises, a sentence each.
+    /// What all that advises: the verdict, then its reasons, a sentence each.
     pub findings: Vec<String>,
 }
 

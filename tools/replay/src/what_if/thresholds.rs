@@ -217,8 +217,8 @@ impl At {
 }
 
 /// Where the curve of saved over interrupted tokens is farthest above the straight line between its ends: the greatest
-/// saved / most saved − interrupted / most interrupted, compared without division. Without anything to interrupt, the lowest
-/// threshold would win, which is no knee.
+/// saved / most saved − interrupted / most interrupted, compared without division. Without anything to interrupt, the
+/// lowest threshold would win, which is no knee.
 fn knee(points: &[ThresholdPoint], good: u64) -> Result<String, &'static str> {
     let most = |of: fn(&ThresholdPoint) -> i64| points.iter().map(of).max().map_or(0, i128::from);
     let (saved, interrupted) = (most(|at| at.saved_tokens), most(|at| at.interrupted_tokens).max(1));

@@ -10,6 +10,7 @@ mod money;
 mod outcomes;
 mod phases;
 mod pictures;
+mod planted;
 mod pool;
 mod progress;
 mod resumed;

@@ -172,8 +172,8 @@ fn ledger(path: &Path) -> Option<PathBuf> {
     [path.to_owned(), path.join("data")].into_iter().find(|dir| is_ledger(dir) || Snapshot::is_backup(dir))
 }
 
-/// The config in force where a history ends: the last one that its log has. A ledger whose log has none never put one in
-/// force: it would take that of its directory, else the built-in one.
+/// The config in force where a history ends: the last one that its log has. A ledger whose log has none never put one
+/// in force: it would take that of its directory, else the built-in one.
 async fn in_force(history: &dyn History, dir: Option<&Path>) -> Result<Candidate, Failure> {
     let last = last_config(history).await.map_err(|error| Failure::failed(error.to_string()))?;
     let Some(last) = last else {
@@ -196,8 +196,8 @@ fn built_in() -> Candidate {
     Candidate { name: BUILT_IN.to_owned(), config: BudgetConfig::built_in() }
 }
 
-/// The configs that flags name. A name is as much of a file's path as tells the files apart, however the path was typed:
-/// it is in the result, and in its hash.
+/// The configs that flags name. A name is as much of a file's path as tells the files apart, however the path was
+/// typed: it is in the result, and in its hash.
 pub(super) fn named(paths: &[PathBuf]) -> Result<Vec<Named>, Failure> {
     let is_word = |path: &Path| [BUILT_IN, IN_FORCE].iter().any(|word| path == Path::new(word));
     let full: Vec<PathBuf> = paths

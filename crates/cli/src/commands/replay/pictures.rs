@@ -66,7 +66,7 @@ impl<'a> Pictures<'a> {
     }
 }
 
-/// Removes pictures of an earlier run that this one does not have: it drew fewer of a kind, or no PNG files of the same.
+/// Removes pictures of an earlier run that this one does not have: it drew fewer of a kind, or no PNG files.
 /// Nothing else in the directory is touched.
 fn remove_stale(dir: &Path, page: &Page, png: bool) -> Result<(), Failure> {
     let failed = |path: &Path, error: std::io::Error| {

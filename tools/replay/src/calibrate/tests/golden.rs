@@ -33,6 +33,6 @@ fn bytes() {
     let json = serde_json::to_vec(&found()).unwrap();
     assert_eq!(
         blake3::hash(&json).to_hex().as_str(),
-        "00a3710e2ec1a0b75fee4d1dc5dc8f3822a85a9db8648120055bbe5a1fd85eaa"
+        "033e0900281ef86ea2abf860fdb7a6eb71d13f1a1306316c8dcf7f67ec99caf1"
     );
 }

@@ -307,3 +307,13 @@ fn what_the_holdout_takes_away_is_said_first() {
         assert_eq!(first.map(String::as_str), said, "{tasks} tasks");
     }
 }
+
+#[test]
+fn a_threshold_at_its_floor_says_that_most_phases_are_not_executed() {
+    let samples = (0..200).map(|nth| sample(nth, ["PLAN", "PR"][(nth % 2) as usize], MEDIUM, 900 + nth));
+    let found = calibrated(samples, &all());
+    let token = &found.thresholds[0];
+    assert!(token.learned && token.value == Decimal::ONE, "{token:?}");
+    let said = "cumulative_token_threshold is 1, the lowest that is proposed: a task's limit counts all 9 phases, tasks that ended well execute 1 of them";
+    assert!(found.notes.iter().any(|note| note.starts_with(said)), "{:?}", found.notes);
+}

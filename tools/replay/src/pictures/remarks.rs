@@ -1,0 +1,121 @@
+//! What a reader of the page should know: the same warnings, places of blocks and returns that the text has.
+
+use super::share::{counted, signed};
+use crate::session_phases::{CoveredCalls, PhaseCoverage};
+use crate::what_if::result::{CandidateResult, HistoryFigures, WhatIf};
+
+/// A heading and its sentences.
+type Part = (String, Vec<String>);
+
+/// All of it, each part with its heading.
+pub(super) fn remarks(result: &WhatIf) -> Vec<Part> {
+    let mut parts = vec![("History".to_owned(), history(result))];
+    if let Some(coverage) = &result.inputs.session_phases {
+        parts.push(("Phases of sessions".to_owned(), phases(coverage)));
+    }
+    parts.extend(result.candidates.iter().map(|candidate| (candidate.name.clone(), of_candidate(candidate))));
+    let of_return = result.candidates.first().map(|first| &first.return_on_investment.assumptions);
+    let assumed = result.assumptions.iter().chain(of_return.into_iter().flatten());
+    parts.push(("Assumptions".to_owned(), assumed.cloned().collect()));
+    parts
+}
+
+fn history(result: &WhatIf) -> Vec<String> {
+    let (history, live) = (&result.history, &result.live);
+    let mut said = vec![format!(
+        "{} opened; {} completed, {} given up, {} not finished; {} marked legitimate, {} runaway",
+        tasks(history.opened),
+        counted(history.completed),
+        counted(history.given_up),
+        counted(history.unfinished),
+        counted(history.legitimate),
+        counted(history.runaway)
+    )];
+    said.extend(left_out(history));
+    said.push(format!(
+        "the live gate was asked about {}: {} blocked, {} warned; its rules would have blocked {}",
+        tasks(live.asked),
+        counted(live.blocked),
+        counted(live.warned),
+        counted(live.ruled_blocked)
+    ));
+    said
+}
+
+/// What is not judged, has no price, or came late.
+fn left_out(history: &HistoryFigures) -> Vec<String> {
+    let mut said = Vec::new();
+    let mut say = |count: u64, text: String| said.extend((count > 0).then_some(text));
+    let unreadable = tasks(history.unreadable_tasks);
+    say(history.unreadable_tasks, format!("{unreadable} not judged: an event cannot be read"));
+    say(history.remediations, format!("{} not judged: follow-ups of blocks", tasks(history.remediations)));
+    let late = history.late_events;
+    say(late, format!("{} events of usage came after the task was closed, and count", counted(late)));
+    let unpriced = history.used.unpriced_tokens;
+    say(unpriced.unsigned_abs(), format!("{} tokens have no price and are in no amount", signed(unpriced)));
+    let units = history.used.unpriced_units.iter().map(|(unit, count)| format!("{} {unit}", signed(*count)));
+    let units: Vec<String> = units.collect();
+    say(units.len() as u64, format!("{} have no price and are in no amount", units.join(", ")));
+    said
+}
+
+/// What phases came from: the sentences, then each rule, phase and agent.
+fn phases(coverage: &PhaseCoverage) -> Vec<String> {
+    let all = coverage.all.tokens;
+    let used = |of: CoveredCalls| {
+        format!("{} calls, {} tokens ({})", counted(of.calls), counted(of.tokens), percent(of.tokens, all))
+    };
+    let mut said = coverage.sentences();
+    let rules = coverage.by_rule.iter().filter(|rule| rule.matched.calls > 0);
+    said.extend(rules.map(|rule| {
+        let phase = rule.phase.as_deref().unwrap_or("as before");
+        format!("rule {} → {phase}: {}", rule.rule, used(rule.matched))
+    }));
+    said.push(format!("no rule: {}", used(coverage.no_rule)));
+    let executed = coverage.by_phase.iter().filter(|phase| phase.executions > 0);
+    said.extend(executed.map(|phase| {
+        let (sessions, executions) = (counted(phase.sessions), counted(phase.executions));
+        format!("{}: {sessions} sessions, {executions} executions, {}", phase.phase, used(phase.used))
+    }));
+    said.push(format!("no phase: {}", used(coverage.no_phase)));
+    said.extend(coverage.by_agent.iter().map(|agent| {
+        format!(
+            "{}: {} of {} sessions name tools; {} of the tokens have a phase",
+            agent.agent,
+            counted(agent.sessions_with_tools),
+            counted(agent.sessions),
+            percent(agent.with_phase.tokens, agent.all.tokens)
+        )
+    }));
+    said
+}
+
+/// The findings, what it would have returned among them, and where it would have blocked first and by which rule.
+fn of_candidate(candidate: &CandidateResult) -> Vec<String> {
+    let mut said = candidate.findings.clone();
+    said.extend(candidate.blocks.iter().map(|point| {
+        format!(
+            "blocked before {} by {}: {}, half of them used up to {} % of its limit, the most {} %",
+            point.advance,
+            point.rule,
+            tasks(point.tasks),
+            counted(point.median_percent),
+            counted(point.most_percent)
+        )
+    }));
+    if candidate.unknown_phase > 0 {
+        let tasks = tasks(candidate.unknown_phase);
+        said.push(format!("overrides of {tasks} name a phase that it does not have: left out"));
+    }
+    said
+}
+
+fn tasks(count: u64) -> String {
+    if count == 1 { "1 task".to_owned() } else { format!("{} tasks", counted(count)) }
+}
+
+/// With one decimal, rounded down.
+fn percent(part: u64, whole: u64) -> String {
+    let permille = u128::from(part) * 1000 / u128::from(whole.max(1));
+    format!("{}.{} %", permille / 10, permille % 10)
+}
