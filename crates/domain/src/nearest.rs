@@ -19,6 +19,18 @@ pub fn find<'a, S: AsRef<str>>(given: &str, known: &'a [S]) -> Option<&'a str> {
     known.iter().filter_map(near).min_by_key(|&(distance, _)| distance).map(|(_, name)| name)
 }
 
+/// The known name that `given` is probably a slip of: at most two letters apart, case ignored, with the same digits in
+/// the same order. Another digit is another version, such as a new model.
+#[must_use]
+pub fn typo<'a, S: AsRef<str>>(given: &str, known: &'a [S]) -> Option<&'a str> {
+    let digits = |name: &str| name.chars().filter(char::is_ascii_digit).collect::<String>();
+    let meant: Vec<&str> =
+        known.iter().map(AsRef::as_ref).filter(|name| digits(name) == digits(given)).collect();
+    let found = find(given, &meant)?;
+    let meant = known.iter().map(AsRef::as_ref).find(|name| *name == found)?;
+    (strsim::damerau_levenshtein(&given.to_lowercase(), &meant.to_lowercase()) <= 2).then_some(meant)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,5 +44,22 @@ mod tests {
         assert_eq!(find("deploy", &known), None);
         assert_eq!(hint("deploy", &known), "");
         assert_eq!(hint("thnik", &known), "; did you mean `THINK`?");
+    }
+
+    #[test]
+    fn a_slip_of_the_hand_is_no_new_version_and_no_sister() {
+        let known = ["openai/gpt-5", "gpt-5", "claude-opus-5", "claude-sonnet-4"];
+        for (given, meant) in [
+            ("gtp-5", Some("gpt-5")),
+            ("gpt5", Some("gpt-5")),
+            ("opnai/gpt-5", Some("openai/gpt-5")),
+            ("gpt-6", None),
+            ("gpt-5.1", None),
+            ("claude-sonnet-5", None),
+            ("claude-opsu-5", Some("claude-opus-5")),
+            ("acme", None),
+        ] {
+            assert_eq!(typo(given, &known), meant, "{given}");
+        }
     }
 }

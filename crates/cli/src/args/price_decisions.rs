@@ -71,6 +71,9 @@ pub(crate) struct PriceSetArgs {
     /// USD for one of another unit, such as output_images=0.04; of a time, for a second. Repeatable
     #[arg(long = "unit", value_name = "UNIT=USD")]
     pub(crate) units: Vec<String>,
+    /// Take the price of a kind of tokens or a unit away, such as cached_input. Repeatable. What is not named stays
+    #[arg(long, value_name = "KIND")]
+    pub(crate) without: Vec<String>,
     /// From when on it is in force: an RFC 3339 time, or a date, which begins in UTC (default: now)
     #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<String>,

@@ -67,8 +67,8 @@ pub(crate) async fn set(global: &Global, args: PriceSetArgs) -> Result<ExitCode,
             return Err(Failure::refused(format!("--unit `{given}`: {unit} is given twice")));
         }
     }
-    let PriceSetArgs { entry, provider, from, by, reason, .. } = args;
-    let request = PriceSetRequest { entry, provider, usd_per_token, usd_per_unit, from, by, reason };
+    let PriceSetArgs { entry, provider, without, from, by, reason, .. } = args;
+    let request = PriceSetRequest { entry, provider, usd_per_token, usd_per_unit, without, from, by, reason };
     let answer = ask(global, Access::MayCreate, async |it| it.client.set_price(&request).await).await?;
     shown(global, &answer, output::price_decision)
 }

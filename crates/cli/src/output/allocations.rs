@@ -22,6 +22,13 @@ pub(crate) fn check(answer: &CheckResponse) -> String {
     };
     let mut text =
         format!("{verdict}: {}{}\n", both(&answer.amount), unknown_cost(answer.priced, &answer.amount));
+    if let Some(similar) = &answer.similar_model {
+        let _ = writeln!(
+            text,
+            "! the model has no entry in the price book; did you mean `{}`?",
+            printable(similar)
+        );
+    }
     sentences(&mut text, &answer.policies);
     if answer.policies.is_empty() {
         text.push_str("  no policy is about it\n");

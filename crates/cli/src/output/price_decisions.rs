@@ -2,6 +2,9 @@
 
 use std::fmt::Write;
 
+use tollgate_domain::money::Usd;
+use tollgate_domain::price::PricedKind;
+use tollgate_domain::printable::printable;
 use tollgate_wire::api::{
     PriceDecisionAnswer, PriceDifference, PriceSourceList, PriceSourceState, PriceUpdateReport, RepriceReport,
 };
@@ -135,6 +138,36 @@ fn sources(sources: &[PriceSourceState]) -> String {
 
 /// What was decided about one price.
 pub(crate) fn price_decision(answer: &PriceDecisionAnswer) -> String {
+    let mut text = decision(answer);
+    if let Some(percent) = answer.percent {
+        let change = if percent == u32::MAX { "from 0".to_owned() } else { format!("up to {percent} %") };
+        let _ = writeln!(text, "  change   {change}");
+    }
+    if !answer.kept.is_empty() {
+        let kept = answer.kept.iter().map(|(word, usd)| {
+            // Tokens are priced by the million, here as in the command.
+            match (
+                PricedKind::from_word(word),
+                usd.parse::<Usd>().ok().and_then(|usd| usd.checked_times(1_000_000)),
+            ) {
+                (Some(_), Some(million)) => format!("{word} {million}"),
+                (_, _) => format!("{word} {usd}"),
+            }
+        });
+        let kept = kept.collect::<Vec<_>>().join(", ");
+        let _ = writeln!(text, "  kept     {kept} (--without takes one away)");
+    }
+    if !answer.dropped.is_empty() {
+        let _ = writeln!(text, "  without  {}", answer.dropped.join(", "));
+    }
+    if let Some(similar) = &answer.similar {
+        let (entry, similar) = (printable(&answer.entry), printable(similar));
+        let _ = writeln!(text, "! no price was known for `{entry}` before; did you mean `{similar}`?");
+    }
+    text
+}
+
+fn decision(answer: &PriceDecisionAnswer) -> String {
     match &answer.from {
         Some(from) => {
             let costs =

@@ -9,11 +9,18 @@ use crate::time::Timestamp;
 use crate::tokens::TokenCounts;
 
 impl Listed {
-    /// The largest change from the price of an entry to this one, at a usage point or of a kind of tokens, in percent;
-    /// `None`: there is nothing to compare. Hours are those of the week from a time on.
+    /// The largest change from the price of an entry to this one, at a usage point, of a kind of tokens or of another
+    /// unit, in percent; `None`: there is nothing to compare. A kind that an entry does not name is billed like
+    /// another. Hours are those of the week from a time on.
     #[must_use]
     pub fn change_from(&self, before: &PriceEntry<'_>, from: Timestamp) -> Option<Percent> {
-        largest(before.price()?, &self.price, &moments_of_a_week(from))
+        let now = self.as_entry();
+        let rates = before.rates().into_iter().zip(now.rates());
+        let rates = rates.filter_map(|((_, old), (_, new))| Some(percent_of(old?, new?)));
+        let units = before.unit_rates().into_iter();
+        let units = units.filter_map(|(unit, old)| Some(percent_of(old?, now.unit_rate(unit)?)));
+        let of_calls = largest(before.price()?, &self.price, &moments_of_a_week(from));
+        rates.chain(units).chain(of_calls).max()
     }
 }
 

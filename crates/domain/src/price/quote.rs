@@ -8,6 +8,7 @@ use super::rates::{PricedKind, Rates};
 use super::unit_rates::{self, UnitLine};
 use super::{Call, ModelPrice, PriceBook, cost, provider};
 use crate::money::Usd;
+use crate::nearest;
 use crate::time::{Day, Timestamp};
 use crate::tokens::TokenCounts;
 use crate::units::Unit;
@@ -142,6 +143,14 @@ impl PriceBook {
         })
     }
 
+    /// The entry whose name is nearest to one that the book does not have.
+    #[must_use]
+    pub fn similar(&self, name: &str, at: Timestamp) -> Option<&str> {
+        let names: Vec<&str> = self.entries(at).map(|entry| entry.name).collect();
+        let found = nearest::find(name, &names)?;
+        names.iter().find(|name| **name == found).copied()
+    }
+
     /// The entries in force at a time, in the order of their names, including those that stay unpriced.
     pub fn entries(&self, at: Timestamp) -> impl Iterator<Item = PriceEntry<'_>> {
         self.at(at).iter().map(|(name, price)| PriceEntry { name, price })
@@ -205,6 +214,13 @@ impl<'a> PriceEntry<'a> {
     pub fn rates(&self) -> [(PricedKind, Option<Usd>); 6] {
         let rates = self.price.map_or_else(Rates::default, |price| *price.standard.rates(0));
         cost::parts(&rates, &TokenCounts::default()).map(|(kind, _, rate)| (kind, rate))
+    }
+
+    /// USD per token of the kinds that the entry itself names, with no substitute for any other.
+    #[must_use]
+    pub fn given_rates(&self) -> Vec<(PricedKind, Usd)> {
+        let rates = self.price.map(|price| price.given).unwrap_or_default();
+        rates.named().into_iter().filter_map(|(kind, rate)| Some((kind, rate?))).collect()
     }
 
     /// USD for one of each unit that is billed besides plain tokens, of a time for one second; `None`: it depends on

@@ -55,6 +55,18 @@ impl Rates {
         [self.input, self.cached_input, self.cache_write, self.cache_write_1h, self.output, self.reasoning]
     }
 
+    /// The rates with their kinds.
+    pub(super) const fn named(&self) -> [(PricedKind, Option<Usd>); 6] {
+        [
+            (PricedKind::Input, self.input),
+            (PricedKind::CachedInput, self.cached_input),
+            (PricedKind::CacheWrite, self.cache_write),
+            (PricedKind::CacheWrite1h, self.cache_write_1h),
+            (PricedKind::Output, self.output),
+            (PricedKind::Reasoning, self.reasoning),
+        ]
+    }
+
     /// The largest change of a rate that both give, in percent.
     pub(super) fn largest_change(&self, to: &Self) -> Option<Percent> {
         let pairs = self.all().into_iter().zip(to.all());

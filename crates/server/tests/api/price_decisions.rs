@@ -185,6 +185,87 @@ async fn a_price_set_by_hand_is_in_force_on_every_server() {
     }
 }
 
+/// What is not named stays, what is taken away is named, and the change that is told is the largest.
+#[tokio::test]
+async fn a_price_set_by_hand_keeps_what_it_does_not_name() {
+    let service = Service::new().await;
+    let set = async |mut request: Value| {
+        request["by"] = json!("ann");
+        service.post("/v1/prices/set", request).await
+    };
+    let all = json!({"entry": "acme/m", "usd_per_token": {"input_uncached": "0.00001", "cached_input": "0.000001",
+        "output": "0.00002"}, "usd_per_unit": {"output_images": "0.04"}});
+    let (_, first) = set(all).await;
+    assert_eq!(
+        (first.get("percent"), first.get("kept"), first.get("dropped")),
+        (None, None, None),
+        "{first}"
+    );
+    let rates = async || {
+        let (_, list) = service.get("/v1/prices?search=acme/m").await;
+        list["prices"][0]["usd_per_token"].clone()
+    };
+    // One rate, 4 times as much: of calls with much cached input that is far less.
+    let (_, second) = set(json!({"entry": "acme/m", "usd_per_token": {"cached_input": "0.000004"}})).await;
+    let kept = json!({"input_uncached": "0.00001", "output": "0.00002", "output_images": "0.04"});
+    assert_eq!(
+        (&second["kept"], &second["percent"], second.get("dropped")),
+        (&kept, &json!(300), None),
+        "{second}"
+    );
+    let found = rates().await;
+    let of = |kind: &str| found[kind].clone();
+    assert_eq!(
+        (of("input_uncached"), of("cached_input"), of("output")),
+        (json!("0.00001"), json!("0.000004"), json!("0.00002")),
+        "{found}"
+    );
+    // Reasoning was billed as output: a price of its own changes what it costs.
+    let (_, third) = set(json!({"entry": "acme/m", "usd_per_token": {"reasoning": "0.0001"}})).await;
+    assert_eq!(third["percent"], 400, "{third}");
+    let (_, fourth) = set(json!({"entry": "acme/m", "without": ["cached_input", "output_images"]})).await;
+    assert_eq!(fourth["dropped"], json!(["cached_input", "output_images"]), "{fourth}");
+    assert!(
+        fourth["kept"].get("cached_input").is_none() && fourth["kept"]["reasoning"] == "0.0001",
+        "{fourth}"
+    );
+    for (request, rule) in [
+        (json!({"entry": "acme/m", "without": ["cache_write"]}), "is nothing that the price in force has"),
+        (json!({"entry": "acme/m", "without": ["outputs"]}), "did you mean `output`?"),
+        (
+            json!({"entry": "acme/m", "without": ["output"], "usd_per_token": {"output": "0.00001"}}),
+            "is given a price as well",
+        ),
+        (json!({"entry": "acme/m", "without": ["input_uncached", "output", "reasoning"]}), "no price"),
+    ] {
+        let (status, problem) = set(request).await;
+        let detail = problem["detail"].as_str().unwrap();
+        assert!(status == 400 && detail.contains(rule), "{rule}: {problem}");
+    }
+    // What another amount says nothing about is named.
+    let (_, tiers) = set(json!({"entry": "gpt-5", "usd_per_token": {"input_uncached": "0.000001"}})).await;
+    assert!(tiers["dropped"].to_string().contains("prices of service tier flex"), "{tiers}");
+    assert!(tiers.get("similar").is_none() && tiers["kept"]["output"] == "0.00001", "{tiers}");
+}
+
+#[tokio::test]
+async fn a_mistyped_model_is_asked_about() {
+    let service = Service::new().await;
+    let set = async |entry: &str| {
+        let request = json!({"entry": entry, "usd_per_token": {"output": "0.00001"}, "by": "ann"});
+        service.post("/v1/prices/set", request).await.1
+    };
+    let (_, shown) = service.get("/v1/prices/quote?model=gtp-5&output=5").await;
+    assert!(shown["unpriced_because"].as_str().unwrap().ends_with("did you mean `gpt-5`?"), "{shown}");
+    let (_, check) = service.post("/v1/check", json!({"model": "gpt5", "tokens": 5})).await;
+    assert_eq!(check["similar_model"], "gpt-5", "{check}");
+    let (_, check) = service.post("/v1/check", json!({"model": "gpt-5", "tokens": 5})).await;
+    assert!(check.get("similar_model").is_none(), "{check}");
+    assert_eq!(set("gtp-5").await["similar"], "gpt-5");
+    assert!(set("gtp-5").await.get("similar").is_none(), "it is an entry by now");
+    assert!(set("house-model").await.get("similar").is_none());
+}
+
 #[tokio::test]
 async fn a_price_that_a_later_one_ends_says_until_when_it_rules() {
     let service = Service::new().await;

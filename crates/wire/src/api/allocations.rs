@@ -113,6 +113,9 @@ pub struct CheckResponse {
     pub amount: AmountView,
     /// Whether the cost is known. If not, no policy that limits money promises anything.
     pub priced: bool,
+    /// The name of the price book that was probably meant, if the model has no entry.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub similar_model: Option<String>,
     /// Every policy that it falls under, ordered by name.
     pub policies: Vec<PolicyFiguresView>,
     /// The position that this is true for; empty if the figures are behind.

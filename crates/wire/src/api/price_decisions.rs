@@ -135,6 +135,9 @@ pub struct PriceSetRequest {
     /// second.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub usd_per_unit: BTreeMap<String, String>,
+    /// Kinds of tokens and units whose price is taken away. What is named nowhere stays as the entry in force has it.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub without: Vec<String>,
     /// From when on it is in force (RFC 3339, default now).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub from: Option<String>,
@@ -163,6 +166,21 @@ pub struct PriceDecisionAnswer {
     /// The version that rules then.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub then: Option<String>,
+    /// Of a price set by hand: the largest change of a rate, or of what a call costs, in percent, rounded up;
+    /// 4294967295: from nothing. Absent: the entry had no price.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub percent: Option<u32>,
+    /// Of a price set by hand: what was not named and stays as it was, in US dollars for one, by kind of tokens or
+    /// unit.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub kept: BTreeMap<String, String>,
+    /// Of a price set by hand: what the price before has and this one does not, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub dropped: Vec<String>,
+    /// Of a price set by hand: the entry of the price book that was meant, if this one is new and looks like a slip of
+    /// it.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub similar: Option<String>,
     /// The position of the decision in the log.
     pub position: String,
 }

@@ -1,6 +1,6 @@
 //! The price book in force, and what a call costs under it.
 
-use tollgate_domain::price::{Aliases, Call, PriceBook, PriceEntry, UnitLine};
+use tollgate_domain::price::{Aliases, Call, NoPrice, PriceBook, PriceEntry, UnitLine};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::units::UnitCounts;
@@ -149,9 +149,22 @@ pub fn quote_of(
             };
             answer.units = quote.units.iter().map(unit).collect();
         }
-        Err(why) => answer.unpriced_because = Some(why.to_string()),
+        Err(why) => answer.unpriced_because = Some(no_price(book, call, &why)),
     }
     Ok(answer)
+}
+
+/// Why a call has no price, and which entry may have been meant.
+fn no_price(book: &PriceBook, call: Call<'_>, why: &NoPrice<'_>) -> String {
+    let similar = match why {
+        NoPrice::NoEntry => call.model.and_then(|model| book.similar(model, call.at)),
+        NoPrice::NoModel
+        | NoPrice::LeftOut { .. }
+        | NoPrice::Ambiguous { .. }
+        | NoPrice::ServiceTier { .. } => None,
+    };
+    let hint = similar.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
+    format!("{why}{hint}")
 }
 
 fn price_row(entry: PriceEntry<'_>) -> PriceRow {

@@ -12,7 +12,7 @@ use tollgate_wire::api::{
 };
 
 use super::command::{Command, Done, Recorded, What};
-use super::request::{allocation, fresh, id, tenant, ttl_ms, usd, wait};
+use super::request::{allocation, fresh, id, similar_model, tenant, ttl_ms, usd, wait};
 use super::{BudgetDecisions, answer};
 use crate::ledger::ask::Read;
 use crate::ledger::own::ALLOCATE;
@@ -34,7 +34,9 @@ impl BudgetDecisions {
         command.wait = wait(sent.wait_ms)?;
         match self.decided(&tenant, command).await? {
             Done::Judged(judged) => {
-                Ok(answer::check(&request, &judged.judgement, judged.instead, judged.as_of))
+                let mut answer = answer::check(&request, &judged.judgement, judged.instead, judged.as_of);
+                answer.similar_model = similar_model(&self.ask.settings(), &request, self.ask.now());
+                Ok(answer)
             }
             Done::Recorded(_) | Done::DoesNotFit { .. } | Done::Routed { .. } | Done::Exhausted(_) => {
                 Err(of_another_kind())

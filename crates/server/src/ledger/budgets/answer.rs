@@ -99,6 +99,7 @@ pub(super) fn check(
         instead,
         amount: amount(request.amount),
         priced: request.is_priced,
+        similar_model: None,
         policies: judgement.policies.iter().map(|found| figures(found, request)).collect(),
         as_of,
     }

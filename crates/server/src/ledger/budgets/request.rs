@@ -7,7 +7,7 @@ use tollgate_domain::event::AllocationRequest;
 use tollgate_domain::ids::{EventId, InvalidId, MAX_ID_BYTES, TenantId};
 use tollgate_domain::money::Usd;
 use tollgate_domain::phase::{InvalidPhase, Phase};
-use tollgate_domain::price::Call;
+use tollgate_domain::price::{Call, NoPrice};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_wire::api::{AllocateRequest, Problem};
@@ -154,6 +154,19 @@ pub(super) fn call<'a>(settings: &'a Settings, request: &'a AllocationRequest, a
         service_tier: None,
         at,
     })
+}
+
+/// The entry of the price book that was probably meant, if a request names a model without one.
+pub(super) fn similar_model(
+    settings: &Settings,
+    request: &AllocationRequest,
+    at: Timestamp,
+) -> Option<String> {
+    let model = request.model.as_deref()?;
+    match settings.prices.quote(call(settings, request, at), &TokenCounts::default()) {
+        Err(NoPrice::NoEntry) => settings.prices.similar(model, at).map(str::to_owned),
+        Ok(_) | Err(_) => None,
+    }
 }
 
 /// What the tokens cost if this many are input and the others output.

@@ -8,6 +8,7 @@ mod price_update;
 mod record;
 mod recorded;
 mod reload;
+mod set_rates;
 
 use std::path::PathBuf;
 use std::sync::atomic::AtomicU64;

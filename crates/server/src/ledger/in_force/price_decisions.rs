@@ -2,16 +2,16 @@
 
 use tollgate_domain::event::{Event, EventBody, PriceChanged, PriceDecided, PriceEvent};
 use tollgate_domain::ids::{EventId, LEDGER_PRODUCER, ProducerId, TaskId, TenantId};
-use tollgate_domain::money::Usd;
+use tollgate_domain::nearest;
 use tollgate_domain::position::PartitionId;
-use tollgate_domain::price::{Listed, PriceProposal, PricedKind, too_dear, unit_field};
+use tollgate_domain::price::{Listed, PriceProposal};
 use tollgate_domain::time::Timestamp;
-use tollgate_domain::units::Unit;
 use tollgate_log::contract::Batch;
 use tollgate_wire::Submitted;
 use tollgate_wire::api::{PriceDecisionAnswer, PriceDecisionRequest, PriceSetRequest};
 
 use super::InForce;
+use super::set_rates::{SetRates, rates};
 use crate::asked::time;
 use crate::ledger::own::new_event;
 use crate::problem::{Answer, INTERNAL, INVALID, PRICE_NOT_WAITING, of_append, of_field};
@@ -82,9 +82,8 @@ impl InForce {
         let from = self.time(request.from.as_deref())?;
         let settings = self.ask.settings();
         let before = settings.prices.entries(from).find(|entry| entry.name == request.entry);
-        let provider = request.provider.as_deref().or(before.and_then(|entry| entry.provider()));
-        let rates = rates(request, provider)?;
-        let listed = Listed::read(&request.entry, &rates)
+        let SetRates { text, kept, dropped } = rates(request, before.as_ref())?;
+        let listed = Listed::read(&request.entry, &text)
             .map_err(|error| INVALID.of_field("usd_per_token", &request.entry, &error.rule))?;
         let old_version = before.filter(|entry| entry.is_priced());
         let book = settings.prices.version();
@@ -100,12 +99,19 @@ impl InForce {
             approved_by: Some(request.by.clone()),
             reason: given(request.reason.as_ref()),
         };
-        let price_version = changed.price_version.clone();
+        let (price_version, percent) = (changed.price_version.clone(), changed.percent);
+        let names: Vec<&str> = settings.prices.entries(from).map(|entry| entry.name).collect();
+        let similar = if before.is_some() { None } else { nearest::typo(&request.entry, &names) };
+        let similar = similar.map(str::to_owned);
         let position = self.record_prices(vec![changed.into()]).await?;
         Ok(self.in_force_from(
             PriceDecisionAnswer {
                 entry: listed.entry,
                 price_version,
+                percent,
+                kept,
+                dropped,
+                similar,
                 position,
                 ..PriceDecisionAnswer::default()
             },
@@ -216,56 +222,4 @@ fn decided(entry: &str, request: &PriceDecisionRequest, approved: bool) -> Price
         by: request.by.clone(),
         reason: given(request.reason.as_ref()),
     }
-}
-
-/// Rates in the form of the price book, from a price by kind of tokens.
-fn rates(request: &PriceSetRequest, provider: Option<&str>) -> Answer<String> {
-    let mut fields = Vec::new();
-    if let Some(provider) = provider {
-        fields.push(format!("\"litellm_provider\": {}", serde_json::Value::from(provider)));
-    }
-    if request.usd_per_token.is_empty() && request.usd_per_unit.is_empty() {
-        return Err(INVALID.of_field(
-            "usd_per_token",
-            "",
-            "must have a price of at least one kind of tokens, or usd_per_unit one of another unit",
-        ));
-    }
-    for (kind, usd) in &request.usd_per_token {
-        let field = match PricedKind::from_word(kind) {
-            Some(PricedKind::Input) => "input_cost_per_token",
-            Some(PricedKind::CachedInput) => "cache_read_input_token_cost",
-            Some(PricedKind::CacheWrite) => "cache_creation_input_token_cost",
-            Some(PricedKind::CacheWrite1h) => "cache_creation_input_token_cost_above_1hr",
-            Some(PricedKind::Output) => "output_cost_per_token",
-            Some(PricedKind::Reasoning) => "output_cost_per_reasoning_token",
-            None => {
-                let rule = format!("must be one of {}", PricedKind::NAMES.join(", "));
-                return Err(INVALID.of_field("usd_per_token", kind, &rule));
-            }
-        };
-        let amount: Usd = usd.parse().map_err(|error: tollgate_domain::money::MoneyError| {
-            INVALID.of_field(kind, usd, &error.to_string())
-        })?;
-        fields.push(format!("\"{field}\": {amount}"));
-    }
-    for (unit, usd) in &request.usd_per_unit {
-        let read = Unit::from_word(unit).ok_or_else(|| {
-            let hint = tollgate_domain::nearest::hint(unit, Unit::NAMES);
-            let rule = format!("must be one of {}{hint}", Unit::NAMES.join(", "));
-            INVALID.of_field("usd_per_unit", unit, &rule)
-        })?;
-        let amount: Usd = usd.parse().map_err(|error: tollgate_domain::money::MoneyError| {
-            INVALID.of_field(unit, usd, &error.to_string())
-        })?;
-        if amount <= Usd::ZERO {
-            return Err(INVALID.of_field(unit, usd, "must be above 0: a price of nothing is none"));
-        }
-        if amount > too_dear(read) {
-            let rule = format!("must be at most {} USD: it is the price of one", too_dear(read));
-            return Err(INVALID.of_field(unit, usd, &rule));
-        }
-        fields.push(format!("\"{}\": {amount}", unit_field(read)));
-    }
-    Ok(format!("{{{}}}", fields.join(", ")))
 }
