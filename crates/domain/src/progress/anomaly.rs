@@ -31,7 +31,38 @@ words!(
     }
 );
 
+/// A value beside its class.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Judged {
+    /// The class has fewer values than say anything.
+    TooFew,
+    /// As in the class.
+    Usual,
+    /// Far away.
+    Far(Side),
+}
+
 impl Quartiles {
+    /// What there is to say of a value; far is as [`Self::far`] has it.
+    #[must_use]
+    pub fn judge(&self, value: u64) -> Judged {
+        if self.values < FEWEST_VALUES {
+            return Judged::TooFew;
+        }
+        self.far(value).map_or(Judged::Usual, Judged::Far)
+    }
+
+    /// How many times more or less than the median a value is, in thousandths, rounded down.
+    #[must_use]
+    pub fn times(&self, value: u64, side: Side) -> u64 {
+        let (more, less) = match side {
+            Side::Above => (value, self.median),
+            Side::Below => (self.median, value),
+        };
+        let times = u128::from(more).saturating_mul(1000).checked_div(less.into()).unwrap_or(u128::MAX);
+        u64::try_from(times).unwrap_or(u64::MAX)
+    }
+
     /// Whether a value is far away: as a multiple of the nearer quartile it is beyond the square of what both quartiles
     /// are apart, and at least twofold. Tokens are spread by factors, not by differences: of log-normal values one in
     /// 2,700 is, on each side. `None`: it is not, or there are too few values.
@@ -82,5 +113,11 @@ mod tests {
             assert_eq!(quartiles(low, high).far(value), expected, "{value} beside {low} to {high}");
         }
         assert_eq!(Quartiles { values: 19, ..quartiles(1, 1) }.far(1_000), None);
+        assert_eq!(Quartiles { values: 19, ..quartiles(1, 1) }.judge(1_000), Judged::TooFew);
+        assert_eq!(quartiles(100, 100).judge(199), Judged::Usual);
+        assert_eq!(quartiles(100, 100).judge(50), Judged::Far(Side::Below));
+        assert_eq!(quartiles(100, 100).times(1_234, Side::Above), 12_340);
+        assert_eq!(quartiles(100, 100).times(33, Side::Below), 3_030);
+        assert_eq!(quartiles(100, 100).times(0, Side::Below), u64::MAX);
     }
 }

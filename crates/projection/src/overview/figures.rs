@@ -1,8 +1,10 @@
 //! The figures, and how those of two parts of a ledger are merged.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use serde::{Deserialize, Serialize};
+use tollgate_domain::progress::anomaly::Quartiles;
 use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_domain::time::{Day, Timestamp};
 
@@ -29,12 +31,26 @@ pub struct Counted(pub BTreeMap<u64, u64>);
 impl Counted {
     /// Adds a value.
     pub fn note(&mut self, value: u64) {
-        let mut unit: u64 = 1;
-        while value.div_ceil(unit) > 999 {
-            unit = unit.saturating_mul(10);
-        }
-        let count = self.0.entry(value.div_ceil(unit).saturating_mul(unit)).or_default();
+        let count = self.0.entry(kept(value)).or_default();
         *count = count.saturating_add(1);
+    }
+
+    /// Takes back a value that was added.
+    pub fn take_back(&mut self, value: u64) {
+        if let Entry::Occupied(mut entry) = self.0.entry(kept(value)) {
+            *entry.get_mut() = entry.get().saturating_sub(1);
+            if *entry.get() == 0 {
+                entry.remove();
+            }
+        }
+    }
+
+    /// Its quartiles; of nothing, zeros.
+    #[must_use]
+    pub fn quartiles(&self) -> Quartiles {
+        let percentile = |percent| self.percentile(percent).unwrap_or_default();
+        let (low, median, high) = (percentile(25), percentile(50), percentile(75));
+        Quartiles { values: self.count(), low, median, high }
     }
 
     /// How many values there are.
@@ -67,6 +83,15 @@ impl Counted {
             *sum = sum.saturating_add(*count);
         }
     }
+}
+
+/// A value to three digits, rounded up.
+fn kept(value: u64) -> u64 {
+    let mut unit: u64 = 1;
+    while value.div_ceil(unit) > 999 {
+        unit = unit.saturating_mul(10);
+    }
+    value.div_ceil(unit).saturating_mul(unit)
 }
 
 /// Adds up fields of the same name.

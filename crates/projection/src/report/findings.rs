@@ -72,7 +72,7 @@ pub(super) fn anomalies(row: &TaskRow, similar: &Similar, now: Option<Timestamp>
             let distance = 100_u128.saturating_sub(percent);
             found.push((distance, format!("{} used only {}", used.phase, used.tokens())));
         }
-        found.extend(similar::anomaly(&used, similar));
+        found.extend(similar::anomalies(&used, similar));
         if used.latency.above(FAR_ABOVE) {
             let percent = used.latency.percent().unwrap_or_default();
             let latency = latency_of_limit(&used.latency);

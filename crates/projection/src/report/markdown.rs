@@ -12,6 +12,7 @@ use tollgate_wire::api::{
     ExplanationView, OverrideView, PhaseComparison, PhaseLimitView, TaskReport, UtilizationView,
 };
 
+use super::similar::spreads;
 use super::words::{
     beside_cost, cost_of, cost_outside, counted, outside, seconds, seconds_of_limit, signed, tokens_of_limit,
 };
@@ -189,11 +190,14 @@ fn write_class(class: &ClassComparison, out: &mut String) -> std::fmt::Result {
     )?;
     writeln!(out, "| Phase | Tokens | Average of others | Others | % |")?;
     writeln!(out, "|-------|-------:|------------------:|-------:|--:|")?;
-    for PhaseComparison { phase, comparison } in &class.phases {
+    for PhaseComparison { phase, comparison, .. } in &class.phases {
         let number = |number: Option<u64>| number.map_or_else(|| NONE.to_owned(), |it| grouped(it.into()));
         let (used, tasks) = (grouped(comparison.tokens_used.into()), grouped(comparison.tasks.into()));
         let (average, percent) = (number(comparison.average_tokens), number(comparison.percent));
         writeln!(out, "| {phase} | {used} | {average} | {tasks} | {percent} |")?;
+    }
+    for line in spreads(class) {
+        writeln!(out, "\n{line}")?;
     }
     Ok(())
 }

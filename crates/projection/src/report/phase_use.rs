@@ -1,6 +1,7 @@
 //! What each phase of a task used over all its attempts.
 
 use tollgate_domain::breach::Utilization;
+use tollgate_domain::config::BudgetedLatency;
 use tollgate_domain::decimal::Decimal;
 use tollgate_domain::phase::Phase;
 use tollgate_domain::time::Timestamp;
@@ -22,6 +23,8 @@ pub(super) struct PhaseUse<'a> {
     pub(super) runs: bool,
     pub(super) tokens: Utilization,
     pub(super) latency: Utilization,
+    /// Milliseconds of the attempts that ended, waits included.
+    pub(super) took_ms: u64,
 }
 
 impl PhaseUse<'_> {
@@ -54,6 +57,9 @@ pub(super) fn phases(row: &TaskRow, now: Option<Timestamp>) -> impl Iterator<Ite
             runs: of_phase().any(|execution| execution.ended_at.is_none()),
             tokens: Utilization::new(total.tokens.used(), limit.tokens),
             latency: Utilization::new(of_phase().map(latency).sum::<u128>(), limit.latency_ms),
+            took_ms: of_phase()
+                .map(|execution| execution.latency(BudgetedLatency::Full, None).counted())
+                .sum(),
         })
     })
 }

@@ -5,12 +5,14 @@ mod adds_up;
 use tollgate_domain::zone::{Calendar, Grain};
 use tollgate_wire::api::ReportPeriod;
 
-use crate::report::{Named, Similar, explain, ledger_csv, markdown, task_report};
+use crate::report::{Named, Similar, explain, html, ledger_csv, markdown, task_report};
 use crate::reports::{
     CellKey, Class, ClassSums, DAY_CELLS, LedgerTotals, QuarterKey, ReportRow, Reports, task_sums_key,
 };
 use crate::status::TaskRow;
 use crate::testing::{Story, folded, story};
+
+mod spread;
 
 /// Usage came first, and the task was never opened: one call that names a phase, one that names none, one estimated.
 const IMPLICIT: &str = "in T-104_b, by codex, use - in=8200 cached=31000 out=2400 think=900 model=gpt-5 provider=openai usd=0.03, \
@@ -56,7 +58,7 @@ fn similar(story: &Story) -> Similar {
     let mut sums = ClassSums::default();
     for (key, row) in &rows {
         if let ReportRow::Class(found) = row {
-            sums.add_row(&class, key, *found);
+            sums.add_row(&class, key, found);
         }
     }
     if let Some(ReportRow::Task(own)) = rows.get(&task_sums_key("default", "T-104_b")) {

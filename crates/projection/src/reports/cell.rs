@@ -11,7 +11,7 @@ use tollgate_domain::usage::UnitTally;
 
 use super::access::ReportAccess;
 use super::bills::BillDay;
-use super::class::{Sums, TaskSums};
+use super::class::{ClassUse, TaskSums};
 use super::configs::Blocks;
 use super::early::EarlyCorrection;
 use super::in_force::LastSettings;
@@ -43,7 +43,7 @@ pub enum ReportRow {
     /// Sums of usage that shares all of a [`CellKey`] or of a [`QuarterKey`].
     Cell(Cell),
     /// What tasks of a class used in a phase, or in total.
-    Class(Sums),
+    Class(Box<ClassUse>),
     /// Someone read a report.
     Access(Box<ReportAccess>),
     /// The log has a config.

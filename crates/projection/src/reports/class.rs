@@ -8,8 +8,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use tollgate_domain::breach::Utilization;
 use tollgate_domain::tier::{Complexity, Importance};
+use tollgate_domain::time::Timestamp;
 
 use super::ReportRow;
+use super::spread::{Spread, Took};
 use crate::fold::Rows;
 
 const CLASS: u8 = b'k';
@@ -82,18 +84,42 @@ impl Sums {
     }
 }
 
+/// What tasks of a class used in a phase, or in total.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ClassUse {
+    /// Their sums.
+    pub sums: Sums,
+    /// What each took of a phase; nothing of whole tasks.
+    pub spread: Spread,
+}
+
 /// What a class used, by phase.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ClassSums {
     /// Completed tasks as a whole.
-    pub whole: Sums,
+    pub whole: ClassUse,
     /// Phases that ended.
-    pub phases: BTreeMap<String, Sums>,
+    pub phases: BTreeMap<String, ClassUse>,
+}
+
+impl ClassUse {
+    fn add(&mut self, other: &Self) {
+        self.sums.add(other.sums);
+        self.spread.merge(&other.spread);
+    }
+
+    fn take(&mut self, added: &Added) {
+        self.sums.add(added.more);
+        if added.before != added.now {
+            added.before.into_iter().for_each(|took| self.spread.take_back(took));
+            added.now.into_iter().for_each(|took| self.spread.note(took));
+        }
+    }
 }
 
 impl ClassSums {
     /// Adds the row under a key of the class.
-    pub fn add_row(&mut self, class: &Class<'_>, key: &[u8], sums: Sums) {
+    pub fn add_row(&mut self, class: &Class<'_>, key: &[u8], sums: &ClassUse) {
         let Some(Ok(phase)) = key.strip_prefix(class.prefix().as_slice()).map(std::str::from_utf8) else {
             return;
         };
@@ -102,23 +128,25 @@ impl ClassSums {
 
     /// Adds what other partitions have for the class.
     pub fn merge(&mut self, other: &Self) {
-        self.whole.add(other.whole);
+        self.whole.add(&other.whole);
         for (phase, sums) in &other.phases {
-            self.of(phase).add(*sums);
+            self.of(phase).add(sums);
         }
     }
 
     /// Subtracts a task that is to be compared with the others.
     pub fn leave_out(&mut self, task: &TaskSums) {
         if task.closed {
-            self.whole.without(Sums { tasks: 1, tokens: task.tokens });
+            self.whole.sums.without(Sums { tasks: 1, tokens: task.tokens });
         }
         for (phase, used) in task.phases.iter().filter(|(_, used)| used.ended) {
-            self.of(phase).without(Sums { tasks: 1, tokens: used.tokens });
+            let of_phase = self.of(phase);
+            of_phase.sums.without(Sums { tasks: 1, tokens: used.tokens });
+            used.took().into_iter().for_each(|took| of_phase.spread.take_back(took));
         }
     }
 
-    fn of(&mut self, phase: &str) -> &mut Sums {
+    fn of(&mut self, phase: &str) -> &mut ClassUse {
         if phase.is_empty() {
             return &mut self.whole;
         }
@@ -146,61 +174,101 @@ pub struct PhaseSums {
     pub tokens: i128,
     /// Whether an attempt has ended.
     pub ended: bool,
+    /// Milliseconds of the attempts that ended, as far as they are plausible.
+    pub latency_ms: u64,
+    /// When the attempt that runs started.
+    pub started_at: Option<Timestamp>,
 }
 
-/// What a task adds to the sums of its class: by phase, empty for the task as a whole.
-pub(super) type Added = Vec<(String, Sums)>;
+impl PhaseSums {
+    /// What it took, once an attempt has ended and usage was reported of it.
+    #[must_use]
+    pub fn took(&self) -> Option<Took> {
+        let tokens = u64::try_from(self.tokens.max(0)).unwrap_or(u64::MAX);
+        (self.ended && tokens > 0).then_some(Took { tokens, latency_ms: self.latency_ms })
+    }
+}
+
+/// What a task adds to its class in a phase, or as a whole.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Added {
+    /// Empty for the task as a whole.
+    phase: String,
+    more: Sums,
+    /// What the class has of the task's phase so far.
+    before: Option<Took>,
+    /// What it has from now on.
+    now: Option<Took>,
+}
 
 impl TaskSums {
     /// The task was opened: what it did so far belongs to the class of its tiers.
-    pub(super) fn opened(&mut self, tiers: Option<(Complexity, Importance)>) -> Added {
+    pub(super) fn opened(&mut self, tiers: Option<(Complexity, Importance)>) -> Vec<Added> {
         self.tiers = tiers;
         let ended = self.phases.iter().filter(|(_, used)| used.ended);
-        ended.map(|(phase, used)| (phase.clone(), Sums { tasks: 1, tokens: used.tokens })).collect()
+        ended
+            .map(|(phase, used)| Added {
+                phase: phase.clone(),
+                more: Sums { tasks: 1, tokens: used.tokens },
+                before: None,
+                now: used.took(),
+            })
+            .collect()
     }
 
     /// Tokens were used, or subtracted.
-    pub(super) fn used(&mut self, phase: Option<&str>, tokens: i128) -> Added {
+    pub(super) fn used(&mut self, phase: Option<&str>, tokens: i128) -> Vec<Added> {
         self.tokens = self.tokens.saturating_add(tokens);
         let mut added = Vec::new();
         let more = Sums { tasks: 0, tokens };
         if self.closed {
-            added.push((String::new(), more));
+            added.push(Added { more, ..Added::default() });
         }
         if let Some(phase) = phase {
             let used = self.phases.entry(phase.to_owned()).or_default();
+            let before = used.took();
             used.tokens = used.tokens.saturating_add(tokens);
             if used.ended {
-                added.push((phase.to_owned(), more));
+                added.push(Added { phase: phase.to_owned(), more, before, now: used.took() });
             }
         }
         added
     }
 
+    /// An attempt of a phase started.
+    pub(super) fn started(&mut self, phase: &str, at: Timestamp) {
+        self.phases.entry(phase.to_owned()).or_default().started_at = Some(at);
+    }
+
     /// An attempt of a phase ended.
-    pub(super) fn ended(&mut self, phase: &str) -> Added {
+    pub(super) fn ended(&mut self, phase: &str, at: Timestamp) -> Vec<Added> {
         let used = self.phases.entry(phase.to_owned()).or_default();
-        if used.ended {
-            return Vec::new();
-        }
+        let (before, is_first) = (used.took(), !used.ended);
+        let took = used.started_at.take().and_then(|start| at.latency_since(start).ok());
+        used.latency_ms = used.latency_ms.saturating_add(took.unwrap_or_default());
         used.ended = true;
-        vec![(phase.to_owned(), Sums { tasks: 1, tokens: used.tokens })]
+        let more = if is_first { Sums { tasks: 1, tokens: used.tokens } } else { Sums::default() };
+        vec![Added { phase: phase.to_owned(), more, before, now: used.took() }]
     }
 
     /// The task was completed.
-    pub(super) fn completed(&mut self) -> Added {
+    pub(super) fn completed(&mut self) -> Vec<Added> {
         self.closed = true;
-        vec![(String::new(), Sums { tasks: 1, tokens: self.tokens })]
+        vec![Added { more: Sums { tasks: 1, tokens: self.tokens }, ..Added::default() }]
     }
 }
 
 /// Adds what a task added to its class.
-pub(super) fn add<R: Rows<ReportRow>>(rows: &mut R, class: &Class<'_>, added: Added) -> Result<(), R::Error> {
-    for (phase, more) in added {
+pub(super) fn add<R: Rows<ReportRow>>(
+    rows: &mut R,
+    class: &Class<'_>,
+    added: &[Added],
+) -> Result<(), R::Error> {
+    for more in added {
         if let ReportRow::Class(sums) =
-            rows.change(&class.key(&phase), || ReportRow::Class(Sums::default()))?
+            rows.change(&class.key(&more.phase), || ReportRow::Class(Box::default()))?
         {
-            sums.add(more);
+            sums.take(more);
         }
     }
     Ok(())

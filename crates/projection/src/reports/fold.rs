@@ -26,7 +26,7 @@ use crate::fold::{Projection, Rows};
 
 impl Projection for Reports {
     const NAME: &'static str = "reports";
-    const VERSION: u32 = 12;
+    const VERSION: u32 = 13;
     type Row = ReportRow;
     type Live = ();
 
@@ -69,7 +69,7 @@ impl Projection for Reports {
             count(rows, event, CellKey { tiers, ..key }, &cell)?;
         }
         let Some((complexity, importance)) = class else { return Ok(()) };
-        class::add(rows, &Class { tenant: event.tenant, complexity, importance }, added)
+        class::add(rows, &Class { tenant: event.tenant, complexity, importance }, &added)
     }
 }
 
@@ -77,7 +77,7 @@ impl Projection for Reports {
 type Counted<'a> = [Option<(CellKey<'a>, Cell)>; 2];
 
 /// Folds an event into the sums of its task; returns what that adds to the task's class, and to cells.
-fn task_changed<'a>(task: &mut TaskSums, event: &RecordedEvent<'a>) -> (class::Added, Counted<'a>) {
+fn task_changed<'a>(task: &mut TaskSums, event: &RecordedEvent<'a>) -> (Vec<class::Added>, Counted<'a>) {
     match event.body {
         EventBody::Task(TaskEvent::TaskOpened(opened)) => {
             let tiers = opened.limits.as_ref().map(|limits| (limits.complexity, limits.importance));
@@ -98,13 +98,18 @@ fn task_changed<'a>(task: &mut TaskSums, event: &RecordedEvent<'a>) -> (class::A
             let priced = repriced.newly_priced().negated();
             (Vec::new(), with_unpriced(key, cell, Some(repriced.used_at), priced))
         }
-        EventBody::Task(TaskEvent::PhaseEnded(ended)) => (task.ended(ended.phase.as_str()), [None, None]),
+        EventBody::Task(TaskEvent::PhaseStarted(started)) => {
+            task.started(started.phase.as_str(), event.occurred_at);
+            (Vec::new(), [None, None])
+        }
+        EventBody::Task(TaskEvent::PhaseEnded(ended)) => {
+            (task.ended(ended.phase.as_str(), event.occurred_at), [None, None])
+        }
         EventBody::Task(TaskEvent::TaskClosed(closed)) if closed.outcome == TaskOutcome::Completed => {
             (task.completed(), [None, None])
         }
         EventBody::Task(
             TaskEvent::TaskClosed(_)
-            | TaskEvent::PhaseStarted(_)
             | TaskEvent::OverrideGranted(_)
             | TaskEvent::ImportanceChanged(_)
             | TaskEvent::TaskMarked(_),

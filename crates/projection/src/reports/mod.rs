@@ -13,6 +13,7 @@ mod in_force;
 mod labels;
 mod prices;
 mod span;
+mod spread;
 mod totals;
 
 pub use access::{ReportAccess, accesses_of};
@@ -21,13 +22,14 @@ pub use cell::{
     Cell, CellKey, DAY_CELLS, QUARTER_CELLS, QUARTERS, QuarterKey, ReportRow, TASK_COUNTS, day_of_task_count,
     key_from, task_sums_key,
 };
-pub use class::{Class, ClassSums, PhaseSums, Sums, TaskSums};
+pub use class::{Class, ClassSums, ClassUse, PhaseSums, Sums, TaskSums};
 pub use configs::{Blocks, CONFIGS, config_hash};
 pub use early::{EARLY_CORRECTIONS, EarlyCorrection};
 pub use in_force::{LAST_SETTINGS, LastConfig, LastPrices, LastSettings};
 pub use labels::{Labels, SESSION};
 pub use prices::{PRICE_MARK, PRICE_SOURCES, PRICED_ENTRIES, name_of_price_key};
 pub use span::{Scan, Span};
+pub use spread::{Spread, Took};
 pub use totals::totals;
 pub use totals::{LedgerTotals, Listed};
 

@@ -18,6 +18,7 @@ mod ahead;
 mod early;
 mod known_on;
 mod repriced;
+mod spread;
 mod zones;
 
 use super::*;

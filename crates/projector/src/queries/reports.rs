@@ -201,7 +201,7 @@ impl Query<Reports> for OthersOfClass {
         for row in view.scan(&class.prefix(), None) {
             let (key, row) = row?;
             if let ReportRow::Class(sums) = &*row {
-                found.add_row(&class, &key, *sums);
+                found.add_row(&class, &key, sums);
             }
         }
         if let Some(ReportRow::Task(own)) = view.get(&task_sums_key(&self.tenant, &self.task))?.as_deref()

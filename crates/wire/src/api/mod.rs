@@ -69,7 +69,7 @@ pub use progress::{ProgressView, RepeatedView};
 pub use quarantine::{QuarantineEndRequest, QuarantineEnded, QuarantineList, QuarantinedMessage};
 pub use report::{
     Calculation, ClassComparison, Comparison, DecisionView, ExecutionReport, ExplanationView, OverrideView,
-    PhaseComparison, ReportTotals, TaskReport, UsageOutside,
+    PhaseComparison, ReportTotals, SpreadView, TaskReport, UsageOutside,
 };
 pub use savings::{AvoidedRow, ReturnView, RunawayShare, SavingsReport, SavingsRow, SavingsSide, StoppedRow};
 pub use status::{ActivePhase, TaskList, TaskSelection, TaskStatus, TaskSummary, TokenTotals};

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::gate::Verdict;
+use tollgate_domain::progress::anomaly::Side;
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::tier::Complexity;
 use tollgate_domain::tier::Importance;
@@ -283,6 +284,33 @@ pub struct PhaseComparison {
     /// The comparison.
     #[serde(flatten)]
     pub comparison: Comparison,
+    /// Its tokens beside those of the others, each over all attempts.
+    #[serde(default)]
+    pub tokens_spread: SpreadView,
+    /// Its latency in milliseconds beside that of the others, of the attempts that ended, waits included.
+    #[serde(default)]
+    pub latency_spread: SpreadView,
+}
+
+/// A value beside those of the other tasks of its class, which are kept to three digits.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct SpreadView {
+    /// What this task took.
+    pub value: u64,
+    /// How many others there are.
+    pub others: u64,
+    /// A quarter of them took no more; 0 without others.
+    pub p25: u64,
+    /// A half of them.
+    pub p50: u64,
+    /// Three quarters of them.
+    pub p75: u64,
+    /// Whether there are enough others to say what is far from them.
+    pub judged: bool,
+    /// On which side it is far from them; absent: it is not, it runs, or that is not judged.
+    #[serde(skip_serializing_if = "Option::is_none", default, with = "word::optional")]
+    #[schema(value_type = Option<list::Side>)]
+    pub far: Option<Side>,
 }
 
 /// Tokens compared with an average.

@@ -256,6 +256,7 @@ pub(super) mod list {
         ReturnVerdict: super::ReturnVerdict,
         Rollout: tollgate_domain::config::Rollout,
         Severity: tollgate_domain::alert::Severity,
+        Side: tollgate_domain::progress::anomaly::Side,
         TaskStage: tollgate_domain::task::TaskStage,
         Verdict: tollgate_domain::gate::Verdict,
     }

@@ -12,7 +12,7 @@ use tollgate_domain::event::{Mark, TaskOutcome};
 use tollgate_domain::limits::TaskLimits;
 use tollgate_domain::phase::Phase;
 use tollgate_domain::progress::TaskProgress;
-use tollgate_domain::progress::anomaly::{FEWEST_VALUES, Quartiles, Side};
+use tollgate_domain::progress::anomaly::{Judged, Quartiles, Side};
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_projection::fold::read_task_key;
@@ -189,13 +189,14 @@ impl Anomalies {
             // Up to the day before.
             let before = usual.partition_point(|(day, _)| class.closed.is_none_or(|closed| *day < closed));
             let usual = before.checked_sub(1).and_then(|last| usual.get(last)).map(|(_, usual)| *usual);
-            let Some(usual) = usual.filter(|usual| usual.values >= FEWEST_VALUES) else {
+            let judged = usual.map(|usual| (usual, usual.judge(value)));
+            let Some((usual, judged)) = judged.filter(|(_, judged)| *judged != Judged::TooFew) else {
                 self.unjudged = self.unjudged.saturating_add(1);
                 continue;
             };
             self.judged = self.judged.saturating_add(1);
             is_judged = true;
-            let Some(side) = usual.far(value) else { continue };
+            let Judged::Far(side) = judged else { continue };
             is_above |= side == Side::Above;
             self.found.push(found(key, class, took, side, usual));
         }
@@ -274,9 +275,7 @@ fn by_day(days: BTreeMap<i32, Counted>) -> Vec<(i32, Quartiles)> {
     let mut all = Counted::default();
     let quartiles = days.into_iter().map(|(day, counted)| {
         all.merge(&counted);
-        let percentile = |percent| all.percentile(percent).unwrap_or_default();
-        let (low, median, high) = (percentile(25), percentile(50), percentile(75));
-        (day, Quartiles { values: all.count(), low, median, high })
+        (day, all.quartiles())
     });
     quartiles.collect()
 }
@@ -290,12 +289,6 @@ fn found(
 ) -> (Reverse<u64>, AnomalousPhase) {
     let (of, value) = took.value();
     let (tenant, task) = read_task_key(key).unwrap_or_default();
-    // How many times more, or less, than half of the class, in thousandths.
-    let (more, less) = match side {
-        Side::Above => (value, usual.median),
-        Side::Below => (usual.median, value),
-    };
-    let times = u128::from(more).saturating_mul(1000).checked_div(less.into()).unwrap_or(u128::MAX);
     let phase = AnomalousPhase {
         tenant: tenant.to_owned(),
         task: task.to_owned(),
@@ -310,5 +303,5 @@ fn found(
         complexity: class.complexity.as_str(),
         importance: class.importance.as_str(),
     };
-    (Reverse(u64::try_from(times).unwrap_or(u64::MAX)), phase)
+    (Reverse(usual.times(value, side)), phase)
 }

@@ -9,6 +9,7 @@ use tollgate_wire::api::{
     TaskReport,
 };
 
+use super::super::similar::spreads;
 use super::super::words::{counted, seconds};
 use super::escape::escaped;
 use super::{NONE, pill};
@@ -191,6 +192,9 @@ fn similar(class: &ClassComparison, out: &mut String) -> std::fmt::Result {
         table_row(&cells, 1..5, out)?;
     }
     out.push_str("</tbody></table></div>\n");
+    for line in spreads(class) {
+        writeln!(out, "<p class=\"soft\">{}</p>", escaped(&line))?;
+    }
     Ok(())
 }
 
