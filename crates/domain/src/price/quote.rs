@@ -4,6 +4,7 @@ use std::fmt;
 
 use super::by_name::Sought;
 use super::find::{self, Missing};
+use super::listed::ModelName;
 use super::rates::{PricedKind, Rates};
 use super::unit_rates::{self, UnitLine};
 use super::{Call, ModelPrice, PriceBook, cost, provider};
@@ -142,9 +143,38 @@ impl PriceBook {
         })
     }
 
+    /// By which provider and model a call is priced: those of its entry. Without one, its provider as price books name
+    /// it; empty: not known.
+    #[must_use]
+    pub fn priced_as(&self, call: Call<'_>) -> ModelName {
+        let found = call.model.map(|model| find::find(self.at(call.at), call.provider, model));
+        let mut name = match found {
+            Some(Ok((entry, price))) => ModelName::of_entry(entry, price.provider.as_deref()),
+            Some(Err(Missing::LeftOut(entry))) => ModelName::of_entry(entry, None),
+            Some(Err(Missing::NoEntry | Missing::Ambiguous(..))) | None => ModelName::default(),
+        };
+        if name.provider.is_empty() {
+            name.provider = call.provider.and_then(provider::of_books).unwrap_or_default();
+        }
+        name
+    }
+
     /// The entries in force at a time, in the order of their names, including those that stay unpriced.
     pub fn entries(&self, at: Timestamp) -> impl Iterator<Item = PriceEntry<'_>> {
         self.at(at).iter().map(|(name, price)| PriceEntry { name, price })
+    }
+
+    /// Whether one request of this many tokens is within what the model of an entry takes and writes, as far as that is
+    /// known. Prices that came into force since do not say it: then it is what the book itself has.
+    #[must_use]
+    pub fn takes(&self, entry: &PriceEntry<'_>, tokens: &TokenCounts) -> bool {
+        let own = self.own_entry(entry.name);
+        let most = |of: fn(&ModelPrice) -> Option<u64>| {
+            let limit = |entry: PriceEntry<'_>| entry.price.and_then(of);
+            limit(*entry).or_else(|| own.and_then(limit))
+        };
+        most(|price| price.max_input).is_none_or(|most| tokens.input() <= most)
+            && most(|price| price.max_output).is_none_or(|most| tokens.output <= most)
     }
 
     /// An entry as the book itself has it, whatever came into force since.

@@ -1,6 +1,7 @@
 //! Asking and deciding about money by a request over NATS: the same bodies and answers as over HTTP, with the name of
 //! what it is about as the field `name`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_nats::HeaderMap;
@@ -14,6 +15,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 use tollgate_domain::position::Sequence;
 use tollgate_projector::queries::ListAllocations;
+use tollgate_wire::api::AllocationStateWord;
 
 use crate::asked::{page_limit, tenant};
 use crate::ledger::{Ledger, PolicyPage, Read};
@@ -33,7 +35,7 @@ const VERSION: &str = "1.0.0";
 const AT_ONCE: usize = 256;
 
 /// The operations.
-const OPERATIONS: [&str; 12] = [
+const OPERATIONS: [&str; 13] = [
     "check",
     "route",
     "allocate",
@@ -46,6 +48,7 @@ const OPERATIONS: [&str; 12] = [
     "set_policy",
     "policies",
     "raise",
+    "withdraw",
 ];
 
 /// Answers requests about money over NATS until it is stopped. Servers of one ledger share the requests.
@@ -56,13 +59,17 @@ pub struct BudgetService {
 
 /// What reading operations take.
 #[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(deny_unknown_fields, default)]
 struct Reading {
     tenant: Option<String>,
     name: Option<String>,
     budget: Option<String>,
     context: Option<String>,
     task: Option<String>,
+    model: Option<String>,
+    policy: Option<String>,
+    labels: BTreeMap<String, String>,
+    state: Option<String>,
     after: Option<String>,
     before: Option<u64>,
     limit: Option<usize>,
@@ -157,6 +164,10 @@ async fn carry_out(ledger: &Ledger, operation: &str, payload: &[u8]) -> Answer<V
             let (name, request) = named(payload)?;
             written(&budgets.raise_limit(&name, &request).await?)
         }
+        "withdraw" => {
+            let (name, request) = named(payload)?;
+            written(&budgets.withdraw_raise(&name, &request).await?)
+        }
         "allocation" | "allocations" | "list" | "policies" => look(ledger, operation, read(payload)?).await,
         other => Err(INTERNAL.with(format!("there is no operation `{other}`"))),
     }
@@ -177,6 +188,10 @@ async fn look(ledger: &Ledger, operation: &str, asked: Reading) -> Answer<Vec<u8
                 before: asked.before.map(Sequence),
                 context: asked.context,
                 task: asked.task,
+                model: asked.model,
+                policy: asked.policy,
+                labels: asked.labels,
+                state: state(asked.state.as_deref())?,
                 limit,
                 ..ListAllocations::default()
             };
@@ -190,6 +205,14 @@ async fn look(ledger: &Ledger, operation: &str, asked: Reading) -> Answer<Vec<u8
             written(&budgets.policies(tenant, &page, &read).await?)
         }
     }
+}
+
+fn state(named: Option<&str>) -> Answer<Option<AllocationStateWord>> {
+    let Some(named) = named else { return Ok(None) };
+    let rule = || format!("must be one of {}", AllocationStateWord::NAMES.join(", "));
+    let state =
+        AllocationStateWord::from_word(named).ok_or_else(|| INVALID.of_field("state", named, &rule()))?;
+    Ok(Some(state))
 }
 
 /// A request about something that has a name, in a field beside those of the request.

@@ -76,7 +76,15 @@ impl Told {
     fn dimensions(&self) -> Dimensions<'_> {
         let [_, model, _, component] = &self.values;
         let (component, model) = (Some(component.as_str()), Some(model.as_str()));
-        Dimensions { task: "T", phase: None, component, provider: None, model, labels: &self.labels }
+        Dimensions {
+            task: "T",
+            phase: None,
+            component,
+            provider: None,
+            model,
+            labels: &self.labels,
+            also: AlsoNamed::default(),
+        }
     }
 }
 

@@ -36,9 +36,11 @@ impl BudgetDecisions {
             Done::Judged(judged) => {
                 Ok(answer::check(&request, &judged.judgement, judged.instead, judged.as_of))
             }
-            Done::Recorded(_) | Done::DoesNotFit { .. } | Done::Routed { .. } | Done::Exhausted(_) => {
-                Err(of_another_kind())
-            }
+            Done::Unchanged
+            | Done::Recorded(_)
+            | Done::DoesNotFit { .. }
+            | Done::Routed { .. }
+            | Done::Exhausted(_) => Err(of_another_kind()),
         }
     }
 
@@ -102,7 +104,9 @@ impl BudgetDecisions {
                 let because = because.join("; ");
                 Err(OVER_BUDGET.with(format!("extending allocation `{name}`: {because}")))
             }
-            Done::Judged(_) | Done::Routed { .. } | Done::Exhausted(_) => Err(of_another_kind()),
+            Done::Unchanged | Done::Judged(_) | Done::Routed { .. } | Done::Exhausted(_) => {
+                Err(of_another_kind())
+            }
         }
     }
 
@@ -183,9 +187,11 @@ impl BudgetDecisions {
     pub(super) async fn recorded(&self, tenant: &TenantId, command: Command) -> Answer<Recorded> {
         match self.decided(tenant, command).await? {
             Done::Recorded(recorded) => Ok(*recorded),
-            Done::DoesNotFit { .. } | Done::Judged(_) | Done::Routed { .. } | Done::Exhausted(_) => {
-                Err(of_another_kind())
-            }
+            Done::Unchanged
+            | Done::DoesNotFit { .. }
+            | Done::Judged(_)
+            | Done::Routed { .. }
+            | Done::Exhausted(_) => Err(of_another_kind()),
         }
     }
 }

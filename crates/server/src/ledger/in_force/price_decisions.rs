@@ -4,7 +4,7 @@ use tollgate_domain::event::{Event, EventBody, PriceChanged, PriceDecided, Price
 use tollgate_domain::ids::{EventId, LEDGER_PRODUCER, ProducerId, TaskId, TenantId};
 use tollgate_domain::money::Usd;
 use tollgate_domain::position::PartitionId;
-use tollgate_domain::price::{Listed, PriceProposal, PricedKind, too_dear, unit_field};
+use tollgate_domain::price::{BY_HAND, Listed, PriceProposal, PricedKind, too_dear, unit_field};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::units::Unit;
 use tollgate_log::contract::Batch;
@@ -15,9 +15,6 @@ use super::InForce;
 use crate::asked::time;
 use crate::ledger::own::new_event;
 use crate::problem::{Answer, INTERNAL, INVALID, PRICE_NOT_WAITING, of_append, of_field};
-
-/// Who is named as the source of a price that was set by hand.
-const MANUAL: &str = "manual";
 
 /// The most bytes of events in one record: far below the largest record, which also holds their names.
 const MAX_BATCH_BYTES: usize = 128 << 10;
@@ -92,8 +89,8 @@ impl InForce {
             entry: listed.entry.clone(),
             rates: listed.rates.clone(),
             from,
-            source: MANUAL.to_owned(),
-            price_version: listed.version(MANUAL),
+            source: BY_HAND.to_owned(),
+            price_version: listed.version(BY_HAND),
             verified: false,
             old_version: old_version.map(|entry| entry.changed_by().unwrap_or(book).to_owned()),
             percent: before.and_then(|entry| listed.change_from(&entry, from)),
