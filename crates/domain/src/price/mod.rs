@@ -20,6 +20,7 @@ mod off_peak;
 mod percent;
 mod plausible;
 mod points;
+mod priced_as;
 mod provider;
 mod quote;
 mod rates;

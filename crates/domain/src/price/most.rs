@@ -23,7 +23,8 @@ pub enum AtMost {
 }
 
 impl AtMost {
-    /// As a call that is billed for this many plain tokens. Of which nothing is known, input: that may be the larger context.
+    /// As a call that is billed for this many plain tokens. Of which nothing is known, input: that may be the larger
+    /// context.
     fn as_input(self) -> TokenCounts {
         let (input_uncached, output) = match self {
             Self::Any(tokens) => (tokens, 0),

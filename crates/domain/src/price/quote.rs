@@ -4,7 +4,6 @@ use std::fmt;
 
 use super::by_name::Sought;
 use super::find::{self, Missing};
-use super::listed::ModelName;
 use super::rates::{PricedKind, Rates};
 use super::unit_rates::{self, UnitLine};
 use super::{Call, ModelPrice, PriceBook, cost, provider};
@@ -141,22 +140,6 @@ impl PriceBook {
             usd: cost::sum(price, &applied, &plain, &units, used),
             units,
         })
-    }
-
-    /// By which provider and model a call is priced: those of its entry. Without one, its provider as price books name
-    /// it; empty: not known.
-    #[must_use]
-    pub fn priced_as(&self, call: Call<'_>) -> ModelName {
-        let found = call.model.map(|model| find::find(self.at(call.at), call.provider, model));
-        let mut name = match found {
-            Some(Ok((entry, price))) => ModelName::of_entry(entry, price.provider.as_deref()),
-            Some(Err(Missing::LeftOut(entry))) => ModelName::of_entry(entry, None),
-            Some(Err(Missing::NoEntry | Missing::Ambiguous(..))) | None => ModelName::default(),
-        };
-        if name.provider.is_empty() {
-            name.provider = call.provider.and_then(provider::of_books).unwrap_or_default();
-        }
-        name
     }
 
     /// The entries in force at a time, in the order of their names, including those that stay unpriced.

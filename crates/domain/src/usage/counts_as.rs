@@ -8,8 +8,9 @@ use crate::event::AllocationRequest;
 use crate::phase::Phase;
 use crate::price::ModelName;
 
-/// The allocation that usage uses (empty: none, or the one that it names, and its own values count), and the values with which it counts in budgets: its own, and those of the
-/// allocation for what it does not say. So usage is counted where its reservation was, whatever its producer left out.
+/// The allocation that usage uses, and the values with which it counts in budgets: its own, and those of the allocation
+/// for what it does not say. So usage is counted where its reservation was, whatever its producer left out. Without an
+/// allocation its own values count, and only the names by which it is priced are added.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CountsAs {
     /// The allocation: the one that is named, or the one that its context had.
