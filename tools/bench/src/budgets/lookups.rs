@@ -5,8 +5,8 @@ use std::hint::black_box;
 
 use tollgate_clock::Stopwatch;
 use tollgate_domain::budget::{
-    AmountLimit, BudgetEnforcement, BudgetState, Dimensions, Measure, OnStale, Policy, Rollover, Scope,
-    Spent, Threshold, Window,
+    AlsoNamed, AmountLimit, BudgetEnforcement, BudgetState, Dimensions, Measure, OnStale, Policy, Rollover,
+    Scope, Spent, Threshold, Window,
 };
 use tollgate_domain::event::PolicySet;
 use tollgate_domain::ids::DEFAULT_TENANT;
