@@ -33,7 +33,7 @@ fn what_may_be_spent_is_checked_reserved_used_extended_and_released() {
     assert_eq!(refused.code, 5, "{}{}", refused.out, refused.err);
     assert_eq!(lines(&refused.out, "refused"), ["refused: 400,001 tokens, 4.00001 USD"]);
     assert!(refused.out.contains("1 of 5 USD spent, 0 reserved, 4.00001 asked for"), "{}", refused.out);
-    let advice = "search: ask for at most 4 USD, wait until 2220-01-01 00:00:00Z, release what is not needed (`tollgate --data d allocate list --state open`)";
+    let advice = "search: ask for at most 4 USD, wait until 2220-01-01 00:00:00Z, release what is not needed (`tollgate --data d allocate list --state open --policy search`)";
     assert!(refused.out.contains(advice), "{}", refused.out);
     // Other teams are not held to it.
     assert!(

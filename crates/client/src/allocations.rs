@@ -16,6 +16,12 @@ pub struct AllocationSearch {
     pub context: Option<String>,
     /// Only those of this task.
     pub task: Option<String>,
+    /// Only those of this model.
+    pub model: Option<String>,
+    /// Only those that this policy was asked about.
+    pub policy: Option<String>,
+    /// Only those with these labels, such as `team=search,user=ada`.
+    pub labels: Option<String>,
     /// `all`, `open`, `refused`, `released` or `expired`.
     pub state: Option<String>,
     /// Only those decided before this record: the `next` of the previous page.
@@ -72,6 +78,9 @@ impl Client {
             .with("tenant", self.tenant())
             .with("context", wanted.context.as_ref())
             .with("task", wanted.task.as_ref())
+            .with("model", wanted.model.as_ref())
+            .with("policy", wanted.policy.as_ref())
+            .with("labels", wanted.labels.as_ref())
             .with("state", wanted.state.as_ref())
             .with("before", wanted.before)
             .with("limit", wanted.limit);

@@ -2,7 +2,7 @@
 
 use tollgate_wire::api::{
     BudgetList, BudgetRequest, BudgetView, DefaultsRequest, PolicyList, PolicyRequest, PolicyView,
-    RaiseRequest,
+    RaiseRequest, WithdrawRequest,
 };
 
 use crate::address::{Address, Read, escaped};
@@ -107,5 +107,19 @@ impl Client {
     pub async fn raise_limit(&self, policy: &str, request: &RaiseRequest) -> Result<PolicyView, ClientError> {
         let request = RaiseRequest { tenant: self.owner(request.tenant.as_ref()), ..request.clone() };
         self.post(&format!("/v1/policies/{}/raise", escaped(policy)), &request).await
+    }
+
+    /// Withdraws a raise from now on.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`]; `unknown_policy`, `unknown_raise` or `invalid_raise` if a rule refused it.
+    pub async fn withdraw_raise(
+        &self,
+        policy: &str,
+        request: &WithdrawRequest,
+    ) -> Result<PolicyView, ClientError> {
+        let request = WithdrawRequest { tenant: self.owner(request.tenant.as_ref()), ..request.clone() };
+        self.post(&format!("/v1/policies/{}/withdraw", escaped(policy)), &request).await
     }
 }

@@ -75,6 +75,8 @@ words!(
         TaskBudget = "task_budget",
         /// A policy's threshold or limit was reached in a window that was over, by usage that was recorded late.
         LateUsage = "late_usage",
+        /// A price that costs notably more or less came into force.
+        PriceChanged = "price_changed",
     }
 );
 
@@ -107,6 +109,7 @@ impl AlertRule {
                 | Self::AllocationOverrun
                 | Self::TaskBudget
                 | Self::LateUsage
+                | Self::PriceChanged
         )
     }
 }
@@ -133,7 +136,7 @@ impl Severity {
     #[must_use]
     pub const fn of_observed(rule: AlertRule) -> Self {
         match rule {
-            AlertRule::Completed => Self::Info,
+            AlertRule::Completed | AlertRule::PriceChanged => Self::Info,
             AlertRule::Silence
             | AlertRule::Drift
             | AlertRule::Pressure

@@ -56,6 +56,10 @@ mod late_alerts;
 mod memory;
 #[path = "api/money.rs"]
 mod money;
+#[path = "api/money_keys.rs"]
+mod money_keys;
+#[path = "api/named_as_priced.rs"]
+mod named_as_priced;
 #[path = "api/overruns.rs"]
 mod overruns;
 #[path = "api/phases_and_money.rs"]
@@ -64,6 +68,8 @@ mod phases_and_money;
 mod policies;
 #[path = "api/price_decisions.rs"]
 mod price_decisions;
+#[path = "api/price_notices.rs"]
+mod price_notices;
 #[path = "api/price_updates.rs"]
 mod price_updates;
 #[path = "api/prices.rs"]

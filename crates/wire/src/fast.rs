@@ -155,6 +155,8 @@ fn counts_as(bytes: &[u8]) -> Option<CountsAs> {
             3 => found.component = Some(field.text()?.to_owned()),
             4 => found.provider = Some(field.text()?.to_owned()),
             5 => found.model = Some(field.text()?.to_owned()),
+            7 => found.priced_provider = Some(field.text()?.to_owned()),
+            8 => found.priced_model = Some(field.text()?.to_owned()),
             LABELS => {
                 let (key, value) = label(field.bytes()?)?;
                 found.labels.insert(key, value);
@@ -292,6 +294,8 @@ mod tests {
                 labels: [("branch", "main"), ("team", "search")]
                     .map(|(key, value)| (key.to_owned(), value.to_owned()))
                     .into(),
+                priced_provider: Some("azure".to_owned()),
+                priced_model: Some("gpt-5-mini".to_owned()),
             })),
             execution: Some(NamedExecution { phase: "PLAN".parse().unwrap(), attempt: Some(2) }),
             provider: Some("openai".to_owned()),

@@ -24,15 +24,29 @@ fn failure_05_without_a_projector_policies_do_what_they_say_of_figures_that_are_
     }
     // The projector of `spending` is the last one.
     drop(cluster.projectors.pop());
-    for (team, allowed, ruling) in [("a", true, "fits"), ("b", false, "stale")] {
+    for (team, allowed, ruling) in [("a", true, "stale_allowed"), ("b", false, "stale")] {
         // One waits as long as askers do by themselves.
         let wait = if allowed { "" } else { "--no-wait " };
         let (_, answer) = says(&format!("{wait}check --usd 1 --label team={team}"));
         let found = (&answer["allowed"], &answer["policies"][0]["ruling"], &answer["as_of"]);
         assert_eq!(found, (&json!(allowed), &json!(ruling), &json!("")), "{answer}");
+        unknown(&answer);
     }
     let (code, made) = says("--no-wait allocate create job-a --usd 1 --label team=a");
     assert_eq!((code, &made["state"]), (0, &json!("open")), "{made}");
+    assert_eq!(made["policies"][0]["ruling"], "stale_allowed", "{made}");
+    unknown(&made);
     let (code, refused) = says("--no-wait allocate create job-b --usd 1 --label team=b");
     assert!(code != 0 && refused.to_string().contains("stale"), "{refused}");
+}
+
+/// What was spent is told nowhere: no figure, and no 0 in words either.
+fn unknown(answer: &Value) {
+    for policy in answer["policies"].as_array().unwrap() {
+        for figure in ["booked", "reserved", "unpriced", "remaining"] {
+            assert_eq!(policy.get(figure), None, "{figure}: {answer}");
+        }
+        let sentence = policy["sentence"].as_str().unwrap();
+        assert!(sentence.contains("an unknown part of 5 USD spent"), "{sentence}");
+    }
 }

@@ -186,7 +186,8 @@ impl Budget {
             ..PolicyRule::default()
         };
         let tenant = Some(self.tenant.clone());
-        let policy = PolicyRequest { tenant, rule, if_version: Some(0), author: None, reason: None };
+        let policy =
+            PolicyRequest { tenant, id: None, rule, if_version: Some(0), author: None, reason: None };
         by(0).set_policy(&self.policy(), &policy).await.expect("a policy");
         let base = Self::request(self.round, "base".to_owned(), self.used + self.reserved);
         let (made, _) = decided(by(1), &base).await.expect("an allocation");

@@ -119,6 +119,11 @@ fn disagreement(book: &PriceBook, candidate: &Candidate<'_>, theirs: &[Theirs]) 
 fn entry(candidate: &Candidate<'_>, source: &Source) -> String {
     let mut fields: Vec<String> =
         candidate.price_fields().map(|(name, raw)| format!("    {}: {}", quoted(name), raw.get())).collect();
+    for limit in ["max_input_tokens", "max_output_tokens"] {
+        if let Some(text) = candidate.text(limit).filter(|text| *text != "null") {
+            fields.push(format!("    {}: {text}", quoted(limit)));
+        }
+    }
     if let Some(fast) = fast(candidate) {
         fields.push(format!("    \"provider_specific_entry\": {{\"fast\": {fast}}}"));
     }

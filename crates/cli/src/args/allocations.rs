@@ -44,6 +44,12 @@ pub(crate) struct SpendArgs {
     /// How many of them are input; with this, the cost is closer
     #[arg(long, value_name = "TOKENS", requires = "tokens", allow_negative_numbers = true, value_parser = tokens)]
     pub(crate) input_tokens: Option<u64>,
+    /// The provider's tier that will serve it, such as priority (default: the standard one)
+    #[arg(long, value_name = "TIER")]
+    pub(crate) service_tier: Option<String>,
+    /// What else it will be billed for, such as output_images=2; times in milliseconds. Repeatable
+    #[arg(long = "unit", value_name = "UNIT=COUNT")]
+    pub(crate) units: Vec<String>,
     /// The task
     #[arg(long)]
     pub(crate) task: Option<String>,
@@ -96,6 +102,15 @@ pub(crate) struct AllocationListArgs {
     /// Only allocations of this task
     #[arg(long)]
     pub(crate) task: Option<String>,
+    /// Only allocations of this model
+    #[arg(long)]
+    pub(crate) model: Option<String>,
+    /// Only allocations that this policy was asked about
+    #[arg(long, value_name = "NAME")]
+    pub(crate) policy: Option<String>,
+    /// Only allocations with this label, such as team=search. Repeatable
+    #[arg(long = "label", value_name = "NAME=VALUE")]
+    pub(crate) labels: Vec<String>,
     /// all, open, refused, released or expired
     #[arg(long, default_value = "all", value_parser = ["all", "open", "refused", "released", "expired"], hide_possible_values = true)]
     pub(crate) state: String,

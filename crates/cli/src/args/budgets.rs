@@ -69,6 +69,8 @@ pub(crate) enum PolicyCommand {
     List(PolicyListArgs),
     /// Raise the limit of a policy for a time
     Raise(RaiseArgs),
+    /// Withdraw a raise from now on: what was spent meanwhile stays spent
+    Withdraw(WithdrawArgs),
 }
 
 #[derive(Debug, Args)]
@@ -78,6 +80,9 @@ pub(crate) struct PolicySetArgs {
     pub(crate) policy: String,
     #[command(flatten)]
     pub(crate) rule: RuleArgs,
+    /// Idempotency key: run again with the same, it changes nothing (default: a new one)
+    #[arg(long)]
+    pub(crate) id: Option<String>,
     /// Only if this is the latest version; 0: only if there is none
     #[arg(long, value_name = "NUMBER")]
     pub(crate) if_version: Option<u32>,
@@ -227,6 +232,9 @@ pub(crate) struct RaiseArgs {
     pub(crate) policy: String,
     #[command(flatten)]
     pub(crate) by: RaiseBy,
+    /// Idempotency key: run again with the same, it changes nothing (default: a new one)
+    #[arg(long)]
+    pub(crate) id: Option<String>,
     /// From when on, not in the past: an RFC 3339 time, or a date, which begins in the policy's zone (default: now)
     #[arg(long, value_name = "TIME")]
     pub(crate) from: Option<String>,
@@ -234,6 +242,24 @@ pub(crate) struct RaiseArgs {
     #[arg(long, value_name = "TIME")]
     pub(crate) until: String,
     /// Who allows it
+    #[arg(long, value_name = "NAME")]
+    pub(crate) author: String,
+    /// The reason
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WithdrawArgs {
+    /// The policy
+    #[arg(value_parser = name())]
+    pub(crate) policy: String,
+    /// The raise, by the name that `policy show` has
+    pub(crate) raise: String,
+    /// Idempotency key: run again with the same, it changes nothing (default: a new one)
+    #[arg(long)]
+    pub(crate) id: Option<String>,
+    /// Who withdraws it
     #[arg(long, value_name = "NAME")]
     pub(crate) author: String,
     /// The reason

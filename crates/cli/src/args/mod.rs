@@ -37,6 +37,7 @@ pub(crate) use allocations::{
 pub(crate) use bill::{BillCommand, BillCompareArgs, BillImportArgs};
 pub(crate) use budgets::{
     BudgetCommand, BudgetSetArgs, PolicyCommand, PolicyListArgs, PolicySetArgs, RaiseArgs, RaiseBy,
+    WithdrawArgs,
 };
 pub(crate) use govern::{BreakerCommand, HealthCommand};
 pub(crate) use operate::{

@@ -64,6 +64,9 @@ pub(crate) struct RecordArgs {
     /// The provider
     #[arg(long)]
     pub(crate) provider: Option<String>,
+    /// The provider's tier that served it, such as priority: its prices apply
+    #[arg(long, value_name = "TIER")]
+    pub(crate) service_tier: Option<String>,
     /// The part of the producer that called
     #[arg(long, value_name = "NAME")]
     pub(crate) component: Option<String>,

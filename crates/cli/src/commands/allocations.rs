@@ -89,8 +89,10 @@ async fn extend(global: &Global, args: ExtendArgs) -> Result<AllocationView, Fai
 
 async fn list(global: &Global, args: AllocationListArgs) -> Result<(), Failure> {
     let read = read(global);
-    let AllocationListArgs { context, task, state, before, limit } = args;
-    let wanted = AllocationSearch { context, task, state: Some(state), before, limit: Some(limit.into()) };
+    let AllocationListArgs { context, task, model, policy, labels, state, before, limit } = args;
+    let labels = (!labels.is_empty()).then(|| labels.join(","));
+    let (state, limit) = (Some(state), Some(limit.into()));
+    let wanted = AllocationSearch { context, task, model, policy, labels, state, before, limit };
     let list = ask(global, Access::Existing, async |it| it.client.allocations(&wanted, &read).await).await?;
     match (global.form, global.format) {
         (Form::Csv, _) => out(&output::allocations_csv(&list)),
@@ -113,7 +115,15 @@ fn request(global: &Global, spend: SpendArgs, usd: Option<String>) -> Result<All
         let (name, value) = label.split_once('=').ok_or_else(|| wrong("--label", label, "NAME=VALUE"))?;
         labels.insert(name.to_owned(), value.to_owned());
     }
+    let mut units = BTreeMap::new();
+    for given in &spend.units {
+        let wrong = || wrong("--unit", given, "UNIT=COUNT");
+        let (unit, count) = given.split_once('=').ok_or_else(wrong)?;
+        units.insert(unit.to_owned(), count.parse().map_err(|_| wrong())?);
+    }
     Ok(AllocateRequest {
+        service_tier: spend.service_tier,
+        units,
         tenant: None,
         allocation: None,
         context: None,

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use tollgate_client::PolicySearch;
 use tollgate_wire::api::{
     BudgetRequest, BudgetView, DefaultsRequest, PolicyList, PolicyRequest, PolicyView, RaiseRequest,
+    WithdrawRequest,
 };
 
 use tollgate_domain::printable::printable;
@@ -14,7 +15,7 @@ use super::events::wrong;
 use super::{ask, read};
 use crate::args::{
     BudgetCommand, BudgetSetArgs, Form, Format, Global, PolicyCommand, PolicyListArgs, PolicySetArgs,
-    RaiseArgs, RaiseBy,
+    RaiseArgs, RaiseBy, WithdrawArgs,
 };
 use crate::connect::{Access, Connection};
 use crate::exit::Failure;
@@ -28,7 +29,7 @@ pub(crate) async fn budget(global: &Global, command: BudgetCommand) -> Result<Ex
         BudgetCommand::Set(args) => {
             let BudgetSetArgs { budget, title, description, owner, active, inactive, author } = args;
             let active = (active || inactive).then_some(active);
-            let request = BudgetRequest { tenant: None, title, description, owner, active, author };
+            let request = BudgetRequest { tenant: None, id: None, title, description, owner, active, author };
             let set =
                 ask(global, Access::MayCreate, async |it| it.client.set_budget(&budget, &request).await);
             show_budget(global, &set.await?, &PolicyList::default());
@@ -99,15 +100,16 @@ pub(crate) async fn policy(global: &Global, command: PolicyCommand) -> Result<Ex
         }
         PolicyCommand::List(args) => list(global, args).await?,
         PolicyCommand::Raise(args) => raise(global, args).await?,
+        PolicyCommand::Withdraw(args) => withdraw(global, args).await?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
 async fn set(global: &Global, args: PolicySetArgs) -> Result<(), Failure> {
-    let PolicySetArgs { policy, rule, if_version, author, reason } = args;
+    let PolicySetArgs { policy, rule, id, if_version, author, reason } = args;
     let (mut rule, typed) = rule.rule();
     rule.scope = scope(&typed)?;
-    let request = PolicyRequest { tenant: None, rule, if_version, author, reason };
+    let request = PolicyRequest { tenant: None, id, rule, if_version, author, reason };
     let set = ask(global, Access::MayCreate, async |it| it.client.set_policy(&policy, &request).await);
     let set = set.await?;
     if let Some(dropped) = output::dropped(&set, &request.rule) {
@@ -134,10 +136,18 @@ async fn list(global: &Global, args: PolicyListArgs) -> Result<(), Failure> {
 }
 
 async fn raise(global: &Global, args: RaiseArgs) -> Result<(), Failure> {
-    let RaiseArgs { policy, by: RaiseBy { usd, tokens }, from, until, author, reason } = args;
-    let request = RaiseRequest { tenant: None, tokens, usd, from, until, author, reason };
+    let RaiseArgs { policy, by: RaiseBy { usd, tokens }, id, from, until, author, reason } = args;
+    let request = RaiseRequest { tenant: None, id, tokens, usd, from, until, author, reason };
     let raised = ask(global, Access::Existing, async |it| it.client.raise_limit(&policy, &request).await);
     show_policy(global, &raised.await?, None);
+    Ok(())
+}
+
+async fn withdraw(global: &Global, args: WithdrawArgs) -> Result<(), Failure> {
+    let WithdrawArgs { policy, raise, id, author, reason } = args;
+    let request = WithdrawRequest { tenant: None, id, raise, author, reason };
+    let shown = ask(global, Access::Existing, async |it| it.client.withdraw_raise(&policy, &request).await);
+    show_policy(global, &shown.await?, None);
     Ok(())
 }
 

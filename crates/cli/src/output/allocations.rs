@@ -6,8 +6,8 @@ use tollgate_domain::event::Ruling;
 use tollgate_domain::printable::printable;
 use tollgate_domain::time::Timestamp;
 use tollgate_wire::api::{
-    AllocationList, AllocationStateWord, AllocationView, AmountView, CheckResponse, LimitView,
-    PolicyFiguresView, RouteResponse, RouteView,
+    AllocationList, AllocationStateWord, AllocationView, AmountView, CheckResponse, PolicyFiguresView,
+    RouteResponse, RouteView,
 };
 
 use super::budgets::{fact, limit, without_price};
@@ -53,7 +53,8 @@ fn sentences(text: &mut String, policies: &[PolicyFiguresView]) {
         let _ = writeln!(text, "  {}", printable(&policy.sentence));
         // One that limits money says so itself.
         if policy.limit.usd.is_none()
-            && let Some(unpriced) = without_price(&policy.unpriced, &policy.unpriced_units)
+            && let Some(unpriced) =
+                policy.unpriced.as_ref().and_then(|unpriced| without_price(unpriced, &policy.unpriced_units))
         {
             let _ = writeln!(text, "    {unpriced}");
         }
@@ -80,7 +81,8 @@ fn what_to_do(policies: &[PolicyFiguresView]) -> String {
             | Ruling::Over
             | Ruling::OverSoft
             | Ruling::Passed
-            | Ruling::Throttled => continue,
+            | Ruling::Throttled
+            | Ruling::StaleAllowed => continue,
         };
         let _ = writeln!(text, "  {}: {advice}", printable(&policy.policy));
     }
@@ -88,11 +90,11 @@ fn what_to_do(policies: &[PolicyFiguresView]) -> String {
 }
 
 fn exceeded(policy: &PolicyFiguresView) -> String {
-    let LimitView { tokens, usd } = &policy.remaining;
-    let is_used_up = *tokens == Some(0) || usd.as_deref() == Some("0");
-    let left = limit(&policy.remaining);
+    let remaining = policy.remaining.clone().unwrap_or_default();
+    let is_used_up = remaining.tokens == Some(0) || remaining.usd.as_deref() == Some("0");
+    let left = limit(&remaining);
     // Usage without a price may count as well, at the most that it can cost: then that much may still be too much.
-    let is_certain = !is_used_up && policy.unpriced.usd == "0";
+    let is_certain = !is_used_up && policy.unpriced.as_ref().is_some_and(|unpriced| unpriced.usd == "0");
     let less = if !is_certain { String::new() } else { format!("ask for at most {left}, ") };
     // The rate lets one pass, or the window ends and its limit is new.
     let ends = policy.retry_at.iter().chain(&policy.window_to).map(|end| end.parse::<Timestamp>());
@@ -100,7 +102,7 @@ fn exceeded(policy: &PolicyFiguresView) -> String {
         ends.flatten().min().map(|end| format!("wait until {}, ", whole_second(end))).unwrap_or_default();
     let name = quoted(&policy.policy);
     format!(
-        "{less}{wait}release what is not needed (`tollgate allocate list --state open`), or have it raised (`tollgate policy raise {name} -h`)"
+        "{less}{wait}release what is not needed (`tollgate allocate list --state open --policy {name}`), or have it raised (`tollgate policy raise {name} -h`)"
     )
 }
 

@@ -9,7 +9,7 @@ use tollgate_domain::printable::printable;
 use tollgate_domain::units::in_words;
 use tollgate_wire::api::{
     AmountView, BudgetList, BudgetView, LimitView, PolicyList, PolicyRule, PolicyStatus, PolicyView,
-    RaiseView,
+    RaiseState, RaiseView,
 };
 
 use super::{counted, grouped, grouped_u64, table, time};
@@ -135,15 +135,24 @@ pub(crate) fn policy(policy: &PolicyView, at: Option<&str>) -> String {
     };
     let Some(rule) = shown(policy) else { return text };
     says(&mut text, rule);
+    fact(&mut text, "until", until(policy, rule).as_deref());
     match &policy.status {
         Some(status) => stands(&mut text, status),
         None => fact(&mut text, "figures", Some(&without_figures(policy, rule, at))),
     }
-    for raise in &policy.raises {
+    let holds = |raise: &&RaiseView| match raise.state {
+        RaiseState::InForce | RaiseState::ToCome => true,
+        RaiseState::WithoutEffect | RaiseState::Over | RaiseState::Withdrawn => false,
+    };
+    for raise in policy.raises.iter().filter(holds) {
         fact(&mut text, "raised", Some(&raised(raise)));
     }
+    let past = policy.raises.iter().filter(|raise| !holds(raise)).count();
+    let past =
+        (past > 0).then(|| format!("{past} without effect now: over or withdrawn (--format json shows all)"));
+    fact(&mut text, "raises", past.as_deref());
     if policy.versions.len() > 1 {
-        let _ = write!(text, "\n{}", versions(&policy.versions));
+        let _ = write!(text, "\n{}", versions(policy));
     }
     text
 }
@@ -186,7 +195,16 @@ fn says(text: &mut String, rule: &PolicyRule) {
     fact(text, "passed", passes.as_deref());
     let stale = rule.on_stale.map(|on_stale| format!("{on_stale} while the figures are behind"));
     fact(text, "stale", stale.as_deref());
-    fact(text, "until", rule.to.as_ref().map(|to| time(to)).as_deref());
+}
+
+/// When the version that is shown ends, and what rules then.
+fn until(policy: &PolicyView, rule: &PolicyRule) -> Option<String> {
+    let to = time(rule.to.as_ref()?);
+    Some(match (policy.version, policy.then) {
+        (None, _) => to.to_string(),
+        (Some(_), Some(then)) => format!("{to}, then version {then} rules again"),
+        (Some(_), None) => format!("{to}, then no version rules: nothing is limited by it"),
+    })
 }
 
 fn enforcement(rule: &PolicyRule) -> String {
@@ -231,17 +249,35 @@ fn raised(raise: &RaiseView) -> String {
         by.push(format!("{} tokens", grouped(raise.by.tokens)));
     }
     let (from, until) = (time(&raise.from), time(&raise.until));
-    format!("by {} from {from} until {until}, by {}: {}", by.join(" and "), raise.author, raise.reason)
+    let RaiseView { raise: name, author, reason, .. } = raise;
+    format!("by {} from {from} until {until}, by {author}: {reason} (raise `{name}`)", by.join(" and "))
 }
 
-fn versions(versions: &[PolicyRule]) -> String {
-    let rows = versions.iter().zip(1..).map(|(rule, number): (_, u32)| {
+fn versions(policy: &PolicyView) -> String {
+    let rows = policy.versions.iter().zip(1..).map(|(rule, number): (_, u32)| {
+        let by = policy.set_by.iter().find(|by| by.version == number).cloned().unwrap_or_default();
+        let until = rule.to.as_ref().map(|to| time(to)).unwrap_or_default();
         let own = LimitView { tokens: rule.limit_tokens, usd: rule.limit_usd.clone() };
         let state = if rule.enabled == Some(false) { "disabled" } else { "" };
         let from = rule.from.as_ref().map(|from| time(from)).unwrap_or_default();
-        vec![number.to_string(), from, rule.window.clone(), limit(&own), enforcement(rule), state.to_owned()]
+        let said = [by.author, by.reason].into_iter().flatten().collect::<Vec<_>>().join(": ");
+        let said = printable(&said).into_owned();
+        vec![
+            number.to_string(),
+            from,
+            until,
+            rule.window.clone(),
+            limit(&own),
+            enforcement(rule),
+            state.to_owned(),
+            said,
+        ]
     });
-    table(&["version", "from", "window", "limit", "enforcement", ""], &[0, 3], rows.collect())
+    table(
+        &["version", "from", "until", "window", "limit", "enforcement", "", "set by"],
+        &[0, 4],
+        rows.collect(),
+    )
 }
 
 /// A line of a description: a name and a value, if there is one.

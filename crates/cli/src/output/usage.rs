@@ -94,6 +94,13 @@ pub(crate) fn usage_summary(summary: &UsageSummary) -> String {
             let _ = writeln!(text, "{}{what}", in_words(units));
         }
     }
+    if summary.totals.priced_later_tokens > 0 {
+        let _ = writeln!(
+            text,
+            "! {} tokens got their price later: that money counts in the period in which it was recorded",
+            grouped(summary.totals.priced_later_tokens)
+        );
+    }
     if summary.degraded_tasks > 0 {
         // Writing to a String cannot fail.
         let _ = writeln!(
@@ -117,7 +124,11 @@ fn sums(totals: &UsageTotals) -> [String; 8] {
         grouped(tokens.cache_write),
         grouped(tokens.output),
         grouped(tokens.total),
-        totals.cost_usd.clone(),
+        if totals.priced_later_tokens == 0 {
+            totals.cost_usd.clone()
+        } else {
+            format!("{} !", totals.cost_usd)
+        },
         match super::unpriced(totals.unpriced_tokens, &totals.unpriced_units) {
             none if none.is_empty() => "0".to_owned(),
             some => some,

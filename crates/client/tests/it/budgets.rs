@@ -44,6 +44,7 @@ async fn calls_go_to_their_addresses_and_are_about_the_clients_tenant() {
         state: Some("open".to_owned()),
         before: Some(3),
         limit: Some(7),
+        ..AllocationSearch::default()
     };
     let _ = client.set_budget("b/1", &BudgetRequest::default()).await;
     let _ = client.budget("b/1", &read).await;

@@ -37,6 +37,8 @@ pub struct BudgetChange {
 /// What somebody adds to a limit for a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LimitRaise {
+    /// Its name, unique in the policy; empty: its number among the policy's raises.
+    pub raise: String,
     /// Of which policy.
     pub policy: String,
     /// By how much.
@@ -107,8 +109,9 @@ pub fn set_policy(
 ///
 /// The first rule that it breaks.
 pub fn raise_limit(state: &BudgetState, raise: LimitRaise, at: Timestamp) -> Decision {
-    let LimitRaise { policy, by, from, until, author, reason } = raise;
-    let raised = LimitRaised { policy, by, from: from.unwrap_or(at), until, author, reason };
+    let LimitRaise { raise, policy, by, from, until, author, reason } = raise;
+    let (from, withdraws) = (from.unwrap_or(at), None);
+    let raised = LimitRaised { raise, withdraws, policy, by, from, until, author, reason };
     let Some(history) = state.policy(&raised.policy) else {
         return Err(BudgetRejection::UnknownPolicy(raised.policy));
     };
@@ -145,6 +148,36 @@ pub fn raise_limit(state: &BudgetState, raise: LimitRaise, at: Timestamp) -> Dec
         return wrong("must say who allows it, and why: give `author` and `reason`");
     }
     Ok(raised.into())
+}
+
+/// Withdraws a raise from now on: what was spent meanwhile stays spent.
+///
+/// # Errors
+///
+/// The first rule that it breaks.
+pub fn withdraw_raise(
+    state: &BudgetState,
+    policy: String,
+    raise: String,
+    (author, reason): (String, String),
+    at: Timestamp,
+) -> Decision {
+    let Some(history) = state.policy(&policy) else { return Err(BudgetRejection::UnknownPolicy(policy)) };
+    let Some(found) = history.raise(&raise) else {
+        return Err(BudgetRejection::UnknownRaise { policy, raise });
+    };
+    let until = found.until;
+    if until <= at || history.withdrawal_of(&raise).is_some() {
+        let because = "is over already: nothing is left to withdraw";
+        return Err(BudgetRejection::Raise { policy, because });
+    }
+    if author.is_empty() || reason.is_empty() {
+        let because = "must say who withdraws it, and why: give `author` and `reason`";
+        return Err(BudgetRejection::Raise { policy, because });
+    }
+    let by = Amount::NOTHING;
+    let withdraws = Some(raise);
+    Ok(LimitRaised { raise: String::new(), withdraws, policy, by, from: at, until, author, reason }.into())
 }
 
 /// Allocates what is asked for, or the first alternative that fits, or records that nothing did. Alternatives

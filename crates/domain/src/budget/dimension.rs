@@ -60,6 +60,17 @@ pub struct Dimensions<'a> {
     pub model: Option<&'a str>,
     /// Its labels.
     pub labels: &'a BTreeMap<String, String>,
+    /// By which other names the price book knows provider and model.
+    pub also: AlsoNamed<'a>,
+}
+
+/// The names by which usage was priced, where they are others than its own: it counts under both.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct AlsoNamed<'a> {
+    /// Who served the model.
+    pub provider: Option<&'a str>,
+    /// Which model.
+    pub model: Option<&'a str>,
 }
 
 /// What the names of dimensions that are labels begin with.
@@ -80,6 +91,37 @@ const NAMED: [(Dimension, &str); 10] = [
 ];
 
 impl<'a> Dimensions<'a> {
+    /// Whether this usage has this value of a dimension, by any of its names.
+    #[must_use]
+    pub fn has(&self, dimension: &Dimension, value: &str) -> bool {
+        let also = match dimension {
+            Dimension::Provider => self.also.provider,
+            Dimension::Model => self.also.model,
+            Dimension::Component
+            | Dimension::Team
+            | Dimension::User
+            | Dimension::TaskType
+            | Dimension::Tier
+            | Dimension::Task
+            | Dimension::Phase
+            | Dimension::Session
+            | Dimension::Label(_) => None,
+        };
+        self.get(dimension) == Some(value) || also == Some(value)
+    }
+
+    /// This usage under each of its names that differ in these dimensions.
+    pub fn under_each_name(self, dimensions: &[Dimension]) -> impl Iterator<Item = Self> {
+        let if_asked = |dimension, name: Option<&'a str>| name.filter(|_| dimensions.contains(&dimension));
+        let provider = if_asked(Dimension::Provider, self.also.provider);
+        let model = if_asked(Dimension::Model, self.also.model);
+        let own = Self { also: AlsoNamed::default(), ..self };
+        let by_model = model.map(|_| Self { model, ..own });
+        let by_provider = provider.map(|_| Self { provider, ..own });
+        let by_both = provider.and(model).map(|_| Self { provider, model, ..own });
+        std::iter::once(own).chain(by_model).chain(by_provider).chain(by_both)
+    }
+
     /// The value of a dimension; `None`: this usage does not say.
     #[must_use]
     pub fn get(&self, dimension: &Dimension) -> Option<&'a str> {
@@ -174,6 +216,7 @@ mod tests {
             provider: None,
             model: Some("gpt-5"),
             labels: &labels,
+            also: AlsoNamed::default(),
         };
         for (name, value) in [
             ("component", Some("planner")),

@@ -25,9 +25,11 @@ impl ScopeIndex {
     pub fn matching(&self, usage: &Dimensions<'_>) -> BTreeSet<&str> {
         let mut found = BTreeSet::new();
         for (dimensions, group) in &self.groups {
-            let values = dimensions.iter().map(|dimension| usage.get(dimension).map(str::to_owned));
-            let Some(values) = values.collect::<Option<Vec<String>>>() else { continue };
-            found.extend(group.get(&values).into_iter().flatten().map(String::as_str));
+            for usage in usage.under_each_name(dimensions) {
+                let values = dimensions.iter().map(|dimension| usage.get(dimension).map(str::to_owned));
+                let Some(values) = values.collect::<Option<Vec<String>>>() else { continue };
+                found.extend(group.get(&values).into_iter().flatten().map(String::as_str));
+            }
         }
         found
     }
@@ -37,11 +39,12 @@ impl ScopeIndex {
 mod tests {
     use proptest::prelude::*;
 
+    use super::super::AlsoNamed;
     use super::*;
 
     fn scope() -> impl Strategy<Value = Scope> {
         let value = prop_oneof![Just("A"), Just("B"), Just("C")];
-        let names = ["team", "user", "model", "component", "phase", "label.x"];
+        let names = ["team", "user", "provider", "model", "component", "phase", "label.x"];
         proptest::collection::btree_map(proptest::sample::select(names.to_vec()), value, 0..4)
             .prop_map(|values| Scope::new(values).unwrap())
     }
@@ -51,6 +54,7 @@ mod tests {
         fn the_index_finds_exactly_the_scopes_that_contain_the_usage(
             scopes in proptest::collection::vec(scope(), 0..30),
             usage in scope(),
+            also in scope(),
         ) {
             let mut index = ScopeIndex::default();
             for (nth, scope) in scopes.iter().enumerate() {
@@ -67,9 +71,13 @@ mod tests {
                 task: "T",
                 phase: usage.get(&Dimension::Phase),
                 component: usage.get(&Dimension::Component),
-                provider: None,
+                provider: usage.get(&Dimension::Provider),
                 model: usage.get(&Dimension::Model),
                 labels: &labels,
+                also: AlsoNamed {
+                    provider: also.get(&Dimension::Provider),
+                    model: also.get(&Dimension::Model),
+                },
             };
             let one_by_one: BTreeSet<String> = scopes
                 .iter()
@@ -78,7 +86,7 @@ mod tests {
                 .map(|(nth, _)| nth.to_string())
                 .collect();
             prop_assert_eq!(index.matching(&usage).into_iter().map(str::to_owned).collect::<BTreeSet<_>>(), one_by_one);
-            prop_assert!(index.groups.len() <= 32);
+            prop_assert!(index.groups.len() <= 64);
         }
     }
 }

@@ -208,7 +208,7 @@ impl<'a> Applicable<'a> {
             of: self.of.clone().flatten(),
             limit: self.policy.limit.plus(raised).plus(rolled.unwrap_or_default()),
             booked,
-            reserved: self.reserved(state, figures, at),
+            reserved: if is_known { self.reserved(state, figures, at) } else { Amount::NOTHING },
             unpriced: Amount { tokens: unpriced_tokens, usd: exposure },
             unpriced_units: known.map(|(spent, _)| spent.all_unpriced_units()).unwrap_or_default(),
             ruling: Ruling::Fits,
@@ -264,7 +264,7 @@ impl<'a> Applicable<'a> {
     const fn while_behind(&self) -> Ruling {
         match self.policy.on_stale {
             OnStale::Refuse => Ruling::Stale,
-            OnStale::Allow => Ruling::Fits,
+            OnStale::Allow => Ruling::StaleAllowed,
         }
     }
 

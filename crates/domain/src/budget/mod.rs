@@ -33,7 +33,7 @@ mod window;
 
 pub use amount::{Amount, AmountLimit};
 pub use burn::{Burn, burn};
-pub use dimension::{Dimension, Dimensions, InvalidDimension};
+pub use dimension::{AlsoNamed, Dimension, Dimensions, InvalidDimension};
 pub use figures::{Figures, SpentIn};
 pub use index::ScopeIndex;
 pub use judge::{Judgement, judge, level, needed, needed_by, standing};
@@ -44,7 +44,7 @@ pub use policy_check::InvalidPolicy;
 pub use rejection::BudgetRejection;
 pub use scope::{InvalidScope, MAX_VALUE_BYTES, Scope};
 pub use spent::Spent;
-pub use state::{BudgetState, OpenAllocation, PolicyHistory};
+pub use state::{BudgetState, OpenAllocation, PolicyHistory, SetBy};
 pub use threshold::{InvalidThreshold, Threshold};
 pub use throttle::Passed;
 pub use window::Window;

@@ -47,6 +47,14 @@ pub enum BudgetRejection {
         /// What is wrong.
         because: &'static str,
     },
+    /// No such raise.
+    #[error("policy `{policy}` has no raise `{raise}`: `tollgate policy show` lists them")]
+    UnknownRaise {
+        /// Whose limit.
+        policy: String,
+        /// Which one.
+        raise: String,
+    },
     /// A request for an allocation that makes no sense.
     #[error("{because}")]
     Request {
@@ -87,6 +95,7 @@ impl BudgetRejection {
             Self::UnknownPolicy(_) => "unknown_policy",
             Self::VersionMismatch { .. } => "version_mismatch",
             Self::Raise { .. } => "invalid_raise",
+            Self::UnknownRaise { .. } => "unknown_raise",
             Self::Request { .. } => "invalid_request",
             Self::NotOpen(_) => "allocation_not_open",
             Self::Expired { .. } => "allocation_expired",

@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Dimension, Dimensions, InvalidDimension};
 use crate::phase::{InvalidPhase, Phase};
+use crate::price::provider_of_books;
 
 /// The most dimensions that one scope may name.
 pub(super) const MAX_SCOPE_DIMENSIONS: usize = 16;
@@ -70,6 +71,14 @@ impl Scope {
         Self(scope)
     }
 
+    /// This scope with its provider as price books spell it (`OpenAI` as `openai`): usage counts under that name, too,
+    /// however it spells it.
+    #[must_use]
+    pub fn with_provider_of_books(&self) -> Self {
+        let named = self.get(&Dimension::Provider).and_then(provider_of_books);
+        named.map_or_else(|| self.clone(), |named| self.with(Dimension::Provider, &named))
+    }
+
     /// Its dimensions and values.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = (&Dimension, &str)> {
         self.0.iter().map(|(dimension, value)| (dimension, value.as_str()))
@@ -84,7 +93,7 @@ impl Scope {
     /// Whether usage with these values counts.
     #[must_use]
     pub fn contains(&self, usage: &Dimensions<'_>) -> bool {
-        self.0.iter().all(|(dimension, value)| usage.get(dimension) == Some(value))
+        self.0.iter().all(|(dimension, value)| usage.has(dimension, value))
     }
 }
 
@@ -118,6 +127,7 @@ impl<'de> Deserialize<'de> for Scope {
 
 #[cfg(test)]
 mod tests {
+    use super::super::AlsoNamed;
     use super::*;
 
     #[test]
@@ -130,6 +140,7 @@ mod tests {
             provider: Some("openai"),
             model: Some("gpt-5"),
             labels: &labels,
+            also: AlsoNamed::default(),
         };
         for (scope, counts) in [
             (vec![], true),

@@ -31,10 +31,23 @@ pub struct BudgetState {
 pub struct PolicyHistory {
     /// The versions, from 1.
     pub versions: Vec<Policy>,
-    /// What was added to its limit for a time.
+    /// Who set each version, and why.
+    pub set_by: Vec<SetBy>,
+    /// What was added to its limit for a time. One that was withdrawn ends when that was.
     pub raises: Vec<LimitRaised>,
+    /// What withdrew raises.
+    pub withdrawals: Vec<LimitRaised>,
     /// What was allowed beyond its limit, at the rate that it allows.
     pub throttled: Passed,
+}
+
+/// Who set a version of a policy, and why.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SetBy {
+    /// Who.
+    pub author: Option<String>,
+    /// Why.
+    pub reason: Option<String>,
 }
 
 /// An allocation that was neither released nor recorded as expired.
@@ -56,24 +69,55 @@ struct Stored {
 }
 
 impl PolicyHistory {
-    /// The version that rules at a moment, with its number: the latest that has begun, unless it has ended or
-    /// is switched off.
+    /// The version that rules at a moment, with its number: the latest that has begun and has not ended, unless it is
+    /// switched off. So when a version ends, the one before it rules again.
     #[must_use]
     pub fn ruling_at(&self, at: Timestamp) -> Option<(u32, &Policy)> {
+        let has_ended = |policy: &Policy| policy.to.is_some_and(|to| to <= at);
         let versions = (1_u32..).zip(&self.versions);
-        let (version, policy) = versions.filter(|(_, policy)| policy.from <= at).last()?;
-        policy.rules_at(at).then_some((version, policy))
+        let (version, policy) =
+            versions.filter(|(_, policy)| policy.from <= at && !has_ended(policy)).last()?;
+        policy.enabled.then_some((version, policy))
     }
 
-    /// The version that rules at a moment, and those that begin before another one.
+    /// The version that rules at a moment, and those that begin, or rule again, before another one.
     pub(super) fn between(&self, from: Timestamp, to: Timestamp) -> impl Iterator<Item = &Policy> {
         let begin = self.versions.iter().filter(move |policy| from < policy.from && policy.from < to);
-        self.ruling_at(from).map(|(_, policy)| policy).into_iter().chain(begin)
+        let ends = self.versions.iter().filter_map(|policy| policy.to);
+        let again = ends.filter(move |end| from < *end && *end < to).filter_map(|end| self.ruling_at(end));
+        self.ruling_at(from).into_iter().chain(again).map(|(_, policy)| policy).chain(begin)
     }
 
     /// The highest rate that any of its versions allows beyond the limit, in requests a minute.
     fn highest_rate(&self) -> u32 {
         self.versions.iter().filter_map(|policy| policy.throttle_per_minute).max().unwrap_or_default()
+    }
+
+    /// A raise by its name.
+    #[must_use]
+    pub fn raise(&self, name: &str) -> Option<&LimitRaised> {
+        self.raises.iter().find(|raise| raise.raise == name)
+    }
+
+    /// What withdrew a raise.
+    #[must_use]
+    pub fn withdrawal_of(&self, raise: &str) -> Option<&LimitRaised> {
+        self.withdrawals.iter().find(|withdrawal| withdrawal.withdraws.as_deref() == Some(raise))
+    }
+
+    fn raised(&mut self, raised: &LimitRaised) {
+        let Some(withdrawn) = &raised.withdraws else {
+            let mut raise = raised.clone();
+            if raise.raise.is_empty() {
+                raise.raise = self.raises.len().saturating_add(1).to_string();
+            }
+            self.raises.push(raise);
+            return;
+        };
+        for raise in self.raises.iter_mut().filter(|raise| raise.raise == *withdrawn) {
+            raise.until = raise.until.min(raised.from.max(raise.from));
+        }
+        self.withdrawals.push(raised.clone());
     }
 
     /// What was added to the limit at a moment.
@@ -184,12 +228,13 @@ impl BudgetState {
             BudgetEvent::PolicySet(set) => {
                 let history = self.policies.entry(set.policy.id.clone()).or_default();
                 history.versions.push(set.policy.clone());
+                history.set_by.push(SetBy { author: set.author.clone(), reason: set.reason.clone() });
                 self.by_scope.insert(&set.policy.scope, &set.policy.id);
                 self.count(&set.policy);
             }
             BudgetEvent::LimitRaised(raised) => {
                 if let Some(history) = self.policies.get_mut(&raised.policy) {
-                    history.raises.push((**raised).clone());
+                    history.raised(raised);
                 }
             }
             BudgetEvent::Allocated(made) => {

@@ -63,8 +63,15 @@ impl Tenant {
             for (labels, at, usage) in &self.usage {
                 let task = labels.get("task").map(String::as_str).unwrap_or_default();
                 let model = labels.get("model").map(String::as_str);
-                let dimensions =
-                    Dimensions { task, phase: None, component: None, provider: None, model, labels };
+                let dimensions = Dimensions {
+                    task,
+                    phase: None,
+                    component: None,
+                    provider: None,
+                    model,
+                    labels,
+                    also: AlsoNamed::default(),
+                };
                 if sum.scope.contains(&dimensions) && sum.span.is_none_or(|span| span.contains(*at)) {
                     spent.add(usage);
                 }
@@ -387,6 +394,7 @@ fn failure_05_figures_that_are_not_known_are_never_nothing() {
     let asked = request("a", 1);
     let judged = judge(&tenant.state, &asked, asked.amount, &Figures::default(), at);
     let rulings: Vec<_> = judged.policies.iter().map(|found| found.ruling).collect();
-    assert_eq!(rulings, [Ruling::Fits, Ruling::Stale]);
+    assert_eq!(rulings, [Ruling::StaleAllowed, Ruling::Stale]);
+    assert!(judged.policies.iter().all(|found| !found.ruling.has_figures()));
     assert!(!judged.is_allowed());
 }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::budget::{Amount, AmountLimit, Dimensions, Policy};
+use crate::budget::{AlsoNamed, Amount, AmountLimit, Dimensions, Policy};
 use crate::phase::Phase;
+use crate::price::ModelName;
 use crate::time::Timestamp;
 use crate::zone::Span;
 
@@ -40,9 +41,13 @@ pub struct PolicySet {
     pub reason: Option<String>,
 }
 
-/// A policy's limit was raised for a time.
+/// A policy's limit was raised for a time, or a raise was withdrawn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct LimitRaised {
+    /// The name of the raise, unique in its policy; empty: it is its number among the policy's raises.
+    pub raise: String,
+    /// The raise that ends at [`Self::from`]; then this one is by nothing. `None`: this is a raise.
+    pub withdraws: Option<String>,
     /// Whose limit.
     pub policy: String,
     /// By how much, per window.
@@ -86,6 +91,14 @@ pub struct AllocationRequest {
     pub is_priced: bool,
     /// Until when it is reserved.
     pub expires_at: Timestamp,
+    /// Who serves the model, as the price book knows it, if that is another name.
+    pub priced_provider: Option<String>,
+    /// Which model, as the price book knows it, if that is another name.
+    pub priced_model: Option<String>,
+    /// The provider's tier that will serve it; `None`: the standard one.
+    pub service_tier: Option<String>,
+    /// What else it will be billed for; its money is for this, too.
+    pub units: UnitSums,
 }
 
 /// An allocation was made: it is reserved until it is used, released or expires.
@@ -164,7 +177,7 @@ pub struct PolicyFigures {
     pub of: Option<String>,
     /// Its limit, with what rolled over and what was added for a time.
     pub limit: AmountLimit,
-    /// What was spent.
+    /// What was spent; this and the next three are nothing where [`Ruling::has_figures`] says that they are not known.
     pub booked: Amount,
     /// What others have reserved and not used.
     pub reserved: Amount,
@@ -203,6 +216,8 @@ crate::words::words! {
         Unnamed = "unnamed",
         /// The figures are behind, and the policy says to wait.
         Stale = "stale",
+        /// The figures are behind, and the policy says to go on.
+        StaleAllowed = "stale_allowed",
     }
 }
 
@@ -218,12 +233,41 @@ impl Ruling {
             | Self::Over
             | Self::OverSoft
             | Self::Passed
-            | Self::Throttled => false,
+            | Self::Throttled
+            | Self::StaleAllowed => false,
+        }
+    }
+
+    /// Whether what was spent and reserved was known when it was said. If not, these figures say nothing: not 0.
+    #[must_use]
+    pub const fn has_figures(self) -> bool {
+        match self {
+            Self::Stale | Self::StaleAllowed | Self::Unnamed => false,
+            Self::Fits
+            | Self::Warns
+            | Self::Ignored
+            | Self::Over
+            | Self::OverSoft
+            | Self::Passed
+            | Self::Throttled
+            | Self::Refused
+            | Self::Unpriced => true,
         }
     }
 }
 
 impl AllocationRequest {
+    /// With the names by which it is priced, where they are not its own: it counts under both.
+    #[must_use]
+    pub fn priced_as(mut self, priced: &ModelName) -> Self {
+        let other = |own: Option<&String>, priced: &String| {
+            Some(priced.clone()).filter(|name| !name.is_empty() && own != Some(name))
+        };
+        self.priced_provider = other(self.provider.as_ref(), &priced.provider);
+        self.priced_model = other(self.model.as_ref(), &priced.model);
+        self
+    }
+
     /// The values that usage of it would have.
     #[must_use]
     pub fn dimensions(&self) -> Dimensions<'_> {
@@ -234,6 +278,10 @@ impl AllocationRequest {
             provider: self.provider.as_deref(),
             model: self.model.as_deref(),
             labels: &self.labels,
+            also: AlsoNamed {
+                provider: self.priced_provider.as_deref(),
+                model: self.priced_model.as_deref(),
+            },
         }
     }
 }

@@ -41,7 +41,9 @@ words!(
         /// Too few sources agree on it.
         Unverified = "unverified",
         /// It was read from a page made for people.
-        Scraped = "scraped"
+        Scraped = "scraped",
+        /// A person set the price in force, and only a person replaces it.
+        SetByHand = "set_by_hand"
     }
 );
 

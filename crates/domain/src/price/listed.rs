@@ -13,7 +13,7 @@ use crate::time::Timestamp;
 const MAX_RATES_BYTES: usize = 8 << 10;
 
 /// Which model of which provider, as lists of prices are compared.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ModelName {
     /// The provider, as price books name it.
     pub provider: String,

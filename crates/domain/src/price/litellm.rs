@@ -149,6 +149,8 @@ impl Entry<'_> {
         let mut price = ModelPrice {
             provider,
             mode: text_of(fields, "mode"),
+            max_input: count_of(fields, "max_input_tokens"),
+            max_output: count_of(fields, "max_output_tokens"),
             given: standard.base,
             off_peak: off_peak.transpose()?,
             units,
@@ -353,6 +355,12 @@ fn range(raw: &RawValue) -> Result<(u64, Option<u64>), &str> {
         (Some(low), Some(high)) if high.is_none_or(|high| low < high) => Ok((low, high)),
         _ => Err(raw.get()),
     }
+}
+
+/// A whole number, as a number or as a text; `None`: it is none.
+fn count_of(fields: &Fields<'_>, field: &str) -> Option<u64> {
+    let text = fields.get(field)?.get().trim_matches('"');
+    text.parse().ok().filter(|count| *count > 0)
 }
 
 /// The factor for all prices in fast mode.

@@ -20,6 +20,7 @@ mod off_peak;
 mod percent;
 mod plausible;
 mod points;
+mod priced_as;
 mod provider;
 mod quote;
 mod rates;
@@ -40,14 +41,18 @@ pub use aliases::Aliases;
 pub use compare::{TOLERANCE, Trust};
 pub use history::{EntryHistory, PriceChange, PriceHistory, PriceProposal, PriceRejection, SourceHistory};
 pub use listed::{InvalidRates, Listed, ModelName, list};
+pub use most::AtMost;
 pub use notes::{Doubt, InvalidPriceBook, Notes, OtherUnit, PriceProblem, Stays, Taken};
 pub use percent::Percent;
 pub use points::{PointCosts, UsagePoint, moments_of_a_week};
+pub use provider::of_books as provider_of_books;
 pub use quote::{NoPrice, PriceEntry, Quote, QuoteLine};
 pub use rates::PricedKind;
 pub use unit_fields::unit_field;
 pub use unit_rates::{UnitLine, too_dear};
-pub use update::{Dispute, PriceUpdate, SourceList, Unverified, UpdatePlan, UpdateRules, has_shrunk, plan};
+pub use update::{
+    BY_HAND, Dispute, PriceUpdate, SourceList, Unverified, UpdatePlan, UpdateRules, has_shrunk, plan,
+};
 
 use dated::{Changes, InForceAt, Prices};
 use off_peak::OffPeak;
@@ -113,6 +118,10 @@ pub(crate) struct ModelPrice {
     off_peak: Option<OffPeak>,
     /// What else a call without a service tier is billed for.
     units: UnitRates,
+    /// The most input tokens of one request; `None`: not known.
+    max_input: Option<u64>,
+    /// The most output tokens of one request; `None`: not known.
+    max_output: Option<u64>,
     /// When it was last compared with its sources.
     as_of: Option<Day>,
     /// A person has confirmed that the price is right, however unlikely it looks.

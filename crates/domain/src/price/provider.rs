@@ -128,6 +128,15 @@ pub(super) fn of_call(name: &str) -> Providers<'_> {
     }
 }
 
+/// A call's provider as price books name it; `None`: it may be several.
+#[must_use]
+pub fn of_books(name: &str) -> Option<String> {
+    let providers = of_call(name);
+    let mut names = providers.iter();
+    let only = names.next().map(str::to_owned)?;
+    names.next().is_none().then_some(only).filter(|name| !name.is_empty())
+}
+
 /// Whether an entry of a price book belongs to a provider: it has the same name or one of its family, which
 /// is the part before `_` or `-` (`bedrock_converse`, `vertex_ai-language-models`, `text-completion-openai`).
 pub(super) fn is_of(entry: &str, provider: &str) -> bool {

@@ -156,6 +156,19 @@ impl PriceBook {
         self.at(at).iter().map(|(name, price)| PriceEntry { name, price })
     }
 
+    /// Whether one request of this many tokens is within what the model of an entry takes and writes, as far as that is
+    /// known. Prices that came into force since do not say it: then it is what the book itself has.
+    #[must_use]
+    pub fn takes(&self, entry: &PriceEntry<'_>, tokens: &TokenCounts) -> bool {
+        let own = self.own_entry(entry.name);
+        let most = |of: fn(&ModelPrice) -> Option<u64>| {
+            let limit = |entry: PriceEntry<'_>| entry.price.and_then(of);
+            limit(*entry).or_else(|| own.and_then(limit))
+        };
+        most(|price| price.max_input).is_none_or(|most| tokens.input() <= most)
+            && most(|price| price.max_output).is_none_or(|most| tokens.output <= most)
+    }
+
     /// An entry as the book itself has it, whatever came into force since.
     #[must_use]
     pub fn own_entry(&self, name: &str) -> Option<PriceEntry<'_>> {

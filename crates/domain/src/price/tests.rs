@@ -220,3 +220,22 @@ fn what_a_book_says_twice_is_unpriced_unless_it_says_the_same() {
         ]
     );
 }
+
+#[test]
+fn a_model_takes_requests_up_to_its_context_where_that_is_known() {
+    let text = r#"{
+        "small": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6, "max_input_tokens": 1000, "max_output_tokens": "100"},
+        "any": {"input_cost_per_token": 1e-6, "output_cost_per_token": 1e-6, "max_input_tokens": null}
+    }"#;
+    let (book, _) = PriceBook::from_litellm(text, "test").unwrap();
+    for (name, input, output, takes) in [
+        ("small", 1000, 100, true),
+        ("small", 1001, 0, false),
+        ("small", 0, 101, false),
+        ("any", 1_000_000, 1_000_000, true),
+    ] {
+        let tokens = TokenCounts { input_uncached: input, output, ..TokenCounts::default() };
+        let entry = book.own_entry(name).unwrap();
+        assert_eq!(book.takes(&entry, &tokens), takes, "{name} {input} {output}");
+    }
+}

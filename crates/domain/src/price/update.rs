@@ -13,6 +13,9 @@ use crate::event::WaitReason;
 use crate::time::Timestamp;
 use crate::words::words;
 
+/// Who is named as the source of a price that a person set.
+pub const BY_HAND: &str = "manual";
+
 /// A change by more than so many percent at any usage point waits for a person.
 const MAX_CHANGE: Percent = 50;
 
@@ -211,7 +214,10 @@ impl Update<'_> {
         {
             return None;
         }
-        let waits = self.waits(lists, rules);
+        let mut waits = self.waits(lists, rules);
+        if self.is_set_by_hand(history) {
+            waits.push(WaitReason::SetByHand);
+        }
         let waiting = history.and_then(|history| history.waiting.as_ref());
         let known = waiting.is_some_and(|waiting| waiting.version == version);
         Some(PriceUpdate {
@@ -228,6 +234,14 @@ impl Update<'_> {
             known,
             waits,
         })
+    }
+
+    /// Whether a person set the price in force: then only a person replaces it.
+    fn is_set_by_hand(&self, history: Option<&EntryHistory>) -> bool {
+        let version = self.current.and_then(|current| current.version.as_deref());
+        let changes = history.into_iter().flat_map(|history| &history.changes);
+        let mut in_force = changes.filter(|change| Some(change.version.as_str()) == version);
+        in_force.any(|change| change.source == BY_HAND)
     }
 
     /// Whether two prices say different things about anything that both say something about.

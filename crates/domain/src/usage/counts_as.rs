@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 
 use super::{AdjustedUsage, NamedExecution, UsageRecorded, UsageRepriced};
-use crate::budget::{Dimensions, MAX_VALUE_BYTES};
+use crate::budget::{AlsoNamed, Dimensions, MAX_VALUE_BYTES};
 use crate::event::AllocationRequest;
 use crate::phase::Phase;
+use crate::price::ModelName;
 
-/// The allocation that usage uses, and the values with which it counts in budgets: its own, and those of the
-/// allocation for what it does not say. So usage is counted where its reservation was, whatever its producer left out.
+/// The allocation that usage uses, and the values with which it counts in budgets: its own, and those of the allocation
+/// for what it does not say. So usage is counted where its reservation was, whatever its producer left out. Without an
+/// allocation its own values count, and only the names by which it is priced are added.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CountsAs {
     /// The allocation: the one that is named, or the one that its context had.
@@ -23,6 +25,10 @@ pub struct CountsAs {
     pub model: Option<String>,
     /// The labels. Those with values that no scope can name are left out.
     pub labels: BTreeMap<String, String>,
+    /// Who served the model, as the price book knows it, if that is another name.
+    pub priced_provider: Option<String>,
+    /// Which model, as the price book knows it, if that is another name.
+    pub priced_model: Option<String>,
 }
 
 impl CountsAs {
@@ -45,6 +51,8 @@ impl CountsAs {
             provider: or(usage.provider.as_ref(), made.provider.as_ref().filter(|_| same_model)),
             model: or(usage.model.as_ref(), made.model.as_ref()),
             labels,
+            priced_provider: None,
+            priced_model: None,
         };
         let says_all = usage.allocation.as_ref() == Some(&found.allocation)
             && own_phase == found.phase.as_ref()
@@ -55,14 +63,40 @@ impl CountsAs {
         (!says_all).then(|| Box::new(found))
     }
 
-    fn dimensions<'a>(&'a self, task: &'a str) -> Dimensions<'a> {
+    /// What it says, with the names by which the usage was priced, where they are not those with which it counts.
+    #[must_use]
+    pub fn named(counts: Option<Box<Self>>, own: &Dimensions<'_>, priced: &ModelName) -> Option<Box<Self>> {
+        let other = |own: Option<&str>, priced: &str| {
+            Some(priced.to_owned()).filter(|name| !name.is_empty() && own != Some(name.as_str()))
+        };
+        let priced_provider = other(own.provider, &priced.provider);
+        let priced_model = other(own.model, &priced.model);
+        if priced_provider.is_none() && priced_model.is_none() {
+            return counts;
+        }
+        Some(Box::new(Self {
+            priced_provider,
+            priced_model,
+            ..counts.map_or_else(Self::default, |found| *found)
+        }))
+    }
+
+    fn also(&self) -> AlsoNamed<'_> {
+        AlsoNamed { provider: self.priced_provider.as_deref(), model: self.priced_model.as_deref() }
+    }
+
+    fn dimensions<'a>(&'a self, own: Dimensions<'a>) -> Dimensions<'a> {
+        if self.allocation.is_empty() {
+            return Dimensions { also: self.also(), ..own };
+        }
         Dimensions {
-            task,
+            task: own.task,
             phase: self.phase.as_ref().map(Phase::as_str),
             component: self.component.as_deref(),
             provider: self.provider.as_deref(),
             model: self.model.as_deref(),
             labels: &self.labels,
+            also: self.also(),
         }
     }
 }
@@ -75,14 +109,15 @@ macro_rules! counts {
             #[must_use]
             pub fn dimensions<'a>(&'a self, task: &'a str) -> Dimensions<'a> {
                 let Self { execution, component, provider, model, labels, .. } = self;
-                let counts = || own(execution.as_ref(), [component, provider, model], labels, task);
-                self.counts_as.as_ref().map_or_else(counts, |counts| counts.dimensions(task))
+                let own = own(execution.as_ref(), [component, provider, model], labels, task);
+                self.counts_as.as_ref().map_or(own, |counts| counts.dimensions(own))
             }
 
             /// The allocation that it uses, named or found by its context.
             #[must_use]
             pub fn used_allocation(&self) -> Option<&str> {
                 let found = self.counts_as.as_ref().map(|found| &found.allocation);
+                let found = found.filter(|name| !name.is_empty());
                 found.or(self.allocation.as_ref()).map(String::as_str)
             }
         }
@@ -104,6 +139,7 @@ fn own<'a>(
         provider: provider.as_deref(),
         model: model.as_deref(),
         labels,
+        also: AlsoNamed::default(),
     }
 }
 

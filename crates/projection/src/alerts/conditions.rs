@@ -72,7 +72,10 @@ fn holds(task: &TaskRow, condition: &Condition, since: Timestamp) -> bool {
         AlertRule::PhaseAlreadyActive | AlertRule::PhaseMismatch => stands(task, &condition.scope, since),
         // For the ledger's own task, which never outdates it; observed only by the fold.
         AlertRule::Access => matches!(condition.scope, AlertScope::Reader(_)),
-        AlertRule::PriceWaiting | AlertRule::PriceDisputed | AlertRule::PriceSource => {
+        AlertRule::PriceWaiting
+        | AlertRule::PriceDisputed
+        | AlertRule::PriceSource
+        | AlertRule::PriceChanged => {
             matches!(condition.scope, AlertScope::Price(_))
         }
     }

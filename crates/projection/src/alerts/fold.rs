@@ -27,7 +27,7 @@ use crate::status::fold_task;
 
 impl Projection for Alerts {
     const NAME: &'static str = "alerts";
-    const VERSION: u32 = 19;
+    const VERSION: u32 = 20;
     type Row = AlertsRow;
     type Live = ();
 

@@ -2,10 +2,17 @@
 //! with the decision, when the sources agree again, and when the list is used again.
 
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
-use tollgate_domain::event::{ConditionObserved, PriceEvent, PriceProposed, RecordedEvent, WaitReason};
+use tollgate_domain::event::{
+    ConditionObserved, PriceChanged, PriceEvent, PriceProposed, RecordedEvent, WaitReason,
+};
+use tollgate_domain::price::Percent;
 
 use super::conditions::observe;
 use super::row::Watch;
+
+/// A price that came into force is told if a usage point costs more than so many percent more or less: what sources may
+/// differ by and still agree is none.
+const NOTABLE: Percent = 5;
 
 /// Folds what was said or decided about a price into the ledger's own watch.
 pub(super) fn note(watch: &mut Watch, event: &RecordedEvent<'_>, decided: &PriceEvent) {
@@ -37,8 +44,27 @@ pub(super) fn note(watch: &mut Watch, event: &RecordedEvent<'_>, decided: &Price
             });
             observe(watch, &seen(AlertRule::PriceSource, &checked.source, said));
         }
-        PriceEvent::PriceChanged(_) | PriceEvent::PriceUpdateBegun(_) => {}
+        PriceEvent::PriceChanged(made) => {
+            if let Some(percent) = made.percent.filter(|percent| *percent > NOTABLE) {
+                observe(watch, &seen(AlertRule::PriceChanged, &made.entry, None));
+                observe(watch, &seen(AlertRule::PriceChanged, &made.entry, Some(changed(made, percent))));
+            }
+        }
+        PriceEvent::PriceUpdateBegun(_) => {}
     }
+}
+
+fn changed(made: &PriceChanged, percent: Percent) -> String {
+    let PriceChanged { entry, source, price_version, from, .. } = made;
+    let by = if percent == Percent::MAX {
+        "from nothing to something".to_owned()
+    } else {
+        format!("by {percent} % at most")
+    };
+    let who = made.approved_by.as_ref().map(|who| format!(", decided by {who}")).unwrap_or_default();
+    format!(
+        "The price of {entry} changes {by} from {from} on, by {source}{who}: {price_version}. `tollgate prices history` shows old and new"
+    )
 }
 
 fn waiting(proposed: &PriceProposed) -> String {
@@ -62,5 +88,6 @@ const fn because(wait: WaitReason) -> &'static str {
         WaitReason::RateMissing => "it lacks a rate that the price in force has",
         WaitReason::Unverified => "too few sources agree on it",
         WaitReason::Scraped => "it was read from a page made for people",
+        WaitReason::SetByHand => "a person set the price in force, and only a person replaces it",
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tollgate_domain::budget::Dimensions;
+use tollgate_domain::budget::{AlsoNamed, Dimensions};
 use tollgate_domain::event::{
     BillEvent, EventBody, LedgerEvent, RecordedEvent, ReportEvent, TaskEvent, TaskOutcome, UsageEvent,
 };
@@ -254,7 +254,22 @@ fn without_price(cell: Cell, unpriced: Unpriced) -> Cell {
 /// Of a correction of usage that was not found.
 const fn nothing_said() -> Dimensions<'static> {
     static NO_LABELS: BTreeMap<String, String> = BTreeMap::new();
-    Dimensions { task: "", phase: None, component: None, provider: None, model: None, labels: &NO_LABELS }
+    let also = AlsoNamed { provider: None, model: None };
+    Dimensions {
+        task: "",
+        phase: None,
+        component: None,
+        provider: None,
+        model: None,
+        labels: &NO_LABELS,
+        also,
+    }
+}
+
+/// Who served the model: as usage says, in the spelling of price books; if it says nothing, as the price book knows.
+fn provider<'a>(counts: &Dimensions<'a>) -> Option<&'a str> {
+    let same = |ours: &&str| counts.provider.is_none_or(|own| own.eq_ignore_ascii_case(ours));
+    counts.also.provider.filter(same).or(counts.provider)
 }
 
 fn key<'a>(event: &RecordedEvent<'a>, counts: &Dimensions<'a>) -> CellKey<'a> {
@@ -263,7 +278,7 @@ fn key<'a>(event: &RecordedEvent<'a>, counts: &Dimensions<'a>) -> CellKey<'a> {
         tenant: event.tenant,
         producer: event.producer,
         component: counts.component.unwrap_or_default(),
-        provider: counts.provider.unwrap_or_default(),
+        provider: provider(counts).unwrap_or_default(),
         model: counts.model.unwrap_or_default(),
         phase: counts.phase.unwrap_or_default(),
         tiers: None,

@@ -54,6 +54,21 @@ enum State {
     Filled(Spent),
 }
 
+impl Kept {
+    /// Adds what of a usage is in its window.
+    fn count(&mut self, usage: &Counted<'_>) {
+        let (from, to) = (self.from, self.to);
+        for (_, sums) in usage.parts().filter(|(at, _)| from <= *at && *at < to) {
+            match &mut self.state {
+                State::Filled(sum) => sum.add(&sums.spent),
+                State::Filling(fillers) => {
+                    fillers.iter_mut().for_each(|(_, since)| since.add(&sums.spent));
+                }
+            }
+        }
+    }
+}
+
 impl Default for Asked {
     fn default() -> Self {
         Self::of(MOST)
@@ -154,27 +169,21 @@ impl Asked {
     pub fn count(&mut self, usage: &Counted<'_>) {
         let mut key = Vec::new();
         for (dimensions, values) in &self.groups {
-            key.clear();
-            write_text(usage.tenant, &mut key);
-            let named = dimensions.iter().all(|dimension| match usage.dimensions.get(dimension) {
-                Some(value) => {
-                    write_text(value, &mut key);
-                    true
+            for named in usage.dimensions.under_each_name(dimensions) {
+                key.clear();
+                write_text(usage.tenant, &mut key);
+                let says_all = dimensions.iter().all(|dimension| {
+                    named.get(dimension).is_some_and(|value| {
+                        write_text(value, &mut key);
+                        true
+                    })
+                });
+                if !says_all {
+                    continue;
                 }
-                None => false,
-            });
-            if !named {
-                continue;
-            }
-            for &place in values.get(&*key).into_iter().flatten() {
-                let Some(Some(kept)) = self.kept.get_mut(place) else { continue };
-                let within = |at: i64| kept.from <= at && at < kept.to;
-                for (_, sums) in usage.parts().filter(|(at, _)| within(*at)) {
-                    match &mut kept.state {
-                        State::Filled(sum) => sum.add(&sums.spent),
-                        State::Filling(fillers) => {
-                            fillers.iter_mut().for_each(|(_, since)| since.add(&sums.spent));
-                        }
+                for &place in values.get(&*key).into_iter().flatten() {
+                    if let Some(Some(kept)) = self.kept.get_mut(place) {
+                        kept.count(usage);
                     }
                 }
             }

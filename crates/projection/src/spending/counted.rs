@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
-use tollgate_domain::budget::{Dimensions, Spent};
+use tollgate_domain::budget::{AlsoNamed, Dimensions, Spent};
 use tollgate_domain::event::{EventBody, RecordedEvent, UsageEvent};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenSums;
@@ -18,6 +18,8 @@ pub struct UsageSums {
     pub spent: Spent,
     /// Its tokens by kind.
     pub tokens: TokenSums,
+    /// How many of them got their price later: that money counts when it was recorded, which may be in another window.
+    pub priced_later: i128,
 }
 
 /// What one event adds, and where.
@@ -46,7 +48,8 @@ impl<'a> Counted<'a> {
             self.sums.spent = self.sums.spent.with_unpriced(model, unpriced);
         } else if !unpriced.is_nothing() {
             let spent = Spent::default().with_unpriced(model, unpriced);
-            self.earlier = Some((at, UsageSums { spent, ..UsageSums::default() }));
+            let priced_later = spent.unpriced_tokens().saturating_neg().max(0);
+            self.earlier = Some((at, UsageSums { spent, priced_later, ..UsageSums::default() }));
         }
         self
     }
@@ -66,13 +69,15 @@ impl UsageSums {
     pub fn add(&mut self, other: &Self) {
         self.spent.add(&other.spent);
         self.tokens.add(&other.tokens);
+        self.priced_later = self.priced_later.saturating_add(other.priced_later);
     }
 }
 
 /// What an event adds; `None`: it is no usage.
 ///
-/// Usage counts at the time that it states, also where its producer's clock was ahead: as in reports, it is in
-/// the window of that time and in no other. A correction counts at its own time, so that a closed window keeps
+/// Usage counts at the time that it states. Where that is further ahead than clocks go wrong by themselves, it counts
+/// when it was recorded: it was spent by then, and a limit that counted it in a window to come would let it be spent
+/// again. A correction counts at its own time, so that a closed window keeps
 /// its figures, with the values of the usage that it corrects.
 #[must_use]
 pub fn counted<'a>(event: &RecordedEvent<'a>) -> Option<Counted<'a>> {
@@ -98,6 +103,12 @@ pub fn counted<'a>(event: &RecordedEvent<'a>) -> Option<Counted<'a>> {
     }
 }
 
+/// A time that an event states, unless it had not come when the ledger recorded the event.
+fn believed(stated: Timestamp, event: &RecordedEvent<'_>) -> Timestamp {
+    let is_ahead = stated.skew_ms(event.recorded_at).is_some_and(|ms| ms > 0);
+    if is_ahead { event.recorded_at } else { stated }
+}
+
 fn recorded<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> Counted<'a> {
     let tokens = TokenSums::from(usage.tokens);
     let spent = Spent {
@@ -109,10 +120,10 @@ fn recorded<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> Counted<
     };
     Counted {
         tenant: event.tenant,
-        quarter: quarter(event.occurred_at),
+        quarter: quarter(believed(event.occurred_at, event)),
         dimensions: usage.dimensions(event.task),
         allocation: usage.used_allocation(),
-        sums: UsageSums { spent, tokens },
+        sums: UsageSums { spent, tokens, priced_later: 0 },
         earlier: None,
     }
     .with_unpriced(None, usage.unpriced())
@@ -123,13 +134,13 @@ fn repriced<'a>(event: &RecordedEvent<'a>, priced: &'a UsageRepriced) -> Counted
     let spent = Spent { usd: priced.difference(), ..Spent::default() };
     Counted {
         tenant: event.tenant,
-        quarter: quarter(event.occurred_at),
+        quarter: quarter(believed(event.occurred_at, event)),
         dimensions: priced.dimensions(event.task),
         allocation: priced.used_allocation(),
-        sums: UsageSums { spent, tokens: TokenSums::default() },
+        sums: UsageSums { spent, ..UsageSums::default() },
         earlier: None,
     }
-    .with_unpriced(Some(priced.used_at), priced.newly_priced().negated())
+    .with_unpriced(Some(believed(priced.used_at, event)), priced.newly_priced().negated())
 }
 
 fn corrected<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> Counted<'a> {
@@ -143,6 +154,7 @@ fn corrected<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> Coun
         provider: None,
         model: None,
         labels: &NO_LABELS,
+        also: AlsoNamed::default(),
     };
     let dimensions = found.map_or(unknown, |found| found.dimensions(event.task));
     let spent = Spent {
@@ -153,11 +165,11 @@ fn corrected<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> Coun
     };
     Counted {
         tenant: event.tenant,
-        quarter: quarter(event.occurred_at),
+        quarter: quarter(believed(event.occurred_at, event)),
         dimensions,
         allocation: found.and_then(|found| found.used_allocation()),
-        sums: UsageSums { spent, tokens },
+        sums: UsageSums { spent, tokens, priced_later: 0 },
         earlier: None,
     }
-    .with_unpriced(adjusted.used_at(), adjusted.unpriced())
+    .with_unpriced(adjusted.used_at().map(|at| believed(at, event)), adjusted.unpriced())
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tollgate_domain::budget::{Dimensions, MAX_VALUE_BYTES};
+use tollgate_domain::budget::{AlsoNamed, Dimensions, MAX_VALUE_BYTES};
 
 use crate::text::{read_text, write_text};
 
@@ -35,6 +35,8 @@ pub(super) struct CellValues<'a> {
     component: &'a str,
     provider: &'a str,
     model: &'a str,
+    also_provider: &'a str,
+    also_model: &'a str,
     labels: BTreeMap<String, String>,
 }
 
@@ -106,7 +108,8 @@ pub(super) fn read_name(rest: &[u8]) -> Option<(&str, &[u8])> {
 
 /// Appends the values of usage. What no scope can name is left out; of sessions, only their own cells know.
 pub(super) fn write_values(usage: &Dimensions<'_>, with_session: bool, key: &mut Vec<u8>) {
-    for text in [usage.phase, usage.component, usage.provider, usage.model] {
+    let AlsoNamed { provider, model } = usage.also;
+    for text in [usage.phase, usage.component, usage.provider, usage.model, provider, model] {
         write_text(text.unwrap_or_default(), key);
     }
     for (name, value) in usage.labels {
@@ -123,7 +126,9 @@ impl<'a> CellValues<'a> {
         let (phase, rest) = read_text(bytes)?;
         let (component, rest) = read_text(rest)?;
         let (provider, rest) = read_text(rest)?;
-        let (model, mut rest) = read_text(rest)?;
+        let (model, rest) = read_text(rest)?;
+        let (also_provider, rest) = read_text(rest)?;
+        let (also_model, mut rest) = read_text(rest)?;
         let mut labels = BTreeMap::new();
         while !rest.is_empty() {
             let (name, tail) = read_text(rest)?;
@@ -131,7 +136,7 @@ impl<'a> CellValues<'a> {
             labels.insert(name.to_owned(), value.to_owned());
             rest = tail;
         }
-        Some(Self { phase, component, provider, model, labels })
+        Some(Self { phase, component, provider, model, also_provider, also_model, labels })
     }
 
     /// As the values of usage of a task.
@@ -146,6 +151,7 @@ impl<'a> CellValues<'a> {
             provider: given(self.provider),
             model: given(self.model),
             labels: &self.labels,
+            also: AlsoNamed { provider: given(self.also_provider), model: given(self.also_model) },
         }
     }
 }

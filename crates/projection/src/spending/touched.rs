@@ -119,7 +119,7 @@ mod tests {
 
     use super::*;
     use crate::spending::UsageSums;
-    use tollgate_domain::budget::Dimensions;
+    use tollgate_domain::budget::{AlsoNamed, Dimensions};
 
     fn position(sequences: &[(usize, u64)]) -> Position {
         let mut position: Position = format!("{}@", "7".repeat(32)).parse().unwrap();
@@ -142,7 +142,15 @@ mod tests {
         let usage = Counted {
             tenant: "t",
             quarter,
-            dimensions: Dimensions { task, phase, component, provider, model, labels: &labels },
+            dimensions: Dimensions {
+                task,
+                phase,
+                component,
+                provider,
+                model,
+                labels: &labels,
+                also: AlsoNamed::default(),
+            },
             allocation: None,
             sums: UsageSums::default(),
             earlier: None,

@@ -86,7 +86,7 @@ impl Uses {
 mod tests {
     use super::*;
     use crate::spending::UsageSums;
-    use tollgate_domain::budget::{Dimensions, Spent};
+    use tollgate_domain::budget::{AlsoNamed, Dimensions, Spent};
 
     fn position(sequences: &[(usize, u64)]) -> Position {
         let mut position: Position = format!("{}@", "7".repeat(32)).parse().unwrap();
@@ -106,6 +106,7 @@ mod tests {
             provider: None,
             model: None,
             labels: &labels,
+            also: AlsoNamed::default(),
         };
         let usage = Counted {
             tenant: "t",

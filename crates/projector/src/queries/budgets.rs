@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use tollgate_domain::budget::Dimension;
 use tollgate_domain::position::Sequence;
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::budgets::{
@@ -162,6 +163,12 @@ pub struct ListAllocations {
     pub context: Option<String>,
     /// Only those of this task.
     pub task: Option<String>,
+    /// Only those of this model, by its own name or the one by which it is priced.
+    pub model: Option<String>,
+    /// Only those that this policy was asked about.
+    pub policy: Option<String>,
+    /// Only those with all these labels.
+    pub labels: BTreeMap<String, String>,
     /// Only those in this state.
     pub state: Option<AllocationStateWord>,
     /// When: what is open then has not expired.
@@ -221,6 +228,9 @@ impl ListAllocations {
     fn wants(&self, row: &AllocationRow) -> bool {
         self.context.as_ref().is_none_or(|context| row.request.context.as_ref() == Some(context))
             && self.task.as_ref().is_none_or(|task| row.request.task.as_ref() == Some(task))
+            && self.model.as_ref().is_none_or(|model| row.request.dimensions().has(&Dimension::Model, model))
+            && self.policy.as_ref().is_none_or(|name| row.policies.iter().any(|found| found.policy == *name))
+            && self.labels.iter().all(|(key, value)| row.request.labels.get(key) == Some(value))
             && self.state.is_none_or(|state| row.state_at(self.now) == state)
     }
 }

@@ -1,5 +1,7 @@
 //! Asking before something is spent.
 
+use std::collections::BTreeMap;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::HeaderMap;
@@ -31,6 +33,12 @@ pub(crate) struct AllocationsQuery {
     context: Option<String>,
     /// Only those of this task.
     task: Option<String>,
+    /// Only those of this model, by its own name or the one by which it is priced.
+    model: Option<String>,
+    /// Only those that this policy was asked about.
+    policy: Option<String>,
+    /// Only those with these labels, such as `team=search,user=ada`.
+    labels: Option<String>,
     /// `all` (default), `open`, `refused`, `released` or `expired`: as the answer shows it.
     #[param(pattern = "^(all|open|refused|released|expired)$")]
     state: Option<String>,
@@ -49,6 +57,17 @@ pub(crate) struct AllocationsQuery {
 
 /// The header that may name a request instead of its body.
 const KEY: &str = "idempotency-key";
+
+/// Takes the key in the header, if there is one, for the name in a field of the body.
+pub(super) fn named_by(headers: &HeaderMap, field: &str, name: &mut Option<String>) -> Answer<()> {
+    if let Some(key) = key(headers)? {
+        if name.as_ref().is_some_and(|name| *name != key) {
+            return Err(INVALID.of_field(KEY, &key, &format!("differs from `{field}`: give one of them")));
+        }
+        *name = Some(key);
+    }
+    Ok(())
+}
 
 /// The key in the header, if there is one.
 fn key(headers: &HeaderMap) -> Answer<Option<String>> {
@@ -107,12 +126,7 @@ pub(crate) async fn allocate(
     body: JsonText,
 ) -> Handled<Json<AllocationView>> {
     let mut request: AllocateRequest = body.parse()?;
-    if let Some(key) = key(&headers)? {
-        if request.allocation.as_ref().is_some_and(|name| *name != key) {
-            return Err(INVALID.of_field(KEY, &key, "differs from `allocation`: give one of them").into());
-        }
-        request.allocation = Some(key);
-    }
+    named_by(&headers, "allocation", &mut request.allocation)?;
     Ok(Json(app.ledger.budgets().allocate(&request).await?))
 }
 
@@ -134,12 +148,26 @@ pub(crate) async fn list(
         before: query.before.map(Sequence),
         context: query.context,
         task: query.task,
+        model: query.model,
+        policy: query.policy,
+        labels: labels(query.labels.as_deref())?,
         state,
         limit,
         ..ListAllocations::default()
     };
     let tenant = tenant(query.tenant.as_deref());
     written(&app, app.ledger.budgets().allocations(tenant, wanted, &read).await?).await
+}
+
+/// Labels that a list is asked for.
+pub(crate) fn labels(text: Option<&str>) -> Answer<BTreeMap<String, String>> {
+    let pairs = text.into_iter().flat_map(|text| text.split(','));
+    let pair = |pair: &str| {
+        let rule = "must be pairs such as team=search,user=ada";
+        let pair = pair.split_once('=').ok_or_else(|| INVALID.of_field("labels", pair, rule))?;
+        Ok((pair.0.to_owned(), pair.1.to_owned()))
+    };
+    pairs.map(pair).collect()
 }
 
 /// One allocation
@@ -169,9 +197,11 @@ pub(crate) async fn extend(
     State(app): State<App>,
     Names(allocation): Names<String>,
     _: NoParams,
+    headers: HeaderMap,
     body: JsonText,
 ) -> Handled<Json<AllocationView>> {
-    let request: ExtendRequest = body.parse()?;
+    let mut request: ExtendRequest = body.parse()?;
+    named_by(&headers, "id", &mut request.id)?;
     Ok(Json(app.ledger.budgets().extend(&allocation, &request).await?))
 }
 

@@ -4,12 +4,14 @@ use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
 use axum::{Json, Router};
+use http::HeaderMap;
 use serde::Deserialize;
 use tollgate_wire::api::{
     BudgetList, BudgetRequest, BudgetView, DefaultsRequest, PolicyList, PolicyRequest, PolicyView, Problem,
-    RaiseRequest,
+    RaiseRequest, WithdrawRequest,
 };
 
+use super::allocations::named_by;
 use super::body::JsonText;
 use super::extract::{Names, NoParams, Params};
 use super::views::{TaskQuery, read};
@@ -26,6 +28,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/v1/policies", get(policies))
         .route("/v1/policies/{policy}", get(policy).post(set_policy))
         .route("/v1/policies/{policy}/raise", post(raise))
+        .route("/v1/policies/{policy}/withdraw", post(withdraw))
         .route("/v1/check", post(allocations::check))
         .route("/v1/route", post(allocations::route))
         .route("/v1/allocations", get(allocations::list).post(allocations::allocate))
@@ -117,9 +120,11 @@ pub(crate) async fn set(
     State(app): State<App>,
     Names(budget): Names<String>,
     _: NoParams,
+    headers: HeaderMap,
     body: JsonText,
 ) -> Handled<Json<BudgetView>> {
-    let request: BudgetRequest = body.parse()?;
+    let mut request: BudgetRequest = body.parse()?;
+    named_by(&headers, "id", &mut request.id)?;
     Ok(Json(app.ledger.budgets().set_budget(&budget, &request).await?))
 }
 
@@ -181,15 +186,18 @@ pub(crate) async fn policy(
 #[utoipa::path(post, path = "/v1/policies/{policy}", tag = "budgets", params(("policy" = String, Path)),
     request_body = PolicyRequest, responses(
     (status = 200, description = "The policy as it is now", body = PolicyView),
+    (status = 409, description = "The key was used before with something else", body = Problem),
     (status = 422, description = "A rule refused it: `invalid_policy`, `unknown_budget`, `version_mismatch`", body = Problem),
 ))]
 pub(crate) async fn set_policy(
     State(app): State<App>,
     Names(policy): Names<String>,
     _: NoParams,
+    headers: HeaderMap,
     body: JsonText,
 ) -> Handled<Json<PolicyView>> {
-    let request: PolicyRequest = body.parse()?;
+    let mut request: PolicyRequest = body.parse()?;
+    named_by(&headers, "id", &mut request.id)?;
     Ok(Json(app.ledger.budgets().set_policy(&policy, &request).await?))
 }
 
@@ -197,14 +205,38 @@ pub(crate) async fn set_policy(
 #[utoipa::path(post, path = "/v1/policies/{policy}/raise", tag = "budgets", params(("policy" = String, Path)),
     request_body = RaiseRequest, responses(
     (status = 200, description = "The policy as it is now", body = PolicyView),
+    (status = 409, description = "The key was used before with something else", body = Problem),
     (status = 422, description = "A rule refused it: `unknown_policy`, `invalid_raise`", body = Problem),
 ))]
 pub(crate) async fn raise(
     State(app): State<App>,
     Names(policy): Names<String>,
     _: NoParams,
+    headers: HeaderMap,
     body: JsonText,
 ) -> Handled<Json<PolicyView>> {
-    let request: RaiseRequest = body.parse()?;
+    let mut request: RaiseRequest = body.parse()?;
+    named_by(&headers, "id", &mut request.id)?;
     Ok(Json(app.ledger.budgets().raise_limit(&policy, &request).await?))
+}
+
+/// Withdraw a raise from now on
+///
+/// What was spent meanwhile stays spent; who withdrew it, when and why is kept.
+#[utoipa::path(post, path = "/v1/policies/{policy}/withdraw", tag = "budgets", params(("policy" = String, Path)),
+    request_body = WithdrawRequest, responses(
+    (status = 200, description = "The policy as it is now", body = PolicyView),
+    (status = 409, description = "The key was used before with something else", body = Problem),
+    (status = 422, description = "A rule refused it: `unknown_policy`, `unknown_raise`, `invalid_raise`", body = Problem),
+))]
+pub(crate) async fn withdraw(
+    State(app): State<App>,
+    Names(policy): Names<String>,
+    _: NoParams,
+    headers: HeaderMap,
+    body: JsonText,
+) -> Handled<Json<PolicyView>> {
+    let mut request: WithdrawRequest = body.parse()?;
+    named_by(&headers, "id", &mut request.id)?;
+    Ok(Json(app.ledger.budgets().withdraw_raise(&policy, &request).await?))
 }

@@ -47,6 +47,7 @@ use super::{
         budgets::policy,
         budgets::set_policy,
         budgets::raise,
+        budgets::withdraw,
         allocations::check,
         allocations::route,
         allocations::list,

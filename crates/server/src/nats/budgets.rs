@@ -1,6 +1,7 @@
 //! Asking and deciding about money by a request over NATS: the same bodies and answers as over HTTP, with the name of
 //! what it is about as the field `name`.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_nats::HeaderMap;
@@ -33,7 +34,7 @@ const VERSION: &str = "1.0.0";
 const AT_ONCE: usize = 256;
 
 /// The operations.
-const OPERATIONS: [&str; 15] = [
+const OPERATIONS: [&str; 16] = [
     "check",
     "route",
     "allocate",
@@ -49,6 +50,7 @@ const OPERATIONS: [&str; 15] = [
     "policy",
     "policies",
     "raise",
+    "withdraw",
 ];
 
 /// Answers requests about money over NATS until it is stopped. Servers of one ledger share the requests.
@@ -83,6 +85,10 @@ struct AllocationsRequest {
     tenant: Option<String>,
     context: Option<String>,
     task: Option<String>,
+    model: Option<String>,
+    policy: Option<String>,
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
     state: Option<String>,
     before: Option<u64>,
     limit: Option<usize>,
@@ -201,6 +207,10 @@ async fn carry_out(ledger: &Ledger, operation: &str, payload: &[u8]) -> Answer<V
             let (name, request) = named(payload)?;
             written(&budgets.raise_limit(&name, &request).await?)
         }
+        "withdraw" => {
+            let (name, request) = named(payload)?;
+            written(&budgets.withdraw_raise(&name, &request).await?)
+        }
         "allocation" | "allocations" | "list" | "budget" | "policy" | "policies" => {
             look(ledger, operation, payload).await
         }
@@ -226,6 +236,9 @@ async fn look(ledger: &Ledger, operation: &str, payload: &[u8]) -> Answer<Vec<u8
                 before: asked.before.map(Sequence),
                 context: asked.context,
                 task: asked.task,
+                model: asked.model,
+                policy: asked.policy,
+                labels: asked.labels,
                 state: allocation_state(asked.state.as_deref())?,
                 limit: page_limit(asked.limit)?,
                 ..ListAllocations::default()

@@ -50,7 +50,14 @@ pub struct AllocateRequest {
     /// How many of them are input, if that is known: the expected cost is closer then.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub input_tokens: Option<u64>,
-    /// How much money in US dollars (default: what the tokens cost at most at the model's price).
+    /// The provider's tier that will serve it, such as `priority`: its prices apply (default: the standard one).
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub service_tier: Option<String>,
+    /// What else it will be billed for, by unit, such as `output_images`; times in milliseconds. Without `tokens`, none
+    /// are reserved.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub units: BTreeMap<String, u64>,
+    /// How much money in US dollars (default: what tokens and units cost at most at the model's price).
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub usd: Option<String>,
     /// For how many seconds it is reserved (default 86400).
@@ -79,17 +86,22 @@ pub struct PolicyFiguresView {
     pub of: Option<String>,
     /// Its limit, with what rolled over and what was added for a time.
     pub limit: LimitView,
-    /// What was spent.
-    pub booked: AmountView,
+    /// What was spent; absent, as the next two and what is left, where it is not known: with the rulings `stale`,
+    /// `stale_allowed` and `unnamed`.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub booked: Option<AmountView>,
     /// What others have reserved and not used.
-    pub reserved: AmountView,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub reserved: Option<AmountView>,
     /// What was spent without a price: tokens, and at most how much money.
-    pub unpriced: AmountView,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub unpriced: Option<AmountView>,
     /// What else has no known price, by unit, such as `output_images`; times are in milliseconds.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub unpriced_units: BTreeMap<String, i64>,
     /// What is left for this request.
-    pub remaining: LimitView,
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub remaining: Option<LimitView>,
     /// What it says.
     #[serde(with = "word")]
     #[schema(value_type = list::Ruling)]

@@ -44,7 +44,8 @@ pub use bills::{
 };
 pub use budgets::{
     AmountView, BudgetList, BudgetRequest, BudgetView, BurnView, DefaultsRequest, LimitView, PolicyList,
-    PolicyRequest, PolicyRule, PolicyStatus, PolicyView, RaiseRequest, RaiseView,
+    PolicyRequest, PolicyRule, PolicyStatus, PolicyView, RaiseRequest, RaiseView, VersionSource,
+    WithdrawRequest,
 };
 pub use gate::{GateAfter, GateRequest, GateResponse, MAX_GATES, ReasonView, UtilizationView};
 pub use health::{
@@ -76,7 +77,7 @@ pub use status::{ActivePhase, TaskList, TaskSelection, TaskStatus, TaskSummary, 
 pub use usage::{UsageGroup, UsageList, UsageRecord, UsageSummary, UsageTotals};
 pub use word::{
     AlertState, AllocationStateWord, BudgetStatus, ConfigOrigin, DeliveryState, EnforcementAdvice,
-    ExecutionState, FigureVerdict, HealthStatus, PolicyLevel, QuarantineState, ReturnVerdict,
+    ExecutionState, FigureVerdict, HealthStatus, PolicyLevel, QuarantineState, RaiseState, ReturnVerdict,
 };
 
 /// The header that names a ledger: in answers the epoch of its log and the run of its server,

@@ -120,10 +120,18 @@ pub struct UsageTotals {
     pub cost_usd: String,
     /// Tokens without a known price. Their cost is unknown, not zero.
     pub unpriced_tokens: i64,
+    /// Tokens of this period that got their price at another time: that money counts when it was recorded, not here.
+    #[serde(skip_serializing_if = "is_zero", default)]
+    pub priced_later_tokens: i64,
     /// What else was used, by unit, such as `output_images`; times are in milliseconds.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub units: BTreeMap<String, i64>,
     /// The part of it without a known price, by unit.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub unpriced_units: BTreeMap<String, i64>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(count: &i64) -> bool {
+    *count == 0
 }

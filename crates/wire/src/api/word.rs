@@ -23,6 +23,22 @@ words!(
 );
 
 words!(
+    /// Whether a raise of a limit holds.
+    RaiseState {
+        /// It begins later.
+        ToCome = "to_come",
+        /// It holds.
+        InForce = "in_force",
+        /// Its time is now, and the policy does not rule or does not limit what it raises.
+        WithoutEffect = "without_effect",
+        /// Its time is over.
+        Over = "over",
+        /// It was withdrawn.
+        Withdrawn = "withdrawn"
+    }
+);
+
+words!(
     /// How far an execution of a phase is.
     ExecutionState {
         /// The phase has not started.
@@ -250,6 +266,7 @@ pub(super) mod list {
         PricedKind: tollgate_domain::price::PricedKind,
         Unit: tollgate_domain::units::Unit,
         QuarantineState: super::QuarantineState,
+        RaiseState: super::RaiseState,
         Ruling: tollgate_domain::event::Ruling,
         Pace: tollgate_domain::progress::phase::Pace,
         SpinningAction: tollgate_domain::progress::rules::SpinningAction,

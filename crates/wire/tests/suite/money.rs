@@ -108,6 +108,8 @@ fn policy_set_fixed() -> PolicySet {
 
 fn raised() -> LimitRaised {
     LimitRaised {
+        raise: String::new(),
+        withdraws: None,
         policy: "search-monthly".to_owned(),
         by: Amount { tokens: 0, usd: usd("25") },
         from: at("2026-11-21T08:00:00Z"),
@@ -132,6 +134,10 @@ fn request() -> AllocationRequest {
         tokens_unsaid: false,
         is_priced: true,
         expires_at: at("2026-11-22T08:30:00Z"),
+        priced_provider: None,
+        priced_model: None,
+        service_tier: None,
+        units: UnitSums::default(),
     }
 }
 
@@ -233,9 +239,11 @@ pub(crate) fn body() -> BoxedStrategy<EventBody> {
         (1..100_u32, policy(), optional(), optional()).prop_map(|(version, policy, author, reason)| {
             EventBody::from(PolicySet { version, policy, author, reason })
         });
-    let raised = (text(), amount(), time(), time(), text(), text()).prop_map(
-        |(policy, by, from, until, author, reason)| {
-            EventBody::from(LimitRaised { policy, by, from, until, author, reason })
+    let names = (optional(), optional());
+    let raised = (text(), amount(), time(), time(), text(), text(), names).prop_map(
+        |(policy, by, from, until, author, reason, (raise, withdraws))| {
+            let raise = raise.unwrap_or_default();
+            EventBody::from(LimitRaised { raise, withdraws, policy, by, from, until, author, reason })
         },
     );
     let decided = (any_request(), vec(any_figures(), 0..4), time(), any_text(), optional(), any::<bool>())
@@ -330,10 +338,11 @@ fn policy() -> impl Strategy<Value = Policy> {
 fn any_request() -> impl Strategy<Value = AllocationRequest> {
     let labels = btree_map("[a-z]{1,10}", "[a-zé]{1,12}", 0..4);
     let phases = option::of(select(vec!["PLAN", "VERIFY"]));
-    let names = (text(), optional(), optional(), phases, optional(), optional(), optional());
+    let priced = (optional(), optional(), optional(), crate::strategies::unit_sums());
+    let names = (text(), optional(), optional(), phases, optional(), optional(), optional(), priced);
     (names, labels, 1..11_u8, amount(), any::<(bool, bool)>(), time()).prop_map(
         |(names, labels, priority, amount, (is_priced, tokens_unsaid), expires_at)| {
-            let (allocation, context, task, phase, component, provider, model) = names;
+            let (allocation, context, task, phase, component, provider, model, priced) = names;
             AllocationRequest {
                 allocation,
                 context,
@@ -348,6 +357,10 @@ fn any_request() -> impl Strategy<Value = AllocationRequest> {
                 tokens_unsaid,
                 is_priced,
                 expires_at,
+                priced_provider: priced.0,
+                priced_model: priced.1,
+                service_tier: priced.2,
+                units: priced.3,
             }
         },
     )
@@ -365,17 +378,19 @@ fn any_figures() -> impl Strategy<Value = PolicyFigures> {
             ((limit, booked, reserved, unpriced), unpriced_units, retry_at),
             ruling,
         )| {
+            let ruling = Ruling::from_word(ruling).expect("a ruling");
+            let known = |amount| if ruling.has_figures() { amount } else { Amount::NOTHING };
             PolicyFigures {
                 policy,
                 version,
                 window,
                 of,
                 limit,
-                booked,
-                reserved,
-                unpriced,
+                booked: known(booked),
+                reserved: known(reserved),
+                unpriced: known(unpriced),
                 unpriced_units,
-                ruling: Ruling::from_word(ruling).expect("a ruling"),
+                ruling,
                 retry_at,
             }
         },

@@ -114,6 +114,8 @@ fn counts_as() -> Box<CountsAs> {
         labels: [("team", "search"), ("user", "ada")]
             .map(|(key, value)| (key.to_owned(), value.to_owned()))
             .into(),
+        priced_provider: None,
+        priced_model: None,
     })
 }
 

@@ -5,8 +5,8 @@ use std::hint::black_box;
 
 use tollgate_clock::Stopwatch;
 use tollgate_domain::budget::{
-    AmountLimit, BudgetEnforcement, BudgetState, Dimensions, Measure, OnStale, Policy, Rollover, Scope,
-    Spent, Threshold, Window,
+    AlsoNamed, AmountLimit, BudgetEnforcement, BudgetState, Dimensions, Measure, OnStale, Policy, Rollover,
+    Scope, Spent, Threshold, Window,
 };
 use tollgate_domain::event::PolicySet;
 use tollgate_domain::ids::DEFAULT_TENANT;
@@ -76,7 +76,15 @@ impl Told {
     fn dimensions(&self) -> Dimensions<'_> {
         let [_, model, _, component] = &self.values;
         let (component, model) = (Some(component.as_str()), Some(model.as_str()));
-        Dimensions { task: "T", phase: None, component, provider: None, model, labels: &self.labels }
+        Dimensions {
+            task: "T",
+            phase: None,
+            component,
+            provider: None,
+            model,
+            labels: &self.labels,
+            also: AlsoNamed::default(),
+        }
     }
 }
 

@@ -70,7 +70,7 @@ pub(crate) fn policy(scope: Option<&(&str, String)>, limit_of_tenant: u64) -> Po
         enforcement: Some(tollgate_domain::budget::BudgetEnforcement::HardLimit),
         ..PolicyRule::default()
     };
-    PolicyRequest { tenant: None, rule, if_version: None, author: None, reason: None }
+    PolicyRequest { tenant: None, id: None, rule, if_version: None, author: None, reason: None }
 }
 
 /// A request under a name.

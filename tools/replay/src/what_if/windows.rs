@@ -213,7 +213,12 @@ fn exceeds(ruling: Ruling) -> bool {
         | Ruling::Passed
         | Ruling::Throttled
         | Ruling::Refused => true,
-        Ruling::Fits | Ruling::Warns | Ruling::Unpriced | Ruling::Unnamed | Ruling::Stale => false,
+        Ruling::Fits
+        | Ruling::Warns
+        | Ruling::Unpriced
+        | Ruling::Unnamed
+        | Ruling::Stale
+        | Ruling::StaleAllowed => false,
     }
 }
 

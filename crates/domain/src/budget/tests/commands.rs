@@ -30,6 +30,7 @@ fn a_raise_holds_for_its_time_and_has_an_author() {
     let at = begin().plus_millis(HOUR_MS);
     let mut tenant = Tenant::of(vec![policy("p")]);
     let raised = LimitRaise {
+        raise: String::new(),
         policy: "p".to_owned(),
         by: Amount { tokens: 500, usd: Usd::ZERO },
         from: None,
@@ -146,6 +147,7 @@ fn a_raise_of_nothing_that_is_limited_or_of_the_past_is_refused() {
     ] {
         let moment = |hours: i64| at.plus_millis(hours * HOUR_MS);
         let raised = LimitRaise {
+            raise: String::new(),
             policy: "p".to_owned(),
             by,
             from: Some(moment(from)),
@@ -292,4 +294,73 @@ fn a_state_that_is_stored_and_read_again_decides_the_same() {
     let read = Tenant { state: read, ..Tenant::default() };
     says(&read, &request("b", 401), at, &[("p", Ruling::Refused)]);
     says(&read, &request("b", 400), at, &[("p", Ruling::Warns)]);
+}
+
+#[test]
+fn a_raise_that_is_withdrawn_ends_then_and_not_before() {
+    let at = begin().plus_millis(HOUR_MS);
+    let mut tenant = Tenant::of(vec![policy("p")]);
+    let raise = |name: &str, from: Timestamp| LimitRaise {
+        raise: name.to_owned(),
+        policy: "p".to_owned(),
+        by: Amount { tokens: 500, usd: Usd::ZERO },
+        from: Some(from),
+        until: at.plus_millis(10 * HOUR_MS),
+        author: "ada".to_owned(),
+        reason: "release day".to_owned(),
+    };
+    let later = at.plus_millis(HOUR_MS);
+    for (name, from) in [("r-1", at), ("", at), ("r-3", later)] {
+        tenant.apply(&decide::raise_limit(&tenant.state, raise(name, from), at).unwrap());
+    }
+    let withdraw = |state: &BudgetState, raise: &str, who: &str| {
+        let said = (who.to_owned(), "done".to_owned());
+        decide::withdraw_raise(state, "p".to_owned(), raise.to_owned(), said, at.plus_millis(1000))
+    };
+    let raised = |tenant: &Tenant, at| tenant.state.policy("p").unwrap().raised_at(at).tokens;
+    assert_eq!((raised(&tenant, at), raised(&tenant, later)), (1000, 1500));
+    // One that nobody named goes by its number.
+    for name in ["r-1", "2", "r-3"] {
+        tenant.apply(&withdraw(&tenant.state, name, "bob").unwrap());
+    }
+    assert_eq!(raised(&tenant, at.plus_millis(999)), 1000, "what was is not changed");
+    assert_eq!((raised(&tenant, at.plus_millis(1000)), raised(&tenant, later)), (0, 0));
+    let history = tenant.state.policy("p").unwrap();
+    assert_eq!(history.withdrawal_of("r-1").unwrap().author, "bob");
+    for (name, who, code) in
+        [("r-1", "bob", "invalid_raise"), ("r-9", "bob", "unknown_raise"), ("r-9", "", "unknown_raise")]
+    {
+        assert_eq!(withdraw(&tenant.state, name, who).unwrap_err().code(), code, "{name} {who}");
+    }
+}
+
+#[test]
+fn when_a_version_ends_the_one_before_it_rules_again() {
+    let at = begin().plus_millis(HOUR_MS);
+    let limit = |tokens: u64, from: Timestamp, to: Option<Timestamp>, enabled: bool| Policy {
+        limit: AmountLimit { tokens: Some(tokens), usd: None },
+        from,
+        to,
+        enabled,
+        ..policy("p")
+    };
+    let [first, second, third, fourth] = [1, 2, 3, 4].map(|hours| at.plus_millis(hours * HOUR_MS));
+    let tenant = Tenant::of(vec![
+        limit(100, at, Some(fourth), true),
+        limit(200, first, Some(third), true),
+        limit(300, second, Some(third), false),
+    ]);
+    let history = tenant.state.policy("p").unwrap();
+    for (at, version) in [
+        (at.plus_millis(-1), None),
+        (at, Some(1)),
+        (first, Some(2)),
+        (second.plus_millis(-1), Some(2)),
+        // Switched off is not ended.
+        (second, None),
+        (third, Some(1)),
+        (fourth, None),
+    ] {
+        assert_eq!(history.ruling_at(at).map(|(version, _)| version), version, "{at}");
+    }
 }

@@ -142,6 +142,9 @@ fn an_absurd_amount_of_money_spoils_no_sum_after_it() {
     for name in ["a", "b"] {
         tenant.apply(&decide::release(&tenant.state, name, None, begin()).unwrap());
     }
-    let found = judge(&tenant.state, &request("d", 1), Amount::NOTHING, &Figures::default(), begin());
+    let asked = request("d", 1);
+    let nothing = needed(&tenant.state, &asked, begin()).into_iter().map(|sum| (sum, Default::default()));
+    let figures = Figures { spent: nothing.collect(), ..Figures::default() };
+    let found = judge(&tenant.state, &asked, Amount::NOTHING, &figures, begin());
     assert_eq!(found.policies[0].reserved, Amount { tokens: 1, usd: Usd::from_units(5) });
 }

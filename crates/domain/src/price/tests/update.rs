@@ -1,7 +1,7 @@
 //! What an update changes, and what of it waits.
 
 use super::*;
-use crate::event::{PriceDecided, PriceDisputed, PriceEvent, PriceProposed, WaitReason};
+use crate::event::{PriceChanged, PriceDecided, PriceDisputed, PriceEvent, PriceProposed, WaitReason};
 
 const NOW: &str = "2026-11-29T12:00:00Z";
 
@@ -210,5 +210,32 @@ fn a_list_that_lost_more_than_a_tenth_has_shrunk() {
         [(0, 0, false), (100, 90, false), (100, 89, true), (10, 0, true), (5, 50, false)]
     {
         assert_eq!(has_shrunk(before, now), shrunk, "{before} {now}");
+    }
+}
+
+#[test]
+fn a_price_that_a_person_set_stays_until_a_person_says_otherwise() {
+    let now: Timestamp = NOW.parse().unwrap();
+    let lists = sources(&[("a", 900, false, &["p/m 110 10 500"]), ("b", 900, false, &["p/m 110 10 500"])]);
+    for (source, waits) in [("a", vec![]), (BY_HAND, vec![WaitReason::SetByHand])] {
+        let mut history = PriceHistory::default();
+        let set = sources(&[("x", 900, false, &["p/m 105 10 500"])]).remove(0);
+        let listed = set.listed.values().flatten().next().unwrap().clone();
+        let changed = PriceChanged {
+            entry: "p/m".to_owned(),
+            rates: listed.rates.clone(),
+            from: now,
+            source: source.to_owned(),
+            price_version: listed.version(source),
+            verified: true,
+            old_version: None,
+            percent: None,
+            approved_by: None,
+            reason: None,
+        };
+        history.apply(now, &changed.into());
+        let plan = plan(&in_force().with(&history), &history, &lists, rules(), now);
+        let [update] = plan.updates.as_slice() else { panic!("one update: {plan:?}") };
+        assert_eq!(update.waits, waits, "{source}");
     }
 }

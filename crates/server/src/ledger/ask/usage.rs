@@ -127,6 +127,7 @@ fn totals(sums: &UsageSums) -> UsageTotals {
         tokens: token_totals(&sums.tokens),
         cost_usd: sums.spent.usd.to_string(),
         unpriced_tokens: narrow(sums.spent.unpriced_tokens()),
+        priced_later_tokens: narrow(sums.priced_later),
         units: unit_totals(&sums.spent.units),
         unpriced_units: unit_totals(&sums.spent.all_unpriced_units()),
     }

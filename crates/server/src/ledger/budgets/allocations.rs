@@ -38,9 +38,11 @@ impl BudgetDecisions {
                 answer.similar_model = similar_model(&self.ask.settings(), &request, self.ask.now());
                 Ok(answer)
             }
-            Done::Recorded(_) | Done::DoesNotFit { .. } | Done::Routed { .. } | Done::Exhausted(_) => {
-                Err(of_another_kind())
-            }
+            Done::Unchanged
+            | Done::Recorded(_)
+            | Done::DoesNotFit { .. }
+            | Done::Routed { .. }
+            | Done::Exhausted(_) => Err(of_another_kind()),
         }
     }
 
@@ -104,7 +106,9 @@ impl BudgetDecisions {
                 let because = because.join("; ");
                 Err(OVER_BUDGET.with(format!("extending allocation `{name}`: {because}")))
             }
-            Done::Judged(_) | Done::Routed { .. } | Done::Exhausted(_) => Err(of_another_kind()),
+            Done::Unchanged | Done::Judged(_) | Done::Routed { .. } | Done::Exhausted(_) => {
+                Err(of_another_kind())
+            }
         }
     }
 
@@ -185,9 +189,11 @@ impl BudgetDecisions {
     pub(super) async fn recorded(&self, tenant: &TenantId, command: Command) -> Answer<Recorded> {
         match self.decided(tenant, command).await? {
             Done::Recorded(recorded) => Ok(*recorded),
-            Done::DoesNotFit { .. } | Done::Judged(_) | Done::Routed { .. } | Done::Exhausted(_) => {
-                Err(of_another_kind())
-            }
+            Done::Unchanged
+            | Done::DoesNotFit { .. }
+            | Done::Judged(_)
+            | Done::Routed { .. }
+            | Done::Exhausted(_) => Err(of_another_kind()),
         }
     }
 }

@@ -1,6 +1,8 @@
 //! From decisions about money to answers.
 
-use tollgate_domain::budget::{Amount, AmountLimit, Judgement, Policy, Rollover, Window};
+use tollgate_domain::budget::{
+    Amount, AmountLimit, Judgement, Policy, PolicyHistory, Rollover, SetBy, Window,
+};
 use tollgate_domain::event::{AllocationRequest, BudgetSet, LimitRaised, PolicyFigures, Ruling};
 use tollgate_domain::gate::grouped;
 use tollgate_domain::money::Usd;
@@ -9,7 +11,7 @@ use tollgate_projection::budgets::AllocationRow;
 use tollgate_projection::report::unit_totals;
 use tollgate_wire::api::{
     AllocationStateWord, AllocationView, AmountView, BudgetView, CheckResponse, LimitView, PolicyFiguresView,
-    PolicyRule, RaiseView,
+    PolicyRule, RaiseState, RaiseView, VersionSource,
 };
 
 pub(super) fn amount(amount: Amount) -> AmountView {
@@ -77,8 +79,38 @@ pub(super) fn rule(policy: &Policy) -> PolicyRule {
     }
 }
 
-pub(super) fn raise(raised: &LimitRaised) -> RaiseView {
+/// Who set each version of a policy.
+pub(super) fn set_by(history: &PolicyHistory) -> Vec<VersionSource> {
+    let of = |(version, by): (u32, &SetBy)| VersionSource {
+        version,
+        author: by.author.clone(),
+        reason: by.reason.clone(),
+    };
+    (1..).zip(&history.set_by).map(of).collect()
+}
+
+pub(super) fn raise(history: &PolicyHistory, raised: &LimitRaised, now: Timestamp) -> RaiseView {
+    let withdrawal = history.withdrawal_of(&raised.raise);
+    let has_effect = history.ruling_at(now).is_some_and(|(_, policy)| {
+        (raised.by.tokens > 0 && policy.limit.tokens.is_some())
+            || (raised.by.usd > Usd::ZERO && policy.limit.usd.is_some())
+    });
+    let state = if withdrawal.is_some() {
+        RaiseState::Withdrawn
+    } else if raised.until <= now {
+        RaiseState::Over
+    } else if now < raised.from {
+        RaiseState::ToCome
+    } else if has_effect {
+        RaiseState::InForce
+    } else {
+        RaiseState::WithoutEffect
+    };
     RaiseView {
+        raise: raised.raise.clone(),
+        state,
+        withdrawn_by: withdrawal.map(|withdrawal| withdrawal.author.clone()),
+        withdrawn_because: withdrawal.map(|withdrawal| withdrawal.reason.clone()),
         by: amount(raised.by),
         from: raised.from.to_string(),
         until: raised.until.to_string(),
@@ -154,6 +186,8 @@ pub(super) fn allocation(
 
 pub(super) fn figures(found: &PolicyFigures, request: &AllocationRequest) -> PolicyFiguresView {
     let counted = found.booked.plus(found.reserved);
+    let has_figures = found.ruling.has_figures();
+    let known = |figure| has_figures.then(|| amount(figure));
     PolicyFiguresView {
         policy: found.policy.clone(),
         version: found.version,
@@ -161,11 +195,11 @@ pub(super) fn figures(found: &PolicyFigures, request: &AllocationRequest) -> Pol
         window_to: found.window.map(|span| span.to.to_string()),
         of: found.of.clone(),
         limit: limit(found.limit),
-        booked: amount(found.booked),
-        reserved: amount(found.reserved),
-        unpriced: amount(found.unpriced),
+        booked: known(found.booked),
+        reserved: known(found.reserved),
+        unpriced: known(found.unpriced),
         unpriced_units: unit_totals(&found.unpriced_units),
-        remaining: remaining(found.limit, counted),
+        remaining: has_figures.then(|| remaining(found.limit, counted)),
         ruling: found.ruling,
         retry_at: found.retry_at.map(|at| at.to_string()),
         sentence: sentence(found, Some(request)),
@@ -178,24 +212,33 @@ pub(super) fn sentence(found: &PolicyFigures, asked: Option<&AllocationRequest>)
     let of = found.of.as_ref().map(|of| format!(" for `{of}`")).unwrap_or_default();
     let until = found.window.map(|span| format!(" until {}", span.to)).unwrap_or_default();
     let mut parts = Vec::new();
+    let has_figures = found.ruling.has_figures();
+    let spent = |booked: String, reserved: String, most: String| {
+        if has_figures {
+            format!("{booked} of {most} spent, {reserved} reserved")
+        } else {
+            format!("an unknown part of {most} spent")
+        }
+    };
     if let Some(most) = limit.usd {
         let asked = match asked {
             Some(AllocationRequest { is_priced: false, .. }) => ", an unknown amount asked for".to_owned(),
             Some(AllocationRequest { amount, .. }) => format!(", {} asked for", amount.usd),
             None => String::new(),
         };
-        parts.push(format!("{} of {most} USD spent, {} reserved{asked}", booked.usd, reserved.usd));
+        let spent = spent(booked.usd.to_string(), reserved.usd.to_string(), format!("{most} USD"));
+        parts.push(format!("{spent}{asked}"));
     }
     if let Some(most) = limit.tokens {
         let shown = |tokens: i128| grouped(tokens.max(0).unsigned_abs());
-        let [spent, reserved] = [booked.tokens, reserved.tokens].map(shown);
         let asked = match asked {
             Some(AllocationRequest { tokens_unsaid: true, .. }) => ", an unknown number asked for".to_owned(),
             Some(AllocationRequest { amount, .. }) => format!(", {} asked for", shown(amount.tokens)),
             None => String::new(),
         };
-        let most = grouped(most.into());
-        parts.push(format!("{spent} of {most} tokens spent, {reserved} reserved{asked}"));
+        let most = format!("{} tokens", grouped(most.into()));
+        let spent = spent(shown(booked.tokens), shown(reserved.tokens), most);
+        parts.push(format!("{spent}{asked}"));
     }
     parts.extend(without_price(found));
     let numbers = parts.join("; ");
@@ -217,6 +260,9 @@ pub(super) fn sentence(found: &PolicyFigures, asked: Option<&AllocationRequest>)
         }
         Ruling::Unnamed => "looks at tasks or sessions one by one, and the request names none",
         Ruling::Stale => "cannot say: what was spent is not known up to the log's end",
+        Ruling::StaleAllowed => {
+            "cannot say, and lets it pass: what was spent is not known up to the log's end, and `on_stale` is `allow`"
+        }
     };
     format!("policy `{policy}` (version {version}){of} {says}: {numbers}{until}")
 }

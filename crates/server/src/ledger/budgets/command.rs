@@ -26,13 +26,15 @@ pub(super) struct Command {
     pub(super) what: What,
     /// Whether its sender says what it will cost: then a retry has to say the same.
     pub(super) usd_given: bool,
+    /// Whether its sender says from when on: then a retry has to say the same.
+    pub(super) from_given: bool,
     /// How long it waits for figures that cover the log's end.
     pub(super) wait: Duration,
 }
 
 impl Command {
     pub(super) const fn new(id: EventId, what: What) -> Self {
-        Self { id, what, usd_given: false, wait: WAIT }
+        Self { id, what, usd_given: false, from_given: false, wait: WAIT }
     }
 }
 
@@ -47,6 +49,12 @@ pub(super) enum What {
         reason: Option<String>,
     },
     Raise(LimitRaise),
+    Withdraw {
+        policy: String,
+        raise: String,
+        author: String,
+        reason: String,
+    },
     Allocate(Box<AllocationRequest>),
     Extend {
         allocation: String,
@@ -77,6 +85,8 @@ pub(super) enum What {
 pub(super) enum Done {
     /// It is in the log.
     Recorded(Box<Recorded>),
+    /// A policy says that already; nothing is recorded.
+    Unchanged,
     /// An extension does not fit; nothing is recorded.
     DoesNotFit { by: Amount, judgement: Judgement },
     /// What was said to a check.
@@ -143,6 +153,7 @@ impl What {
             Self::Budget(_)
             | Self::Policy { .. }
             | Self::Raise(_)
+            | Self::Withdraw { .. }
             | Self::Release { .. }
             | Self::Expire { .. } => false,
         }
@@ -171,6 +182,9 @@ impl What {
             Self::Budget(change) => format!("setting budget `{}`", change.budget),
             Self::Policy { policy, .. } => format!("setting policy `{}`", policy.id),
             Self::Raise(raised) => format!("raising the limit of policy `{}`", raised.policy),
+            Self::Withdraw { policy, raise, .. } => {
+                format!("withdrawing raise `{raise}` of policy `{policy}`")
+            }
             Self::Allocate(request) => format!("allocating `{}`", request.allocation),
             Self::Extend { allocation, .. } => format!("extending allocation `{allocation}`"),
             Self::Release { allocation, .. } => format!("releasing allocation `{allocation}`"),

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_domain::budget::decide::Extension;
-use tollgate_domain::budget::{BudgetRejection, BudgetState, Figures, decide, judge, needed};
+use tollgate_domain::budget::{BudgetRejection, BudgetState, Figures, Policy, SetBy, decide, judge, needed};
 use tollgate_domain::event::{AllocationRequest, BudgetEvent, EventBody};
 use tollgate_domain::ids::{BUDGET_TASK, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Position, Sequence};
@@ -297,10 +297,20 @@ impl Decider {
         let settings = self.ask.settings();
         let event = match command.what.clone() {
             What::Budget(change) => decide::set_budget(state, change),
+            What::Policy { ref policy, if_version, ref author, ref reason }
+                if if_version.is_none()
+                    && !command.from_given
+                    && is_latest(state, policy, author, reason) =>
+            {
+                return Ok(Err(Done::Unchanged));
+            }
             What::Policy { policy, if_version, author, reason } => {
                 decide::set_policy(state, *policy, if_version, author, reason)
             }
             What::Raise(raised) => decide::raise_limit(state, raised, at),
+            What::Withdraw { policy, raise, author, reason } => {
+                decide::withdraw_raise(state, policy, raise, (author, reason), at)
+            }
             What::Allocate(request) => {
                 let others = alternatives(&settings, state, &request, at);
                 decide::allocate(state, *request, &others, figures, at)
@@ -351,6 +361,18 @@ impl Decider {
         let stored = new_event(&submitted, &body).map_err(|error| INTERNAL.with(error.to_string()))?;
         Ok(Draft { nth, event, stored })
     }
+}
+
+/// Whether a policy's latest version says the same, from whenever it does, by the same author for the same reason.
+fn is_latest(state: &BudgetState, policy: &Policy, author: &Option<String>, reason: &Option<String>) -> bool {
+    let Some(history) = state.policy(&policy.id) else { return false };
+    let by = SetBy { author: author.clone(), reason: reason.clone() };
+    let latest = history.versions.last().zip(history.set_by.last());
+    latest.is_some_and(|(latest, set_by)| {
+        *set_by == by
+            && latest.from <= policy.from
+            && Policy { from: latest.from, ..policy.clone() } == *latest
+    })
 }
 
 /// How long these wait for the view: the one that waits longest.

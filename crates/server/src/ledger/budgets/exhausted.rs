@@ -18,7 +18,7 @@ use super::BudgetDecisions;
 use super::allocations::of_another_kind;
 use super::answer;
 use super::command::{Command, Done, What};
-use super::request::{NORMAL, fresh, id};
+use super::request::{NORMAL, fresh, id, named};
 use crate::problem::{Answer, of_read};
 
 /// The most kinds of usage of a task that are looked at: the latest.
@@ -94,15 +94,19 @@ impl BudgetDecisions {
             kinds.push(UsageKind::default());
         }
         let now = self.ask.now();
-        let requests = kinds.into_iter().map(|kind| least(task, phase, kind, now)).collect();
+        let settings = self.ask.settings();
+        let least = |kind| named(&settings, least(task, phase, kind, now), now);
+        let requests = kinds.into_iter().map(least).collect();
         let what = What::Exhausted { task: task.as_str().to_owned(), requests };
         let mut command = Command::new(id("gate", "id", &fresh())?, what);
         command.wait = up_to;
         match self.decided(tenant, command).await? {
             Done::Exhausted(policies) => Ok(policies),
-            Done::Recorded(_) | Done::DoesNotFit { .. } | Done::Judged(_) | Done::Routed { .. } => {
-                Err(of_another_kind())
-            }
+            Done::Unchanged
+            | Done::Recorded(_)
+            | Done::DoesNotFit { .. }
+            | Done::Judged(_)
+            | Done::Routed { .. } => Err(of_another_kind()),
         }
     }
 }

@@ -22,7 +22,13 @@ impl BudgetDecisions {
             let command = Command::new(id("expire", "allocation", &allocation)?, what);
             match self.decided(&tenant, command).await {
                 Ok(Done::Recorded(done)) => recorded += usize::from(!done.repeated),
-                Ok(Done::DoesNotFit { .. } | Done::Judged(_) | Done::Routed { .. } | Done::Exhausted(_)) => {}
+                Ok(
+                    Done::Unchanged
+                    | Done::DoesNotFit { .. }
+                    | Done::Judged(_)
+                    | Done::Routed { .. }
+                    | Done::Exhausted(_),
+                ) => {}
                 // It was released or extended meanwhile.
                 Err(problem) if problem.status == 422 => {}
                 Err(problem) => return Err(problem),

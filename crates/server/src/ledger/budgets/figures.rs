@@ -110,6 +110,7 @@ pub(super) fn requests_of(
         What::Budget(_)
         | What::Policy { .. }
         | What::Raise(_)
+        | What::Withdraw { .. }
         | What::Extend { .. }
         | What::Release { .. }
         | What::Expire { .. } => Vec::new(),

@@ -13,11 +13,12 @@ use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::zone::Zone;
 use tollgate_wire::api::{
     BudgetList, BudgetRequest, BudgetView, DefaultsRequest, PolicyList, PolicyRequest, PolicyView, Problem,
-    RaiseRequest,
+    RaiseRequest, WithdrawRequest,
 };
 
 use super::BudgetDecisions;
-use super::command::{Command, What};
+use super::allocations::of_another_kind;
+use super::command::{Command, Done, What};
 use super::request::{fresh, id, tenant, usd};
 use super::standing::When;
 use super::{answer, standing};
@@ -41,7 +42,7 @@ impl BudgetDecisions {
             active: sent.active,
             author: sent.author.clone(),
         };
-        let recorded = self.recorded(&tenant, command("budget", What::Budget(set))?).await?;
+        let recorded = self.recorded(&tenant, command("budget", sent.id.clone(), What::Budget(set))?).await?;
         let read = Read { at_least: Some(recorded.position), ..Read::default() };
         self.budget(tenant.as_str(), name, &read).await
     }
@@ -61,7 +62,7 @@ impl BudgetDecisions {
                 active: Some(true),
                 author: sent.author.clone(),
             };
-            last = Some(self.recorded(&tenant, command("budget", What::Budget(set))?).await?.position);
+            last = Some(self.recorded(&tenant, command("budget", None, What::Budget(set))?).await?.position);
         }
         for policy in defaults::policies(self.ask.now()) {
             if found.state.policy(&policy.id).is_some() {
@@ -69,7 +70,7 @@ impl BudgetDecisions {
             }
             let (policy, author) = (Box::new(policy), sent.author.clone());
             let what = What::Policy { policy, if_version: Some(0), author, reason: None };
-            last = Some(self.recorded(&tenant, command("policy", what)?).await?.position);
+            last = Some(self.recorded(&tenant, command("policy", None, what)?).await?.position);
         }
         let read = Read { at_least: last.or(read.at_least), ..Read::default() };
         self.budget(tenant.as_str(), defaults::BUDGET, &read).await
@@ -78,12 +79,21 @@ impl BudgetDecisions {
     /// Makes a policy, or its next version.
     pub async fn set_policy(&self, name: &str, sent: &PolicyRequest) -> Answer<PolicyView> {
         let tenant = tenant(sent.tenant.as_ref())?;
-        let policy = Box::new(sent.rule.policy(name, self.ask.now()).map_err(|error| of_field(&error))?);
+        let mut policy = Box::new(sent.rule.policy(name, self.ask.now()).map_err(|error| of_field(&error))?);
+        policy.scope = policy.scope.with_provider_of_books();
         let warnings = self.unknown_models(&tenant, &policy).await?;
-        let PolicyRequest { if_version, author, reason, .. } = sent.clone();
+        let PolicyRequest { id, if_version, author, reason, .. } = sent.clone();
         let what = What::Policy { policy, if_version, author, reason };
-        let recorded = self.recorded(&tenant, command("policy", what)?).await?;
-        let read = Read { at_least: Some(recorded.position), ..Read::default() };
+        let mut command = command("policy", id, what)?;
+        command.from_given = sent.rule.from.is_some();
+        let at_least = match self.decided(&tenant, command).await? {
+            Done::Recorded(recorded) => recorded.position,
+            Done::Unchanged => "tail".to_owned(),
+            Done::DoesNotFit { .. } | Done::Judged(_) | Done::Routed { .. } | Done::Exhausted(_) => {
+                return Err(of_another_kind());
+            }
+        };
+        let read = Read { at_least: Some(at_least), ..Read::default() };
         let set = self.policy(tenant.as_str(), name, None, &read).await?;
         Ok(PolicyView { warnings, ..set })
     }
@@ -118,7 +128,9 @@ impl BudgetDecisions {
         let tenant = tenant(sent.tenant.as_ref())?;
         let zone = self.zone_of(&tenant, name).await?;
         let from = sent.from.as_ref().map(|from| time_in("from", from, &zone)).transpose()?;
+        let raise = sent.id.clone().unwrap_or_else(fresh);
         let raised = LimitRaise {
+            raise: raise.clone(),
             policy: name.to_owned(),
             by: tollgate_domain::budget::Amount {
                 tokens: sent.tokens.unwrap_or_default().into(),
@@ -129,7 +141,17 @@ impl BudgetDecisions {
             author: sent.author.clone(),
             reason: sent.reason.clone(),
         };
-        let recorded = self.recorded(&tenant, command("raise", What::Raise(raised))?).await?;
+        let recorded = self.recorded(&tenant, command("raise", Some(raise), What::Raise(raised))?).await?;
+        let read = Read { at_least: Some(recorded.position), ..Read::default() };
+        self.policy(tenant.as_str(), name, None, &read).await
+    }
+
+    /// Withdraws a raise from now on.
+    pub async fn withdraw_raise(&self, name: &str, sent: &WithdrawRequest) -> Answer<PolicyView> {
+        let tenant = tenant(sent.tenant.as_ref())?;
+        let WithdrawRequest { id, raise, author, reason, .. } = sent.clone();
+        let what = What::Withdraw { policy: name.to_owned(), raise, author, reason };
+        let recorded = self.recorded(&tenant, command("withdraw", id, what)?).await?;
         let read = Read { at_least: Some(recorded.position), ..Read::default() };
         self.policy(tenant.as_str(), name, None, &read).await
     }
@@ -230,7 +252,9 @@ impl BudgetDecisions {
             tenant: tenant_name.to_owned(),
             version: whens.get(name.as_str()).and_then(|when| when.version(&found.state, name)),
             versions: history.versions.iter().map(answer::rule).collect(),
-            raises: history.raises.iter().map(answer::raise).collect(),
+            then: then(history, now),
+            set_by: answer::set_by(history),
+            raises: history.raises.iter().map(|raise| answer::raise(history, raise, now)).collect(),
             status: statuses.remove(name.as_str()),
             warnings: Vec::new(),
             as_of: as_of.clone(),
@@ -278,7 +302,13 @@ fn unknown_budget<'a>(tenant: &str, name: &str, known: impl Iterator<Item = &'a 
     BUDGET_UNKNOWN.with(format!("budget `{name}` of tenant `{tenant}`: there is none; list them{hint}"))
 }
 
-/// A command under an id that nobody chose.
-fn command(what_it_is: &str, what: What) -> Answer<Command> {
-    Ok(Command::new(id(what_it_is, "id", &fresh())?, what))
+/// The version that rules when the one that rules now ends.
+fn then(history: &PolicyHistory, now: Timestamp) -> Option<u32> {
+    let (_, ruling) = history.ruling_at(now)?;
+    history.ruling_at(ruling.to?).map(|(version, _)| version)
+}
+
+/// A command under the id that its sender chose, or one that nobody did.
+fn command(what_it_is: &str, key: Option<String>, what: What) -> Answer<Command> {
+    Ok(Command::new(id(what_it_is, "id", &key.unwrap_or_else(fresh))?, what))
 }

@@ -1,6 +1,8 @@
 //! Whether a command comes again, or another one under the same name.
 
-use tollgate_domain::event::{AllocationRequest, BudgetEvent};
+use tollgate_domain::budget::Policy;
+use tollgate_domain::budget::decide::{BudgetChange, LimitRaise};
+use tollgate_domain::event::{AllocationRequest, BudgetEvent, BudgetSet, LimitRaised};
 
 use super::command::{Command, Done, Recorded, What};
 use crate::problem::{Answer, CONFLICT};
@@ -23,7 +25,8 @@ fn is_same(command: &Command, event: &BudgetEvent) -> bool {
         let model = instead_of.or(found.model.as_ref());
         let of = |request: &AllocationRequest| {
             let AllocationRequest { context, task, phase, component, labels, priority, .. } = request.clone();
-            (context, task, phase, component, labels, priority, request.amount.tokens)
+            let billed = (request.service_tier.clone(), request.units.clone());
+            (context, task, phase, component, labels, priority, request.amount.tokens, billed)
         };
         let is_other = instead_of.is_some();
         let costs_the_same = is_other || !command.usd_given || asked.amount.usd == found.amount.usd;
@@ -50,7 +53,34 @@ fn is_same(command: &Command, event: &BudgetEvent) -> bool {
         (What::Expire { allocation }, BudgetEvent::AllocationExpired(expired)) => {
             *allocation == expired.allocation
         }
-        // The ids of others are made by the server.
+        (What::Budget(change), BudgetEvent::BudgetSet(set)) => is_same_budget(change, set),
+        (What::Policy { policy, author, reason, .. }, BudgetEvent::PolicySet(set)) => {
+            let from = if command.from_given { policy.from } else { set.policy.from };
+            Policy { from, ..(**policy).clone() } == set.policy
+                && (author, reason) == (&set.author, &set.reason)
+        }
+        (What::Raise(asked), BudgetEvent::LimitRaised(found)) => {
+            let LimitRaise { raise, policy, by, from, until, author, reason } = asked.clone();
+            let from = from.unwrap_or(found.from);
+            LimitRaised { raise, withdraws: None, policy, by, from, until, author, reason } == **found
+        }
+        (What::Withdraw { policy, raise, author, reason }, BudgetEvent::LimitRaised(found)) => {
+            let asked = (policy, Some(raise), author, reason);
+            asked == (&found.policy, found.withdraws.as_ref(), &found.author, &found.reason)
+        }
         (_, _) => false,
     }
+}
+
+/// Whether a budget was set to what a change names. What that leaves as it was is not compared: it may have changed.
+fn is_same_budget(change: &BudgetChange, set: &BudgetSet) -> bool {
+    let same = |asked: &Option<String>, found: &Option<String>| {
+        asked.as_ref().is_none_or(|asked| *asked == found.clone().unwrap_or_default())
+    };
+    change.budget == set.budget
+        && same(&change.title, &set.title)
+        && same(&change.description, &set.description)
+        && same(&change.owner, &set.owner)
+        && change.active.is_none_or(|active| active == set.active)
+        && change.author == set.author
 }

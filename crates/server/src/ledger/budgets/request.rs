@@ -1,5 +1,6 @@
 //! From requests to what is decided: names, defaults, and what tokens are expected to cost.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tollgate_domain::budget::{Amount, BudgetState, defaults};
@@ -7,9 +8,10 @@ use tollgate_domain::event::AllocationRequest;
 use tollgate_domain::ids::{EventId, InvalidId, MAX_ID_BYTES, TenantId};
 use tollgate_domain::money::Usd;
 use tollgate_domain::phase::{InvalidPhase, Phase};
-use tollgate_domain::price::{Call, NoPrice};
+use tollgate_domain::price::{AtMost, Call, NoPrice};
 use tollgate_domain::time::Timestamp;
-use tollgate_domain::tokens::TokenCounts;
+use tollgate_domain::tokens::{MAX_TOKENS_PER_EVENT, TokenCounts};
+use tollgate_domain::units::{Unit, UnitCounts, UnitSums};
 use tollgate_wire::api::{AllocateRequest, Problem};
 use uuid::Uuid;
 
@@ -106,7 +108,7 @@ pub(super) fn allocation(
             return Err(INVALID.of_field("input_tokens", &input.to_string(), rule));
         }
         (Some(tokens), _) => tokens,
-        (None, None) if sent.usd.is_some() => 0,
+        (None, None) if sent.usd.is_some() || !sent.units.is_empty() => 0,
         (None, None) => default(),
     };
     let mut request = AllocationRequest {
@@ -120,9 +122,13 @@ pub(super) fn allocation(
         labels: sent.labels.clone(),
         priority,
         amount: Amount { tokens: tokens.into(), usd: Usd::ZERO },
-        tokens_unsaid: sent.tokens.is_none() && sent.usd.is_some(),
+        tokens_unsaid: sent.tokens.is_none() && (sent.usd.is_some() || !sent.units.is_empty()),
         is_priced: false,
         expires_at: at.plus_millis(ttl),
+        priced_provider: None,
+        priced_model: None,
+        service_tier: sent.service_tier.clone(),
+        units: units(&sent.units)?,
     };
     for (field, value) in [
         ("context", &request.context),
@@ -130,6 +136,7 @@ pub(super) fn allocation(
         ("component", &request.component),
         ("provider", &request.provider),
         ("model", &request.model),
+        ("service_tier", &request.service_tier),
     ] {
         if value.as_deref() == Some("") {
             return Err(INVALID.of_field(field, "", "omit it instead of sending an empty value"));
@@ -138,12 +145,23 @@ pub(super) fn allocation(
     if let Some(text) = &sent.usd {
         request.amount.usd = usd("usd", text)?;
         request.is_priced = true;
-    } else if let Some(cost) = sent.input_tokens.and_then(|input| split_cost(settings, &request, input, at)) {
-        (request.amount.usd, request.is_priced) = (cost, true);
     } else {
-        (request.amount, request.is_priced) = price_of(settings, &request, request.amount, at);
+        let tokens = match sent.input_tokens {
+            Some(input) => AtMost::Split { input, output: tokens.saturating_sub(input) },
+            None => AtMost::Any(tokens),
+        };
+        let units = counts(&request.units);
+        if let Some(usd) = settings.prices.most(call(settings, &request, at), tokens, &units) {
+            (request.amount.usd, request.is_priced) = (usd, true);
+        }
     }
-    Ok(request)
+    Ok(named(settings, request, at))
+}
+
+/// A request with the names by which it is priced: policies count it, and its usage, under these, too.
+pub(super) fn named(settings: &Settings, request: AllocationRequest, at: Timestamp) -> AllocationRequest {
+    let priced = settings.prices.priced_as(call(settings, &request, at));
+    request.priced_as(&priced)
 }
 
 /// The call of a request, as the config applies to it.
@@ -151,7 +169,7 @@ pub(super) fn call<'a>(settings: &'a Settings, request: &'a AllocationRequest, a
     settings.config.prices.apply(Call {
         provider: request.provider.as_deref(),
         model: request.model.as_deref(),
-        service_tier: None,
+        service_tier: request.service_tier.as_deref(),
         at,
     })
 }
@@ -169,13 +187,24 @@ pub(super) fn similar_model(
     }
 }
 
-/// What the tokens cost if this many are input and the others output.
-fn split_cost(settings: &Settings, request: &AllocationRequest, input: u64, at: Timestamp) -> Option<Usd> {
-    let all = u64::try_from(request.amount.tokens).ok()?;
-    let output = all.saturating_sub(input);
-    let tokens = TokenCounts { input_uncached: input, output, ..TokenCounts::default() };
-    let cost = settings.prices.cost(call(settings, request, at), &tokens);
-    if let tollgate_domain::usage::Cost::Priced { usd, .. } = cost { Some(usd) } else { None }
+/// Units by their names.
+fn units(sent: &BTreeMap<String, u64>) -> Answer<UnitSums> {
+    let unit = |(name, count): (&String, &u64)| {
+        let rule = || format!("must be one of {}", Unit::NAMES.join(", "));
+        let unit = Unit::from_word(name).ok_or_else(|| INVALID.of_field("units", name, &rule()))?;
+        if *count > MAX_TOKENS_PER_EVENT {
+            let rule = format!("must be at most {MAX_TOKENS_PER_EVENT}, the most one event may hold");
+            return Err(INVALID.of_field(&format!("units.{name}"), &count.to_string(), &rule));
+        }
+        Ok((unit, i128::from(*count)))
+    };
+    Ok(UnitSums::from_pairs(sent.iter().map(unit).collect::<Answer<Vec<_>>>()?))
+}
+
+/// As counts of one call.
+fn counts(units: &UnitSums) -> UnitCounts {
+    let count = |(unit, count)| Some((unit, u64::try_from(count).ok()?));
+    UnitCounts::from_pairs(units.iter().filter_map(count))
 }
 
 /// An amount with what its tokens cost at most at the price of the request's model, and whether that is known.
@@ -186,7 +215,7 @@ pub(super) fn price_of(
     at: Timestamp,
 ) -> (Amount, bool) {
     let tokens = u64::try_from(amount.tokens).unwrap_or_default();
-    match settings.prices.most(call(settings, request, at), tokens) {
+    match settings.prices.most(call(settings, request, at), AtMost::Any(tokens), &UnitCounts::NONE) {
         Some(usd) => (Amount { usd, ..amount }, true),
         None => (amount, false),
     }
@@ -216,10 +245,13 @@ pub(super) fn with_model(
     let quote = settings.prices.quote(settings.config.prices.apply(asked), &TokenCounts::default()).ok();
     let provider = quote.and_then(|quote| quote.entry.provider().map(str::to_owned));
     let other = AllocationRequest { model: Some(model.to_owned()), provider, ..request.clone() };
-    if request.amount.tokens == 0 {
+    let other = named(settings, other, at);
+    if request.amount.tokens == 0 && request.units.is_empty() {
         // Money alone was asked for: it is the same whatever the model.
         return other;
     }
-    let (amount, is_priced) = price_of(settings, &other, request.amount, at);
-    AllocationRequest { amount, is_priced, ..other }
+    let tokens = AtMost::Any(u64::try_from(request.amount.tokens).unwrap_or_default());
+    let most = settings.prices.most(call(settings, &other, at), tokens, &counts(&request.units));
+    let (usd, is_priced) = (most.unwrap_or(request.amount.usd), most.is_some());
+    AllocationRequest { amount: Amount { usd, ..request.amount }, is_priced, ..other }
 }

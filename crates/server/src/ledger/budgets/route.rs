@@ -15,7 +15,7 @@ use super::BudgetDecisions;
 use super::allocations::{makes_sense, of_another_kind};
 use super::answer::without_price;
 use super::command::{Command, Done, What};
-use super::request::{allocation, call, fresh, id, tenant, wait};
+use super::request::{allocation, call, fresh, id, named, tenant, wait};
 use crate::ledger::Settings;
 use crate::problem::{Answer, INVALID};
 
@@ -51,10 +51,14 @@ impl BudgetDecisions {
         let tokens = tokens_of(sent, &asked, mode)?;
         let least = tier_of(sent)?;
         known(sent, mode, &settings, now)?;
+        // What is embedded or ranked is many texts, and each of them has the limit for itself.
+        let is_many = matches!(mode, "embedding" | "rerank");
+        let takes = |entry: &PriceEntry<'_>| is_many || settings.prices.takes(entry, &tokens);
         let mut candidates: Vec<Candidate> = settings
             .prices
             .entries(now)
             .filter(|entry| entry.is_priced() && entry.mode().is_none_or(|own| own == mode))
+            .filter(takes)
             .filter(|entry| {
                 let of = |provider: &String| entry.is_of(provider);
                 sent.providers.is_empty() || sent.providers.iter().any(of)
@@ -67,8 +71,12 @@ impl BudgetDecisions {
         candidates.truncate(JUDGED);
         let preferred = asked.model.as_ref().and_then(|model| {
             let entry = settings.prices.quote(call(&settings, &asked, now), &tokens).ok()?.entry;
+            if entry.mode().is_some_and(|own| own != mode) || !takes(&entry) {
+                return None;
+            }
             let mut found = candidate(&settings, &asked, entry, &tokens, now)?;
             found.request.model = Some(model.clone());
+            found.request = named(&settings, found.request, now);
             Some(found)
         });
         let mut requests: Vec<AllocationRequest> =
@@ -103,6 +111,10 @@ impl BudgetDecisions {
 
 /// Refuses what means nothing to a route.
 fn has_effect(sent: &RouteRequest) -> Answer<()> {
+    if let Some(unit) = sent.request.units.keys().next() {
+        let rule = "a route compares models by the price of their tokens: give `tokens`, and leave it out";
+        return Err(INVALID.of_field("units", unit, rule));
+    }
     if let Some(usd) = &sent.request.usd {
         let rule = "a route asks what tokens cost with each model: give `tokens`, and leave it out";
         return Err(INVALID.of_field("usd", usd, rule));
@@ -172,6 +184,7 @@ fn candidate(
 ) -> Option<Candidate> {
     let provider = entry.provider().map(str::to_owned);
     let mut request = AllocationRequest { model: Some(entry.name.to_owned()), provider, ..asked.clone() };
+    request = named(settings, request, at);
     let quote = settings.prices.quote(call(settings, &request, at), tokens).ok()?;
     let cost = quote.usd?;
     let lines = quote.lines.iter().filter(|line| line.tokens > 0);

@@ -4,7 +4,7 @@ use tollgate_domain::event::{Event, EventBody, PriceChanged, PriceDecided, Price
 use tollgate_domain::ids::{EventId, LEDGER_PRODUCER, ProducerId, TaskId, TenantId};
 use tollgate_domain::nearest;
 use tollgate_domain::position::PartitionId;
-use tollgate_domain::price::{Listed, PriceProposal};
+use tollgate_domain::price::{BY_HAND, Listed, PriceProposal};
 use tollgate_domain::time::Timestamp;
 use tollgate_log::contract::Batch;
 use tollgate_wire::Submitted;
@@ -15,9 +15,6 @@ use super::set_rates::{SetRates, rates};
 use crate::asked::time;
 use crate::ledger::own::new_event;
 use crate::problem::{Answer, INTERNAL, INVALID, PRICE_NOT_WAITING, of_append, of_field};
-
-/// Who is named as the source of a price that was set by hand.
-const MANUAL: &str = "manual";
 
 /// The most bytes of events in one record: far below the largest record, which also holds their names.
 const MAX_BATCH_BYTES: usize = 128 << 10;
@@ -91,8 +88,8 @@ impl InForce {
             entry: listed.entry.clone(),
             rates: listed.rates.clone(),
             from,
-            source: MANUAL.to_owned(),
-            price_version: listed.version(MANUAL),
+            source: BY_HAND.to_owned(),
+            price_version: listed.version(BY_HAND),
             verified: false,
             old_version: old_version.map(|entry| entry.changed_by().unwrap_or(book).to_owned()),
             percent: before.and_then(|entry| listed.change_from(&entry, from)),

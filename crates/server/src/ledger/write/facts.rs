@@ -4,8 +4,9 @@
 use tollgate_domain::event::{EventBody, UsageEvent};
 use tollgate_domain::nearest;
 
+use tollgate_domain::price::Call;
 use tollgate_domain::time::Timestamp;
-use tollgate_domain::usage::NamedExecution;
+use tollgate_domain::usage::{CountsAs, NamedExecution};
 use tollgate_wire::Submitted;
 
 use super::Writer;
@@ -32,7 +33,13 @@ impl Writer {
         if let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &mut body {
             // Its allocation may say which model it was.
             warnings.extend(self.counted_as(&submitted.event.tenant, usage).await?);
-            price(settings, usage, submitted.event.occurred_at.unwrap_or_else(|| self.ask.now()));
+            let at = submitted.event.occurred_at.unwrap_or_else(|| self.ask.now());
+            // What names the price book resolves, budgets do.
+            let call = settings.config.prices.apply(Call::of(usage, at));
+            let priced = settings.prices.priced_as(call);
+            let named = CountsAs::named(usage.counts_as.clone(), &usage.dimensions(""), &priced);
+            usage.counts_as = named;
+            price(settings, usage, at);
         } else if let EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) = &mut body {
             warnings.extend(self.correct(settings, submitted, adjusted, corrections).await?);
         }

@@ -199,6 +199,10 @@ fn request(stored: Option<proto::AllocationRequest>) -> Result<AllocationRequest
             tokens_unsaid: stored.tokens_unsaid,
             is_priced: stored.is_priced,
             expires_at: required("expires_at", stored.expires_at)?,
+            priced_provider: optional(stored.priced_provider),
+            priced_model: optional(stored.priced_model),
+            service_tier: optional(stored.service_tier),
+            units: units::change(stored.units)?,
         })
     };
     read().map_err(|error: FieldError| error.within("request"))
@@ -219,6 +223,10 @@ fn request_content(request: &AllocationRequest) -> proto::AllocationRequest {
         is_priced: request.is_priced,
         expires_at: Some(time_to_proto(request.expires_at)),
         phase: request.phase.as_ref().map(ToString::to_string).unwrap_or_default(),
+        priced_provider: or_empty(request.priced_provider.as_ref()),
+        priced_model: or_empty(request.priced_model.as_ref()),
+        service_tier: or_empty(request.service_tier.as_ref()),
+        units: units::stored_change(&request.units),
     }
 }
 
@@ -231,6 +239,10 @@ fn written_request(content: &proto::AllocationRequest) -> Value {
     out.text("component", &content.component);
     out.text("provider", &content.provider);
     out.text("model", &content.model);
+    out.text("priced_provider", &content.priced_provider);
+    out.text("priced_model", &content.priced_model);
+    out.text("service_tier", &content.service_tier);
+    out.filled("units", units::written(&content.units));
     out.labels("labels", &content.labels);
     out.count("priority", content.priority);
     out.value("amount", written_amount(content.amount.as_ref()));
@@ -267,15 +279,17 @@ fn figures(stored: proto::PolicyFigures) -> Result<PolicyFigures, FieldError> {
 }
 
 fn figures_content(figures: &PolicyFigures) -> proto::PolicyFigures {
+    // What is not known is absent: 0 would say that nothing was spent.
+    let known = |amount| figures.ruling.has_figures().then(|| amount_content(amount));
     proto::PolicyFigures {
         policy: figures.policy.clone(),
         version: figures.version,
         window: figures.window.map(span_content),
         of: or_empty(figures.of.as_ref()),
         limit: Some(limit_content(figures.limit)),
-        booked: Some(amount_content(figures.booked)),
-        reserved: Some(amount_content(figures.reserved)),
-        unpriced: Some(amount_content(figures.unpriced)),
+        booked: known(figures.booked),
+        reserved: known(figures.reserved),
+        unpriced: known(figures.unpriced),
         unpriced_units: units::stored_change(&figures.unpriced_units),
         ruling: figures.ruling.as_str().to_owned(),
         retry_at: figures.retry_at.map(time_to_proto),
@@ -289,9 +303,9 @@ fn written_figures(content: &proto::PolicyFigures) -> Value {
     out.optional("window", content.window.as_ref().map(written_span));
     out.text("of", &content.of);
     out.optional("limit", content.limit.as_ref().map(written_limit));
-    out.value("booked", written_amount(content.booked.as_ref()));
-    out.value("reserved", written_amount(content.reserved.as_ref()));
-    out.value("unpriced", written_amount(content.unpriced.as_ref()));
+    out.optional("booked", content.booked.as_ref().map(|amount| written_amount(Some(amount))));
+    out.optional("reserved", content.reserved.as_ref().map(|amount| written_amount(Some(amount))));
+    out.optional("unpriced", content.unpriced.as_ref().map(|amount| written_amount(Some(amount))));
     out.filled("unpriced_units", units::written(&content.unpriced_units));
     out.text("ruling", &content.ruling);
     out.time("retry_at", content.retry_at);

@@ -97,6 +97,8 @@ impl Kind for LimitRaised {
 
     fn to_domain(stored: Self::Proto, _beside: &mut Beside) -> Result<Self, FieldError> {
         Ok(Self {
+            raise: stored.raise,
+            withdraws: optional(stored.withdraws),
             policy: stored.policy,
             by: amount("by", stored.by)?,
             from: required("from", stored.from)?,
@@ -114,6 +116,8 @@ impl Kind for LimitRaised {
             until: Some(time_to_proto(self.until)),
             author: self.author.clone(),
             reason: self.reason.clone(),
+            raise: self.raise.clone(),
+            withdraws: or_empty(self.withdraws.as_ref()),
         }
     }
 
@@ -129,5 +133,7 @@ impl Kind for LimitRaised {
         out.time("until", content.until);
         out.text("author", &content.author);
         out.text("reason", &content.reason);
+        out.text("raise", &content.raise);
+        out.text("withdraws", &content.withdraws);
     }
 }

@@ -16,6 +16,8 @@ pub(super) fn to_proto(found: &CountsAs) -> proto::CountsAs {
         provider: or_empty(found.provider.as_ref()),
         model: or_empty(found.model.as_ref()),
         labels: found.labels.clone(),
+        priced_provider: or_empty(found.priced_provider.as_ref()),
+        priced_model: or_empty(found.priced_model.as_ref()),
     }
 }
 
@@ -29,6 +31,8 @@ pub(super) fn to_domain(stored: Option<proto::CountsAs>) -> Result<Option<Box<Co
         provider: optional(stored.provider),
         model: optional(stored.model),
         labels: stored.labels,
+        priced_provider: optional(stored.priced_provider),
+        priced_model: optional(stored.priced_model),
     })))
 }
 
@@ -40,5 +44,7 @@ pub(super) fn written(stored: &proto::CountsAs) -> Value {
     out.text("provider", &stored.provider);
     out.text("model", &stored.model);
     out.labels("labels", &stored.labels);
+    out.text("priced_provider", &stored.priced_provider);
+    out.text("priced_model", &stored.priced_model);
     out.object()
 }

@@ -55,10 +55,21 @@ pub(super) fn usage() -> impl Strategy<Value = UsageRecorded> {
 }
 
 fn counts_as() -> BoxedStrategy<Option<Box<CountsAs>>> {
-    let found =
-        (id(), option::of(phase()), [optional(), optional(), optional()], btree_map(text(), text(), 0..3));
-    let found = found.prop_map(|(allocation, phase, [component, provider, model], labels)| {
-        Box::new(CountsAs { allocation, phase, component, provider, model, labels })
+    let names = [optional(), optional(), optional(), optional(), optional()];
+    let found = (optional(), option::of(phase()), names, btree_map(text(), text(), 0..3));
+    let found = found.prop_map(|(allocation, phase, names, labels)| {
+        let [component, provider, model, priced_provider, priced_model] = names;
+        let allocation = allocation.unwrap_or_default();
+        Box::new(CountsAs {
+            allocation,
+            phase,
+            component,
+            provider,
+            model,
+            labels,
+            priced_provider,
+            priced_model,
+        })
     });
     option::of(found).boxed()
 }
