@@ -5,13 +5,13 @@ use std::time::{Duration, UNIX_EPOCH};
 use tollgate_domain::time::Day;
 use tollgate_tests::Place;
 
-/// The days before and after the process's present.
+/// A day before anything was recorded, and that of the process's present. What was recorded until now was recorded by the end of it.
 fn days() -> [String; 2] {
     let now = tollgate_test_process::now().duration_since(UNIX_EPOCH).unwrap();
     let day = |seconds: Duration| Day(i32::try_from(seconds.as_secs() / 86_400).unwrap());
     let today = day(now);
-    // A test may run past midnight.
-    [Day(today.0 - 1), Day(today.0 + 1)].map(|day| day.to_string())
+    // A record may have been made just before midnight.
+    [Day(today.0 - 2), today].map(|day| day.to_string())
 }
 
 #[test]
@@ -24,10 +24,10 @@ fn what_was_recorded_after_a_day_is_in_no_report_as_known_on_it() {
     record("--at 2026-10-31T08:00:00Z --input 200 --label team=ads");
     place.write("bill.csv", "day,model,tokens,amount_usd\n2026-10-30,gpt-5,1000,0.5\n");
     let _ = place.ok("--data d bill import bill.csv --provider openai");
-    let [before, after] = days();
+    let [before, today] = days();
     let compare = "bill compare --provider openai --from 2026-10-30 --to 2026-10-31";
     for (known, events, lines, charges, billed) in
-        [("", 2, 2, 3, "0.5"), (after.as_str(), 2, 2, 3, "0.5"), (before.as_str(), 0, 0, 1, "0")]
+        [("", 2, 2, 3, "0.5"), (today.as_str(), 2, 2, 3, "0.5"), (before.as_str(), 0, 0, 1, "0")]
     {
         let known_on = if known.is_empty() { String::new() } else { format!("--known-on {known}") };
         let json = |command: &str| place.json(&format!("--data d {command} {known_on}"));

@@ -105,6 +105,16 @@ fn prices_are_updated_decided_and_usage_is_priced_again_by_commands() {
     assert!(run(reprice).contains("nothing to adjust"));
     assert_eq!(json("task show T-1")["cost_usd"], "9");
     assert!(run("prices set acme/n --input 1.25 --by ann").contains("acme/n costs what manual@"));
+    let kept = run("prices set acme/n --output 5 --by ann");
+    assert!(kept.contains("kept     input_uncached 1.25 (--without takes one away)"), "{kept}");
+    let alone = run("prices set acme/n --without output --by ann");
+    assert!(alone.contains("without  output"), "{alone}");
+    assert!(run("prices set acme/nn --input 1.25 --by ann").contains("did you mean `acme/n`?"));
+    let listed = run("prices list acme/n");
+    assert!(listed.contains("and what was decided since") && listed.contains("manual@"), "{listed}");
+    place.write("gone.yaml", "sources: [{id: gone, kind: litellm, file: gone.json, trust: 0.9}]");
+    let told = place.fails(1, "--data d --price-sources gone.yaml prices update --dry-run");
+    assert!(told.contains("no source could be used; gone: "), "{told}");
     place.write("list.json", &list("90"));
     history_has_amounts_and_reasons(&place);
 }
@@ -125,7 +135,7 @@ fn history_has_amounts_and_reasons(place: &Place) {
     let csv = run("prices history --format csv");
     let rows: Vec<&str> = csv.lines().collect();
     let columns = rows[0].split(',').count();
-    assert_eq!((rows.len(), columns), (5, 27), "{csv}");
+    assert_eq!((rows.len(), columns), (8, 27), "{csv}");
     assert!(
         rows[0].starts_with("entry,state,price_version,old_version,from,waits_since,decided_at,source,"),
         "{csv}"

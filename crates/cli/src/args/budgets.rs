@@ -119,10 +119,14 @@ pub(crate) struct RuleArgs {
     /// Where days begin, such as Europe/Berlin (default: UTC)
     #[arg(long)]
     zone: Option<String>,
-    /// Begin of a fixed window: an RFC 3339 time, or a date, which begins in the zone
+    /// Begin of a fixed window: a time or a date
+    ///
+    /// An RFC 3339 time, or a date, which begins in the zone.
     #[arg(long, value_name = "TIME", requires = "window_to")]
     window_from: Option<String>,
-    /// End of a fixed window: an RFC 3339 time, or a date, at whose beginning it ends
+    /// End of a fixed window: a time or a date
+    ///
+    /// An RFC 3339 time, or a date, at whose beginning in the zone it ends.
     #[arg(long, value_name = "TIME", requires = "window_from")]
     window_to: Option<String>,
     /// Warn from this part of the limit on (default: 0.8)

@@ -16,14 +16,25 @@ use crate::args::{
     RepriceArgs,
 };
 use crate::connect::{Access, is_ledger, is_served};
-use crate::exit::Failure;
-use crate::output::{self, json, out, say};
+use crate::exit::{FAILED, Failure};
+use crate::output::{self, error_line, json, out, say};
 
 pub(crate) async fn update(global: &Global, args: PriceUpdateArgs) -> Result<ExitCode, Failure> {
     let PriceUpdateArgs { dry_run, refresh, accept_shrink } = args;
     let request = PriceUpdateRequest { dry_run, refresh, accept_shrink };
     let report = ask(global, Access::MayCreate, async |it| it.client.update_prices(&request).await).await?;
-    shown(global, &report, output::price_update)
+    let ended = shown(global, &report, output::price_update)?;
+    // Sources that the file no longer names were not asked.
+    let asked = report.sources.iter().filter(|source| source.kind.is_some());
+    let failed: Option<Vec<String>> =
+        asked.map(|source| Some(format!("{}: {}", source.source, source.problem.as_deref()?))).collect();
+    match failed {
+        Some(reasons) if !reasons.is_empty() => {
+            error_line(&format!("updating the prices: no source could be used; {}", reasons.join("; ")));
+            Ok(ExitCode::from(FAILED))
+        }
+        Some(_) | None => Ok(ended),
+    }
 }
 
 pub(crate) async fn approve(global: &Global, args: PriceApproveArgs) -> Result<ExitCode, Failure> {

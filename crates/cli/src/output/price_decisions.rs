@@ -20,10 +20,10 @@ const SHOWN: usize = 50;
 /// What an update found.
 pub(crate) fn price_update(report: &PriceUpdateReport) -> String {
     let mut text = sources(&report.sources);
-    let (applied, waiting) = if report.dry_run {
-        ("would come into force", "would wait for a person")
-    } else {
-        ("came into force", "wait for a person")
+    let (applied, waiting) = match (report.dry_run, report.waiting.len()) {
+        (true, _) => ("would come into force", "would wait for a person"),
+        (false, 1) => ("came into force", "waits for a person"),
+        (false, _) => ("came into force", "wait for a person"),
     };
     for (what, differences) in [(applied, &report.applied), (waiting, &report.waiting)] {
         if differences.is_empty() {
@@ -35,16 +35,9 @@ pub(crate) fn price_update(report: &PriceUpdateReport) -> String {
         let _ = write!(text, "\n{count} {what}, in USD at the usage points:\n\n{shown}");
         more(&mut text, differences.len());
     }
-    if !report.disputed.is_empty() {
-        let count = counted(report.disputed.len() as u64, "entry");
-        let _ = write!(text, "\nsources do not agree on {}:\n\n", count.replace("entrys", "entries"));
-        for (entry, said) in report.disputed.iter().take(SHOWN) {
-            let said = if said.is_empty() { "they agree again".to_owned() } else { said.join(" | ") };
-            let _ = writeln!(text, "  {entry}: {said}");
-        }
-        more(&mut text, report.disputed.len());
-    }
-    let _ = writeln!(text, "\n{} stay as they are", grouped_u64(report.unchanged));
+    disputes(&mut text, report);
+    let stay = if report.unchanged == 1 { "entry stays as it is" } else { "entries stay as they are" };
+    let _ = writeln!(text, "\n{} {stay}", grouped_u64(report.unchanged));
     if report.left_out > 0 {
         let _ = writeln!(
             text,
@@ -53,6 +46,31 @@ pub(crate) fn price_update(report: &PriceUpdateReport) -> String {
         );
     }
     text
+}
+
+/// On which entries the sources state different prices, and on which they no longer do.
+fn disputes(text: &mut String, report: &PriceUpdateReport) {
+    let (agreed, disputed): (Vec<_>, Vec<_>) = report.disputed.iter().partition(|(_, said)| said.is_empty());
+    let entries = |count: usize| {
+        if count == 1 { "1 entry".to_owned() } else { format!("{} entries", grouped_u64(count as u64)) }
+    };
+    if !disputed.is_empty() {
+        let _ = write!(text, "\nthe sources state different prices for {}:\n\n", entries(disputed.len()));
+        for (entry, said) in disputed.iter().take(SHOWN) {
+            let _ = writeln!(text, "  {entry}: {}", said.join(" | "));
+        }
+        more(text, disputed.len());
+    }
+    if !agreed.is_empty() {
+        let names: Vec<&str> = agreed.iter().take(SHOWN).map(|(entry, _)| entry.as_str()).collect();
+        let _ = writeln!(
+            text,
+            "\nthe sources no longer differ on {}: {}",
+            entries(agreed.len()),
+            names.join(", ")
+        );
+        more(text, agreed.len());
+    }
 }
 
 /// Says how many more there are than are shown.

@@ -17,16 +17,21 @@ pub(crate) fn price_list(list: &PriceList) -> String {
         let price = |kind: &str| row.usd_per_token.get(kind).map(|usd| per_million(usd)).unwrap_or_default();
         vec![
             row.entry.clone(),
-            row.provider.clone().unwrap_or_default(),
+            row.provider.clone().unwrap_or_else(|| "unknown".to_owned()),
             price("input_uncached"),
             price("cached_input"),
             price("cache_write"),
             price("output"),
+            row.changed_by.clone().unwrap_or_else(|| "book".to_owned()),
             remarks(row),
         ]
     });
-    let header = ["entry", "provider", "input", "cached", "cache write", "output", ""];
-    let mut text = format!("prices {} from {}, USD per million tokens\n\n", list.price_version, list.source);
+    let header = ["entry", "provider", "input", "cached", "cache write", "output", "price of", ""];
+    let mut text = format!("price book {} from {}", list.price_version, list.source);
+    if list.prices.iter().any(|row| row.changed_by.is_some()) {
+        text.push_str(", and what was decided since (`tollgate prices history`)");
+    }
+    text.push_str("; USD per million tokens\n\n");
     text.push_str(&table(&header, &[2, 3, 4, 5], rows.collect()));
     if let Some(next) = &list.next {
         // Writing to a String cannot fail.

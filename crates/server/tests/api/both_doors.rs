@@ -48,8 +48,9 @@ fn policies() -> Vec<Both> {
     let nothing = || json!({});
     let named = |name: &str| json!({"name": name});
     let hard = json!({"window": "daily", "limit_usd": "5", "enforcement": "hard_limit", "budget": "b", "author": "ada"});
-    let raise =
-        |from: &str| json!({"usd": "1", "from": from, "until": "2026-11-22", "author": "a", "reason": "r"});
+    let raise = |id: &str, from: &str| json!({"id": id, "usd": "1", "from": from, "until": "2026-11-22", "author": "a", "reason": "r"});
+    let withdraw =
+        |raise: &str| json!({"id": format!("w-{raise}"), "raise": raise, "author": "a", "reason": "r"});
     vec![
         Both("POST /v1/budgets/b", "set", json!({"title": "B"}), named("b")),
         Both("POST /v1/budgets/b", "set", json!({"titel": "B"}), named("b")),
@@ -96,9 +97,11 @@ fn policies() -> Vec<Both> {
         ),
         Both("GET /v1/policies?budget=bb", "policies", nothing(), json!({"budget": "bb"})),
         Both("GET /v1/policies?limit=0", "policies", nothing(), json!({"limit": 0})),
-        Both("POST /v1/policies/p/raise", "raise", raise("2026-11-21"), named("p")),
-        Both("POST /v1/policies/p/raise", "raise", raise("2026-11-19"), named("p")),
-        Both("POST /v1/policies/q/raise", "raise", raise("2026-11-21"), named("q")),
+        Both("POST /v1/policies/p/raise", "raise", raise("one", "2026-11-21"), named("p")),
+        Both("POST /v1/policies/p/raise", "raise", raise("two", "2026-11-19"), named("p")),
+        Both("POST /v1/policies/q/raise", "raise", raise("three", "2026-11-21"), named("q")),
+        Both("POST /v1/policies/p/withdraw", "withdraw", withdraw("one"), named("p")),
+        Both("POST /v1/policies/p/withdraw", "withdraw", withdraw("none"), named("p")),
     ]
 }
 

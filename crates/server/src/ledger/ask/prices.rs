@@ -172,9 +172,11 @@ fn price_row(entry: PriceEntry<'_>) -> PriceRow {
         .rates()
         .into_iter()
         .filter_map(|(kind, rate)| Some((kind.as_str().to_owned(), rate?.to_string())));
+    // An entry that does not say who serves it, or has no price, may be named after them.
+    let in_name = entry.name.split_once('/');
     PriceRow {
         entry: entry.name.to_owned(),
-        provider: entry.provider().map(str::to_owned),
+        provider: entry.provider().or_else(|| in_name.map(|(provider, _)| provider)).map(str::to_owned),
         mode: entry.mode().map(str::to_owned),
         priced: entry.is_priced(),
         usd_per_token: known.collect(),
