@@ -5,7 +5,8 @@ use std::time::{Duration, UNIX_EPOCH};
 use tollgate_domain::time::Day;
 use tollgate_tests::Place;
 
-/// A day before anything was recorded, and that of the process's present. What was recorded until now was recorded by the end of it.
+/// A day before anything was recorded, and that of the process's present: what was recorded until now was recorded by
+/// its end.
 fn days() -> [String; 2] {
     let now = tollgate_test_process::now().duration_since(UNIX_EPOCH).unwrap();
     let day = |seconds: Duration| Day(i32::try_from(seconds.as_secs() / 86_400).unwrap());
