@@ -1,9 +1,8 @@
 //! An older log under newer views: refused and named, what remembers the loss is kept, and continuing without
 //! it is reported loudly.
 
-use std::path::Path;
-
 use serde_json::Value;
+use tollgate_files::copies::copy_dir;
 use tollgate_tests::{Place, Server};
 
 #[test]
@@ -13,7 +12,7 @@ fn an_older_log_beside_newer_views_is_refused_until_the_loss_is_accepted() {
         record(&place, n);
     }
     let (log, copy) = (place.path("d/log"), place.path("copy"));
-    copy_dir(&log, &copy);
+    copy_dir(&log, &copy).unwrap();
     for n in 3..8 {
         record(&place, n);
     }
@@ -21,7 +20,7 @@ fn an_older_log_beside_newer_views_is_refused_until_the_loss_is_accepted() {
     let position = place.json("--data d report")["as_of"].as_str().unwrap().to_owned();
     // The copy has its own frontier, and nothing but the views remembers more.
     std::fs::remove_dir_all(&log).unwrap();
-    copy_dir(&copy, &log);
+    copy_dir(&copy, &log).unwrap();
     let _ = std::fs::remove_file(place.path("d/evidence.json"));
 
     for _ in 0..2 {
@@ -79,17 +78,4 @@ fn aside(place: &Place) -> usize {
             entry.as_ref().expect("it can be read").file_name().to_string_lossy().contains("damaged")
         })
         .count()
-}
-
-fn copy_dir(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).expect("it can be written");
-    for entry in std::fs::read_dir(from).expect("it can be read") {
-        let entry = entry.expect("it can be read");
-        let target = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_dir(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).expect("it can be written");
-        }
-    }
 }

@@ -1,8 +1,9 @@
 //! Files and directories the way a ledger creates them: accessible to their owner alone, since they contain
-//! titles, reasons and names of people; and, when replaced, either whole or not at all. Also settings files,
-//! as people write them; [`disk`], the seam at which tests make a disk fail; and [`filter`], which sorted files of
-//! keys share.
+//! titles, reasons and names of people; and, when replaced, either whole or not at all. Also settings files, as
+//! people write them; [`disk`], the seam at which tests make a disk fail; [`copies`], which tests put back; and
+//! [`filter`], which sorted files of keys share.
 
+pub mod copies;
 pub mod crash;
 pub mod disk;
 pub mod fault;

@@ -6,8 +6,8 @@
 //! commit vouches for, and a store that does not match is set aside, for its view to be rebuilt from the log.
 //!
 //! Recent commits and the state are in sled. Rows settle in runs: files that are sorted by key, written once, and
-//! merged in the background. So a commit costs no more in a store of a million rows than in one of a thousand, and
-//! opening reads the recent commits and the indexes of the runs, not the rows.
+//! merged in the background. So a commit reads no old rows, and opening reads the recent commits and the
+//! indexes of the runs, not the rows.
 
 mod bytes;
 mod change;

@@ -1,5 +1,6 @@
 //! The part of a store that is on the disk: the journal and the runs, and the merges between commits.
 
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -28,6 +29,8 @@ pub(crate) struct Settled {
     /// Files of runs that were merged, and whether a state without them is committed.
     obsolete: Vec<PathBuf>,
     is_let_go: bool,
+    /// What a merge found damaged: the next commit says so, for the view to be built again.
+    damaged: Option<StoreError>,
 }
 
 /// What was found in a directory.
@@ -64,8 +67,8 @@ impl Settled {
             state.runs.iter().map(|run| Run::open(&runs_dir, *run).map(Arc::new)).collect();
         let runs = Runs(runs.map_err(|error| of_rows(dir, &error))?);
         let dir = dir.to_owned();
-        let opened =
-            Self { dir, disk, journal, state, runs, merging: None, obsolete: Vec::new(), is_let_go: false };
+        let (merging, obsolete, is_let_go, damaged) = (None, Vec::new(), false, None);
+        let opened = Self { merging, dir, disk, journal, state, runs, obsolete, is_let_go, damaged };
         opened.remove_unknown()?;
         Ok(OpenedDir { settled: opened, checkpoint, recent })
     }
@@ -81,6 +84,7 @@ impl Settled {
         checkpoint: &[u8],
         entries: impl Iterator<Item = EntryRef<'a>>,
     ) -> Result<Committed, StoreError> {
+        self.check()?;
         let removed = self.remove_obsolete();
         let state = self.journal.commit(&self.dir, self.next_state(rows), checkpoint, entries)?;
         Ok(Committed { state, run: None, removed })
@@ -94,6 +98,7 @@ impl Settled {
         most: usize,
         mut entries: impl Iterator<Item = EntryRef<'a>>,
     ) -> Result<Committed, StoreError> {
+        self.check()?;
         let removed = self.remove_obsolete();
         let mut state = self.next_state(rows);
         let add_all = |out: &mut Writer<'_>| entries.try_for_each(|(key, value)| out.add(key, value));
@@ -108,6 +113,11 @@ impl Settled {
                 Err(error)
             }
         }
+    }
+
+    /// Whether nothing that was read meanwhile is damaged.
+    fn check(&self) -> Result<(), StoreError> {
+        self.damaged.clone().map_or(Ok(()), Err)
     }
 
     fn next_state(&self, rows: &State) -> State {
@@ -154,9 +164,12 @@ impl Settled {
         let Some(merging) = self.merging.take_if(due) else { return };
         match merging.finish() {
             Ok((old, merged)) => self.obsolete = self.runs.adopt(&old, merged),
-            Err(error) => {
-                tracing::warn!(dir = %self.dir.display(), %error, "files of rows could not be merged, it is tried again");
-            }
+            Err(error) => match of_rows(&self.dir, &error) {
+                damaged @ StoreError::Damaged { .. } => self.damaged = Some(damaged),
+                failed @ StoreError::Failed { .. } => {
+                    tracing::warn!(error = %failed, "files of rows could not be merged, it is tried again");
+                }
+            },
         }
         self.is_let_go = false;
     }
@@ -185,14 +198,16 @@ impl Settled {
     }
 
     fn remove(&self, path: &Path) {
-        if let Err(error) = self.disk.remove(path) {
+        if let Err(error) = self.disk.remove(path)
+            && error.kind() != io::ErrorKind::NotFound
+        {
             tracing::warn!(path = %path.display(), %error, "a file of rows that nothing needs was left");
         }
     }
 
     /// Removes files of runs that the state does not know: of commits and merges that did not end.
     fn remove_unknown(&self) -> Result<(), StoreError> {
-        let of = |error: std::io::Error| failed(&self.dir, error);
+        let of = |error: io::Error| failed(&self.dir, error);
         for entry in std::fs::read_dir(self.runs_dir()).map_err(of)? {
             let path = entry.map_err(of)?.path();
             if !self.runs.0.iter().any(|run| run.path() == path) {

@@ -8,12 +8,13 @@ mod support;
 use std::path::Path;
 use std::sync::Arc;
 
+use tollgate_files::copies::{copy_dir, files_in, mix};
 use tollgate_files::crash::{CrashDisk, Seeded};
 use tollgate_files::disk::{Disk, RealDisk};
 use tollgate_files::fault::{Call, Fault, FaultyDisk};
-use tollgate_view_store::{StoreError, ViewStore};
+use tollgate_view_store::{Change, StoreError, ViewStore, Was};
 
-use support::{Forgetful, History, SMALL, copy_dir, rows_of};
+use support::{Forgetful, History, SMALL, rows_of};
 
 /// How a history ended on a disk whose power was cut.
 struct Cut {
@@ -127,7 +128,7 @@ fn a_copy_of_an_earlier_day_is_that_days_store() {
         for nth in 0..history.len() {
             history.commit(&mut store, nth).unwrap();
             store.flush().unwrap();
-            copy_dir(&path, &dir.path().join(format!("copy-{}", nth + 1)));
+            copy_dir(&path, &dir.path().join(format!("copy-{}", nth + 1))).unwrap();
         }
         drop(store);
         for nth in 1..=history.len() {
@@ -155,11 +156,11 @@ fn a_mixture_of_days_is_one_of_them_or_damaged() {
             history.commit(&mut store, nth).unwrap();
             if nth == day {
                 store.flush().unwrap();
-                copy_dir(&path, &earlier);
+                copy_dir(&path, &earlier).unwrap();
             }
         }
         drop(store);
-        support::mix(&path, &earlier, &mut random);
+        mix(&path, &earlier, &mut random).unwrap();
         let left = survivor(&path, &history, &format!("seed {seed}, mixed with commit {day}"));
         found[usize::from(left.is_none())] += 1;
     }
@@ -199,4 +200,22 @@ fn a_full_disk_refuses_a_commit_whole_and_takes_it_later() {
             assert_eq!(survivor(dir.path(), &history, &what), Some(history.len()), "{what}");
         }
     }
+}
+
+/// Rows that nobody reads are read when runs are merged, at the latest when too many wait for it.
+#[test]
+fn damage_that_a_merge_finds_is_told_by_a_commit() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut store, _) = ViewStore::open_on(dir.path(), Arc::new(RealDisk), SMALL).unwrap();
+    let mut commit = |nth: usize| {
+        let (key, value) = (format!("row {nth:03}"), Some(vec![7; 1_000]));
+        store.commit(vec![Change { key: key.as_bytes(), value, was: Was::Absent }], b"")
+    };
+    commit(0).unwrap();
+    let runs = files_in(&dir.path().join("runs")).unwrap();
+    let mut bytes = std::fs::read(&runs[0]).unwrap();
+    bytes[500] ^= 1;
+    std::fs::write(&runs[0], bytes).unwrap();
+    let error = (1..100).find_map(|nth| commit(nth).err()).expect("it is found");
+    assert!(matches!(&error, StoreError::Damaged { message, .. } if message.contains("block")), "{error}");
 }

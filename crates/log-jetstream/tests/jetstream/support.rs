@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use async_nats::jetstream;
 use tollgate_domain::position::Sequence;
+use tollgate_files::copies::copy_dir;
 use tollgate_log::contract::{EventLog, Partitions};
 use tollgate_log_jetstream::{Options, Setup};
 use tollgate_test_process::nats::version;
@@ -77,14 +78,14 @@ impl NatsServer {
     /// Copies its store; the server must not be running.
     pub(crate) fn copy_store(&self, name: &str) {
         assert!(!self.server.runs(), "the server runs");
-        copy_dir(&self.store(), &self.home.path().join(name));
+        copy_dir(&self.store(), &self.home.path().join(name)).unwrap();
     }
 
     /// Replaces its store with a copy; the server must not be running.
     pub(crate) fn replace_store(&self, name: &str) {
         assert!(!self.server.runs(), "the server runs");
         std::fs::remove_dir_all(self.store()).unwrap();
-        copy_dir(&self.home.path().join(name), &self.store());
+        copy_dir(&self.home.path().join(name), &self.store()).unwrap();
     }
 
     /// Its client URL.
@@ -149,17 +150,4 @@ pub(crate) async fn all_ids(log: &dyn EventLog) -> Vec<String> {
 /// The result of a future that must complete. On a machine that has much else to do a cluster takes minutes to elect.
 pub(crate) async fn within<T>(what: impl Future<Output = T>) -> T {
     tokio::time::timeout(Duration::from_secs(240), what).await.expect("it takes too long")
-}
-
-fn copy_dir(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_dir(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }

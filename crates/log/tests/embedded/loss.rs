@@ -4,18 +4,19 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tollgate_domain::position::Sequence;
+use tollgate_files::copies::copy_dir;
 use tollgate_files::disk::RealDisk;
 use tollgate_log::contract::{AppendOutcome, Durability, EventLog, Partitions};
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
 use tollgate_log::index::IdIndex;
 
-use crate::support::{append, copy_dir, filled, ids, numbered, open, segments, small, wait};
+use crate::support::{append, filled, ids, numbered, open, segments, small, wait};
 
 /// A log of 20 records in place of the one with 60 that was there.
 fn older_copy(dir: &Path) -> Vec<u8> {
     filled(dir, 20);
     let copy = dir.with_extension("copy");
-    copy_dir(&dir.join("log"), &copy);
+    copy_dir(&dir.join("log"), &copy).unwrap();
     let log = open(dir).unwrap();
     for number in 20..60 {
         append(&log, &format!("e{number}"), &"x".repeat(200)).unwrap();
@@ -98,7 +99,7 @@ fn a_log_of_the_page_cache_opens_with_what_a_power_cut_left() {
     for number in 0..100 {
         append(&log, &format!("e{number}"), &"x".repeat(200)).unwrap();
     }
-    copy_dir(&dir, &cut);
+    copy_dir(&dir, &cut).unwrap();
     drop(log);
     // Pages reach the disk in any order: one in the middle of the last segment is missing, those after it are
     // there.

@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use tollgate_domain::position::Sequence;
+use tollgate_files::copies::copy_dir;
 use tollgate_log::conformance::{batch, event};
 use tollgate_log::contract::{AppendOutcome, EventLog};
 use tollgate_log::embedded::OpenError;
 use tollgate_log::key::{ChainHash, RecordHash};
 
-use crate::support::{append, copy_dir, filled, ids, numbered, open, segments, wait};
+use crate::support::{append, filled, ids, numbered, open, segments, wait};
 
 /// Where the frames of a segment begin and the last one ends.
 fn frames(segment: &[u8]) -> Vec<usize> {
@@ -37,7 +38,7 @@ fn the_last_record_torn_at_any_byte_is_cut_and_the_log_goes_on() {
     let (last, end) = (frames[4], frames[5]);
     for torn_at in last..end {
         let dir = tempfile::tempdir().unwrap();
-        copy_dir(original.path(), dir.path());
+        copy_dir(original.path(), dir.path()).unwrap();
         let mut bytes = segment.clone();
         // The rest of the frame never reached the disk; after it comes the prepared space.
         bytes[torn_at..].fill(0);
@@ -130,7 +131,7 @@ fn a_damaged_acknowledged_record_is_refused_with_its_place_and_nothing_is_change
     for (record, frontier) in [(0, true), (1, true), (3, true), (4, true), (0, false), (1, false), (2, false)]
     {
         let dir = tempfile::tempdir().unwrap();
-        copy_dir(original.path(), dir.path());
+        copy_dir(original.path(), dir.path()).unwrap();
         if !frontier {
             forget_frontier(dir.path());
         }

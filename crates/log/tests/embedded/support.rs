@@ -64,17 +64,3 @@ pub(crate) fn segments(dir: &Path) -> Vec<PathBuf> {
     paths.sort();
     paths
 }
-
-/// Copies a data directory as it is, as a crash would leave it.
-pub(crate) fn copy_dir(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let entry = entry.unwrap();
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_dir(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
-}

@@ -1,8 +1,9 @@
 //! A model of a view whose files are damaged, lost or put back from an earlier day, again and again: in the end it
 //! holds what the log says, byte for byte. What was seeded can be run again: every failure names its seed.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
+use tollgate_files::copies::{self, copy_dir, files_in};
 use tollgate_files::crash::Seeded;
 use tollgate_log::index::drop_damaged;
 use tollgate_log::record::StoredRecord;
@@ -121,11 +122,11 @@ async fn whatever_happens_to_its_files_a_view_is_the_fold_of_the_log() {
 /// Perhaps harms the files of a view, or keeps a copy of them for later.
 fn harm(view: &Path, dir: &Path, round: usize, random: &mut Seeded) -> bool {
     let ids = index_dir(view);
-    let copies = [dir.join(format!("copy-{round}")), dir.join(format!("copy-{round}.ids"))];
+    let kept = [dir.join(format!("copy-{round}")), dir.join(format!("copy-{round}.ids"))];
     match random.number(5) {
         0 => {
-            copy_dir(view, &copies[0]);
-            copy_dir(&ids, &copies[1]);
+            copy_dir(view, &kept[0]).unwrap();
+            copy_dir(&ids, &kept[1]).unwrap();
             false
         }
         // The view, its ids or both are of an earlier day.
@@ -136,47 +137,16 @@ fn harm(view: &Path, dir: &Path, round: usize, random: &mut Seeded) -> bool {
                 let then = dir.join(format!("copy-{day}{suffix}"));
                 if then.exists() && random.number(3) != 0 {
                     std::fs::remove_dir_all(now).unwrap();
-                    copy_dir(&then, now);
+                    copy_dir(&then, now).unwrap();
                     replaced = true;
                 }
             }
             replaced
         }
         _ => {
-            let mut found = Vec::new();
-            files(view, &mut found);
-            files(&ids, &mut found);
-            let path = &found[random.number(found.len())];
-            let mut bytes = std::fs::read(path).unwrap();
-            match random.number(3) {
-                0 => return std::fs::remove_file(path).is_ok(),
-                1 => bytes.truncate(random.number(bytes.len() + 1)),
-                _ => {
-                    let at = random.number(bytes.len().max(1));
-                    bytes.iter_mut().skip(at).take(1).for_each(|byte| *byte ^= 1 << random.number(8));
-                }
-            }
-            std::fs::write(path, bytes).unwrap();
+            let found = [files_in(view).unwrap(), files_in(&ids).unwrap()].concat();
+            copies::harm(&found[random.number(found.len())], random).unwrap();
             true
         }
-    }
-}
-
-fn files(dir: &Path, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(dir) else { return };
-    for entry in entries {
-        let path = entry.unwrap().path();
-        if path.is_dir() { files(&path, found) } else { found.push(path) }
-    }
-    found.sort();
-}
-
-fn copy_dir(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    let Ok(entries) = std::fs::read_dir(from) else { return };
-    for entry in entries {
-        let path = entry.unwrap().path();
-        let copy = to.join(path.file_name().unwrap());
-        if path.is_dir() { copy_dir(&path, &copy) } else { assert!(std::fs::copy(&path, &copy).is_ok()) }
     }
 }

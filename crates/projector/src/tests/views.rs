@@ -4,6 +4,7 @@ use proptest::prelude::*;
 use tollgate_domain::event::TaskOpened;
 use tollgate_domain::metadata::TaskMetadata;
 use tollgate_domain::position::Sequence;
+use tollgate_files::copies::copy_dir;
 use tollgate_log::contract::Partitions;
 use tollgate_log::embedded::{EmbeddedLog, Options};
 use tollgate_projection::fold::task_key;
@@ -168,7 +169,7 @@ async fn a_log_that_lost_its_end_is_noticed_before_and_after_it_grew_again() {
         let log = open();
         append(&log, vec![usage("T-1", "a", 1)]).await;
         log.close();
-        copy_dir(&data, &copy);
+        copy_dir(&data, &copy).unwrap();
         let log = open();
         append(&log, vec![usage("T-1", "b", 10)]).await;
         let views = dir.path().join("view");
@@ -209,18 +210,6 @@ async fn a_record_that_does_not_follow_stops_the_view() {
     let error = view.apply(&all[1]).unwrap_err();
     assert!(matches!(error, ViewError::OtherHistory(_)), "{error}");
     assert_eq!(tokens(&view, "T-1"), None);
-}
-
-fn copy_dir(from: &std::path::Path, to: &std::path::Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap().map(Result::unwrap) {
-        let target = to.join(entry.file_name());
-        if entry.file_type().unwrap().is_dir() {
-            copy_dir(&entry.path(), &target);
-        } else {
-            std::fs::copy(entry.path(), target).unwrap();
-        }
-    }
 }
 
 proptest! {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use tollgate_files::crash::{CrashDisk, Seeded};
@@ -84,56 +84,6 @@ impl History {
 
 pub(crate) fn rows_of(store: &ViewStore) -> Result<Map, StoreError> {
     store.scan(&[], None).collect()
-}
-
-pub(crate) fn copy_dir(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        let copy = to.join(path.file_name().unwrap());
-        if path.is_dir() {
-            copy_dir(&path, &copy);
-        } else if std::fs::copy(&path, &copy).is_err() {
-            assert!(!path.exists(), "{} cannot be copied", path.display());
-        }
-    }
-}
-
-fn files(dir: &Path, found: &mut Vec<PathBuf>) {
-    let Ok(entries) = std::fs::read_dir(dir) else { return };
-    for entry in entries {
-        let path = entry.unwrap().path();
-        if path.is_dir() { files(&path, found) } else { found.push(path) }
-    }
-    found.sort();
-}
-
-/// Leaves of some files the earlier content, cuts some short, changes a byte in some, removes some.
-pub(crate) fn mix(dir: &Path, earlier: &Path, random: &mut Seeded) {
-    let mut found = Vec::new();
-    files(dir, &mut found);
-    files(earlier, &mut found);
-    for path in found {
-        let name = path.strip_prefix(dir).or_else(|_| path.strip_prefix(earlier)).unwrap();
-        let (here, then) = (dir.join(name), earlier.join(name));
-        match random.number(14) {
-            0 | 1 if then.exists() => assert!(std::fs::copy(&then, &here).is_ok()),
-            2 if here.exists() => {
-                let bytes = std::fs::read(&here).unwrap();
-                std::fs::write(&here, &bytes[..random.number(bytes.len() + 1)]).unwrap();
-            }
-            3 if here.exists() => {
-                let mut bytes = std::fs::read(&here).unwrap();
-                let end = bytes.len().max(1);
-                if let Some(byte) = bytes.get_mut(random.number(end)) {
-                    *byte ^= 1 << random.number(8);
-                }
-                std::fs::write(&here, &bytes).unwrap();
-            }
-            4 if here.exists() => std::fs::remove_file(&here).unwrap(),
-            _ => {}
-        }
-    }
 }
 
 /// A disk that answers one kind of call without doing it.

@@ -1,5 +1,6 @@
 //! A model of the index on disks that fail: whatever is left, the log's later records bring it up to the truth.
 
+use tollgate_files::copies::{copy_dir, mix};
 use tollgate_files::crash::{CrashDisk, Seeded};
 use tollgate_files::fault::{Call, Fault, FaultyDisk};
 
@@ -112,11 +113,11 @@ fn a_mixture_of_days_is_found_or_right() {
         for record in 1..=RECORDS {
             add(&mut index, record);
             if record == day {
-                copy(&path, &earlier);
+                copy_dir(&path, &earlier).unwrap();
             }
         }
         drop(index);
-        mix(&path, &earlier, &mut random);
+        mix(&path, &earlier, &mut random).unwrap();
         let what = format!("seed {seed}, mixed with record {day}");
         let index = open_small(&path, Uuid::nil(), Sequence(RECORDS), TABLE).unwrap();
         let through = index.checkpoint().0;
@@ -140,41 +141,4 @@ fn a_mixture_of_days_is_found_or_right() {
         recovered(&path, RECORDS, &what);
     }
     assert!(right > 10 && damaged > 1, "right {right}, damaged {damaged}");
-}
-
-fn copy(from: &Path, to: &Path) {
-    std::fs::create_dir_all(to).unwrap();
-    for entry in std::fs::read_dir(from).unwrap() {
-        let path = entry.unwrap().path();
-        std::fs::copy(&path, to.join(path.file_name().unwrap())).unwrap();
-    }
-}
-
-fn mix(dir: &Path, earlier: &Path, random: &mut Seeded) {
-    let mut names: Vec<_> = [dir, earlier]
-        .iter()
-        .flat_map(|dir| std::fs::read_dir(dir).unwrap())
-        .map(|entry| entry.unwrap().file_name())
-        .collect();
-    names.sort();
-    for name in names {
-        let (here, then) = (dir.join(&name), earlier.join(&name));
-        match random.number(8) {
-            0 | 1 if then.exists() => assert!(std::fs::copy(&then, &here).is_ok()),
-            2 if here.exists() => {
-                let bytes = std::fs::read(&here).unwrap();
-                std::fs::write(&here, &bytes[..random.number(bytes.len() + 1)]).unwrap();
-            }
-            3 if here.exists() => {
-                let mut bytes = std::fs::read(&here).unwrap();
-                let at = random.number(bytes.len().max(1));
-                if let Some(byte) = bytes.get_mut(at) {
-                    *byte ^= 1 << random.number(8);
-                }
-                std::fs::write(&here, &bytes).unwrap();
-            }
-            4 if here.exists() => std::fs::remove_file(&here).unwrap(),
-            _ => {}
-        }
-    }
 }
