@@ -74,7 +74,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     (
         "docs/guides/runbook.md",
         "",
-        "answers to faults: tests/fault, tests/e2e/nats, tests/producers/inbox.rs",
+        "answers to faults: tests/fault, tests/e2e/nats, tests/producers/inbox.rs; archives: tests/e2e/segments.rs",
     ),
     ("docs/guides/webhooks.md", "", "deliver/tests/it/guide.rs"),
     ("docs/reference/alerts-config.md", "umask", "a secret; deliver/tests/it/guide.rs has one"),

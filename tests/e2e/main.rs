@@ -24,5 +24,6 @@ mod pictures;
 mod prices;
 mod replaced;
 mod replay;
+mod segments;
 mod units;
 mod watch;

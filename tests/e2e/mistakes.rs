@@ -58,7 +58,7 @@ fn a_directory_of_a_newer_format_is_left_alone() {
         "--data d serve --listen 127.0.0.1:0",
     ] {
         let told = place.fails(1, line);
-        assert!(told.contains("its format is 999, this version knows 1; upgrade tollgate"), "{line}: {told}");
+        assert!(told.contains("its format is 999, this version knows 2; upgrade tollgate"), "{line}: {told}");
     }
     assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
 }

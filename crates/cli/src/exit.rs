@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use tollgate_client::ClientError;
-use tollgate_log::embedded::{BackupError, OpenError};
+use tollgate_log::embedded::{ArchiveError, BackupError, OpenError, PackError};
 use tollgate_log_jetstream::{ConnectError, SetupError};
 use tollgate_projector::ViewError;
 use tollgate_server::{LedgerError, ServeError};
@@ -96,6 +96,27 @@ impl From<BackupError> for Failure {
                 Self::differs(message)
             }
             BackupError::Io { .. } | BackupError::NotEmpty { .. } => Self::failed(message),
+        }
+    }
+}
+
+impl From<PackError> for Failure {
+    fn from(error: PackError) -> Self {
+        let message = error.to_string();
+        match error {
+            PackError::Open(error) => error.into(),
+            PackError::Damaged { .. } => Self::differs(message),
+            PackError::Io { .. } | PackError::Stopped => Self::failed(message),
+        }
+    }
+}
+
+impl From<ArchiveError> for Failure {
+    fn from(error: ArchiveError) -> Self {
+        let message = error.to_string();
+        match error {
+            ArchiveError::Open(error) => error.into(),
+            ArchiveError::Busy { .. } | ArchiveError::NotMoved { .. } => Self::failed(message),
         }
     }
 }

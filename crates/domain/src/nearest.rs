@@ -47,10 +47,11 @@ impl Letters {
         let mut letters = Self { counts: [0; 64], all: 0 };
         for letter in name.chars() {
             for small in letter.to_lowercase() {
-                letters.all += 1;
+                letters.all = letters.all.saturating_add(1);
                 let place = if small.is_ascii() { small as usize % 64 } else { 0 };
                 // Less than 64, so there is such a place.
-                letters.counts[place] += 1;
+                let count = &mut letters.counts[place];
+                *count = count.saturating_add(1);
             }
         }
         letters

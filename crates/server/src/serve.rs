@@ -85,6 +85,8 @@ pub enum Served {
         durability: Durability,
         /// Whether a log that ends before what something next to it remembers continues without what is lost.
         accept_loss: bool,
+        /// Whether segments of the log that are full are packed in the background.
+        pack: bool,
     },
     /// One whose log, inbox and projectors are reached over NATS.
     Nats {
@@ -338,9 +340,9 @@ async fn open(
         LedgerOptions { settings, redaction_key, ..LedgerOptions::new(views) }
     };
     match served {
-        Served::Data { dir, durability, accept_loss } => {
+        Served::Data { dir, durability, accept_loss, pack } => {
             let lock_note = format!("tollgate serve at {url}, process {}", std::process::id());
-            let log_options = Options { durability, lock_note, accept_loss, ..Options::default() };
+            let log_options = Options { durability, lock_note, accept_loss, pack, ..Options::default() };
             let log = EmbeddedLog::open_or_create(&dir, log_options.clone())?;
             let ledger = Ledger::open_here(log, log_options, options(Views::below(&dir))).await?;
             Ok((Arc::new(ledger), Some(dir)))

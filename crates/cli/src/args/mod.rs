@@ -41,8 +41,8 @@ pub(crate) use budgets::{
 };
 pub(crate) use govern::{BreakerCommand, HealthCommand};
 pub(crate) use operate::{
-    BackupArgs, CheckArgs, ConfigCommand, CopyArgs, DemoArgs, ImportArgs, ImportCommand, InitArgs,
-    LogCommand, ProjectorArgs, RestoreArgs, ServeArgs, ShowArgs, TailArgs, ViewCommand,
+    ArchiveArgs, BackupArgs, CheckArgs, ConfigCommand, CopyArgs, DemoArgs, ImportArgs, ImportCommand,
+    InitArgs, LogCommand, ProjectorArgs, RestoreArgs, ServeArgs, ShowArgs, TailArgs, ViewCommand,
 };
 pub(crate) use price_decisions::{
     PriceApproveArgs, PriceHistoryArgs, PriceRejectArgs, PriceSetArgs, PriceUpdateArgs, RepriceArgs,

@@ -40,6 +40,9 @@ pub(crate) struct ServeArgs {
     /// always opened
     #[arg(long, env = "TOLLGATE_REMEDIATION", value_name = "FILE")]
     pub(crate) remediation: Option<PathBuf>,
+    /// Leave full segments of the log as they were written, instead of packing them
+    #[arg(long)]
+    pub(crate) no_pack: bool,
     #[command(flatten)]
     pub(crate) http: HttpArgs,
 }
@@ -144,14 +147,35 @@ fn size(text: &str) -> Result<u64, String> {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LogCommand {
+    /// Move packed segments to an archive, where they are verified and read as before
+    Archive(ArchiveArgs),
     /// Copy a whole log to another and compare both: from a data directory to NATS, or back
     Copy(CopyArgs),
     /// Create a ledger's streams on the NATS server of --log, or compare the existing ones
     Init(InitArgs),
+    /// Pack the log's full segments, as a server does while it runs
+    Pack,
     /// Show recorded events
     Tail(TailArgs),
     /// Recompute checksums, chains and content hashes of the whole log
     Verify,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ArchiveArgs {
+    /// The archive: a directory, such as a mounted disk
+    #[arg(long, value_name = "DIR", required_unless_present = "put")]
+    pub(crate) to: Option<PathBuf>,
+    /// The archive is what commands reach: this one stores the file `$TOLLGATE_FILE` under the name `$TOLLGATE_SEGMENT`
+    #[arg(long, value_name = "COMMAND", requires = "get", conflicts_with = "to")]
+    pub(crate) put: Option<String>,
+    /// Writes what is stored under `$TOLLGATE_SEGMENT` to the file `$TOLLGATE_FILE`; noted, and run by whatever
+    /// reads it
+    #[arg(long, value_name = "COMMAND", requires = "put")]
+    pub(crate) get: Option<String>,
+    /// Only segments that were full before this: an RFC 3339 time, or a date in UTC
+    #[arg(long, value_name = "TIME")]
+    pub(crate) before: Option<String>,
 }
 
 #[derive(Debug, Args)]

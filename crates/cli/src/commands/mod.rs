@@ -20,6 +20,7 @@ mod projector;
 mod quarantine;
 mod recover;
 mod replay;
+mod segments;
 mod serve;
 mod tasks;
 mod usage;
@@ -67,6 +68,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Config(ConfigCommand::Check(check)) => config::check(&global, &check),
         Command::Config(ConfigCommand::Show(show)) => config::show(&global, &show).await,
         Command::Config(ConfigCommand::Reload) => config::reload(&global).await,
+        Command::Log(LogCommand::Archive(args)) => segments::archive(&global, &args).await,
+        Command::Log(LogCommand::Pack) => segments::pack(&global).await,
         Command::Log(LogCommand::Copy(copy)) => copy::run(&global, &copy).await,
         Command::Log(LogCommand::Init(init)) => log::init(&global, &init).await,
         Command::Log(LogCommand::Tail(tail)) => log::tail(&global, &tail).await,

@@ -134,5 +134,6 @@ async fn chosen(
         ));
     }
     let name = global.data.display().to_string();
-    Ok((Served::Data { dir: global.data.clone(), durability, accept_loss: global.accept_loss }, None, name))
+    let (dir, accept_loss) = (global.data.clone(), global.accept_loss);
+    Ok((Served::Data { dir, durability, accept_loss, pack: !args.no_pack }, None, name))
 }

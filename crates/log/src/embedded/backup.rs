@@ -1,7 +1,7 @@
 //! Backup while a writer runs, and restore as a separate log.
 
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
@@ -9,11 +9,12 @@ use tollgate_domain::position::Sequence;
 use uuid::Uuid;
 
 use super::OpenError;
-use super::format::FORMAT;
+use super::format::KNOWN;
 use super::frontier::{self, Frontier, FrontierFile};
 use super::ledger::{self, LedgerFile};
+use super::sealed::place;
+use super::verify;
 use super::witness::{self, Witness};
-use super::{segment, verify};
 use crate::contract::Durability;
 use tollgate_files::{make_private_dirs, private_file, replace, sync_dir};
 
@@ -136,13 +137,16 @@ pub fn backup(dir: &Path, to: &Path) -> Result<Backup, BackupError> {
     }
     make_empty(to)?;
     let mut files = Vec::new();
-    let ordinals = segment::ordinals(&log_dir).map_err(|error| failed("listing", &log_dir, &error))?;
+    let ordinals = place::ordinals(&log_dir).map_err(|error| failed("listing", &log_dir, &error))?;
     for ordinal in ordinals.into_iter().filter(|&ordinal| ordinal <= frontier.segment) {
-        let source = segment::path(&log_dir, ordinal);
+        let (segment, source) =
+            place::open(&log_dir, ordinal).map_err(|(path, error)| failed("opening", &path, &error))?;
+        let (opened, is_packed) = segment.raw();
         let length = if ordinal == frontier.segment { frontier.end } else { u64::MAX };
-        let name = source.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        // A packed one that is archived is part of the backup, under the name that it has in a log.
+        let name = format!("{ordinal:010}.{}", if is_packed { "packed" } else { "segment" });
         let copied =
-            copy(&source, &to.join(&name), length).map_err(|error| failed("copying", &source, &error))?;
+            copy(opened, &to.join(&name), length).map_err(|error| failed("copying", &source, &error))?;
         files.push(BackupFile { name, bytes: copied.0, blake3: copied.1 });
     }
     let copied = verify::of_segments(to, frontier.clone(), &file, &[], &mut |_| Ok(()));
@@ -151,7 +155,7 @@ pub fn backup(dir: &Path, to: &Path) -> Result<Backup, BackupError> {
         return Err(BackupError::Incomplete { dir, to, what });
     }
     let backup = Backup {
-        format: FORMAT,
+        format: file.format,
         epoch: file.epoch,
         created_at: file.created_at,
         earlier_epochs: file.earlier_epochs,
@@ -180,9 +184,9 @@ pub fn restore(from: &Path, dir: &Path) -> Result<Backup, BackupError> {
     let damaged = |path: &Path, what: String| BackupError::Damaged { path: path.display().to_string(), what };
     let backup: Backup =
         serde_json::from_str(&text).map_err(|error| damaged(&manifest, format!("not readable: {error}")))?;
-    if backup.format > FORMAT {
+    if backup.format > KNOWN {
         let dir = from.display().to_string();
-        return Err(OpenError::NewerFormat { dir, found: backup.format, known: FORMAT }.into());
+        return Err(OpenError::NewerFormat { dir, found: backup.format, known: KNOWN }.into());
     }
     for file in &backup.files {
         let path = from.join(&file.name);
@@ -196,13 +200,14 @@ pub fn restore(from: &Path, dir: &Path) -> Result<Backup, BackupError> {
     make_private_dirs(&log_dir).map_err(|error| failed("making", &log_dir, &error))?;
     for file in &backup.files {
         let source = from.join(&file.name);
-        copy(&source, &log_dir.join(&file.name), u64::MAX)
+        File::open(&source)
+            .and_then(|source| copy(&source, &log_dir.join(&file.name), u64::MAX))
             .map_err(|error| failed("copying", &source, &error))?;
     }
     let mut earlier_epochs = backup.earlier_epochs.clone();
     earlier_epochs.push(backup.epoch);
     let ledger = LedgerFile {
-        format: FORMAT,
+        format: backup.format,
         epoch: Uuid::now_v7(),
         created_at: backup.created_at.clone(),
         earlier_epochs,
@@ -242,8 +247,10 @@ fn make_empty(dir: &Path) -> Result<(), BackupError> {
 }
 
 /// Copies at most `limit` bytes and syncs the copy. Returns its size and hash.
-fn copy(from: &Path, to: &Path, limit: u64) -> io::Result<(u64, String)> {
-    let mut source = File::open(from)?.take(limit);
+fn copy(mut from: &File, to: &Path, limit: u64) -> io::Result<(u64, String)> {
+    // Others may have read it to its end.
+    from.rewind()?;
+    let mut source = from.take(limit);
     let mut target = private_file().write(true).create_new(true).open(to)?;
     let mut hasher = blake3::Hasher::new();
     let mut buffer = vec![0; 1 << 20];

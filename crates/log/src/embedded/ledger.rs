@@ -10,7 +10,7 @@ use tollgate_domain::time::Timestamp;
 use uuid::Uuid;
 
 use super::OpenError;
-use super::format::FORMAT;
+use super::format::{FORMAT, KNOWN};
 use tollgate_files::{make_private_dirs, private_file, replace, sync_dir};
 
 const LEDGER_FILE: &str = "ledger.json";
@@ -106,11 +106,11 @@ impl LedgerFile {
         };
         // The format first: a newer file may have fields that this version cannot read.
         let Format { format } = serde_json::from_str(&text).map_err(unreadable)?;
-        if format > FORMAT {
+        if format > KNOWN {
             return Err(OpenError::NewerFormat {
                 dir: dir.display().to_string(),
                 found: format,
-                known: FORMAT,
+                known: KNOWN,
             });
         }
         serde_json::from_str(&text).map(Some).map_err(unreadable)
@@ -187,7 +187,7 @@ pub(super) fn create_dirs(dir: &Path) -> Result<(), OpenError> {
     }
     let log = log_dir(dir);
     make_private_dirs(&log).map_err(error)?;
-    let segments = super::segment::ordinals(&log).map_err(error)?;
+    let segments = super::sealed::place::ordinals(&log).map_err(error)?;
     if !segments.is_empty() {
         let what = format!("it holds {} segments of a log but no {LEDGER_FILE}", segments.len());
         return Err(OpenError::NotADataDirectory { dir: dir.display().to_string(), what });

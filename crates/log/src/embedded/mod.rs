@@ -17,6 +17,7 @@ mod prepare;
 mod reader;
 mod recovery;
 mod reindex;
+mod sealed;
 mod segment;
 mod snapshot;
 mod teller;
@@ -37,6 +38,8 @@ pub use ledger::Loss;
 pub use open::accept_loss;
 pub use open_error::OpenError;
 pub use reader::SegmentReader;
+pub use sealed::archive::{ArchiveError, Moved, Target, archive};
+pub use sealed::pack::{PackError, Packed};
 pub use snapshot::Snapshot;
 pub use verify::{Anchor, Verification, verify};
 
@@ -48,6 +51,8 @@ use crate::contract::{
 use crate::key::Key;
 use ledger::{DirLock, LedgerFile};
 use reader::Source;
+use sealed::pack::pack_sealed;
+use sealed::packer::Packer;
 use tollgate_clock::{Clock, SystemClock};
 use tollgate_files::disk::{Disk, RealDisk};
 use writer::Hub;
@@ -70,6 +75,8 @@ pub struct Options {
     /// Whether a log that ends before what something else in its directory remembers goes on without the lost
     /// records, under a new epoch. A log last written with class `page_cache` always does so.
     pub accept_loss: bool,
+    /// Whether segments that are full are packed in the background.
+    pub pack: bool,
 }
 
 impl Default for Options {
@@ -82,6 +89,7 @@ impl Default for Options {
             max_segment_bytes: 64 << 20,
             lock_note: format!("process {}", std::process::id()),
             accept_loss: false,
+            pack: false,
         }
     }
 }
@@ -94,6 +102,8 @@ pub struct EmbeddedLog {
     clock: Arc<dyn Clock>,
     hub: Arc<Hub>,
     writer: Option<JoinHandle<()>>,
+    packer: Option<Packer>,
+    disk: Arc<dyn Disk>,
     cut_bytes: u64,
     may_lose: bool,
     losses: Vec<Loss>,
@@ -186,12 +196,25 @@ impl EmbeddedLog {
         )
     }
 
+    /// Packs the segments that are full, except the last one of them: what they hold is read as before and takes
+    /// less room on the disk. Appends and reads go on. A version that knows no packed segments refuses the directory
+    /// afterwards.
+    ///
+    /// # Errors
+    ///
+    /// [`PackError`]; the segment that it names stays as it was, those before it are packed.
+    pub fn pack(&self) -> Result<Packed, PackError> {
+        pack_sealed(&*self.disk, &self.dir, self.hub.frontier.borrow().segment, &|| true)
+    }
+
     /// Closes the log, after everything appended has become durable.
     pub fn close(mut self) {
         self.shut_down();
     }
 
     fn shut_down(&mut self) {
+        // Before the writer ends: it waits for one block at most.
+        drop(self.packer.take());
         self.hub.lock().closing = true;
         self.hub.work.notify_one();
         if let Some(writer) = self.writer.take()
@@ -288,7 +311,8 @@ impl EventLog for EmbeddedLog {
             let shared = self.hub.lock();
             (shared.refusing.clone(), shared.indexing.clone())
         };
-        if let Some(reason) = indexing.or_else(|| self.incomplete.clone()) {
+        let not_packed = || self.packer.as_ref().and_then(Packer::failed);
+        if let Some(reason) = indexing.or_else(|| self.incomplete.clone()).or_else(not_packed) {
             return Some(reason);
         }
         let refusing = refusing?;

@@ -14,6 +14,8 @@ use super::frontier::{Frontier, FrontierFile};
 use super::group::Shared;
 use super::ledger::{self, DirLock, LedgerFile};
 use super::reader::{SegmentReader, Source};
+use super::sealed::pack::clear;
+use super::sealed::packer::Packer;
 use super::witness::{self, Witness};
 use super::writer::{self, Hub, Writer};
 use super::{EmbeddedLog, OpenError, Options, prepare, recovery};
@@ -30,16 +32,11 @@ impl EmbeddedLog {
         let io_error = |error: io::Error| OpenError::io(dir, &error);
         let log_dir = ledger::log_dir(dir);
         let mut ledger = read_or_create(dir, create, options.clock.now())?;
-        prepare::clear(&log_dir).map_err(io_error)?;
+        prepare::clear(&log_dir).and_then(|()| clear(&log_dir)).map_err(io_error)?;
         let may_lose = options.accept_loss || ledger.page_cache;
         let recovered = recovery::recover(&log_dir, &ledger, may_lose)?;
         compare_with_witnesses(dir, &mut ledger, recovered.heads.last, may_lose, options.clock.now())?;
-        let page_cache = options.durability == Durability::PageCache;
-        if ledger.page_cache != page_cache {
-            // What was found is on the disk now: from here on the durability class of this process counts.
-            ledger.page_cache = page_cache;
-            ledger.write(dir)?;
-        }
+        note_durability(dir, &mut ledger, options.durability)?;
         let epoch = ledger.epoch();
         let active = match recovered.active {
             Some(active) => active,
@@ -52,20 +49,16 @@ impl EmbeddedLog {
         let frontier_file = FrontierFile::open(&log_dir, epoch.id, options.durability).map_err(io_error)?;
         frontier_file.write(&frontier).map_err(io_error)?;
         let frontier = watch::Sender::new(frontier);
-        let index = open_index(dir, epoch, &frontier).map_err(|error| match (error, &incomplete) {
-            (OpenError::Damaged(cause), Some(what)) => OpenError::NotWhole {
-                dir: dir.display().to_string(),
-                // The advice that follows is for a log that stays in use.
-                what: what.trim_end_matches(recovery::RESTORE).trim_end_matches("; ").to_owned(),
-                cause: cause.to_string(),
-            },
-            (error, _) => error,
-        })?;
+        let index = open_index(dir, epoch, &frontier)
+            .map_err(|error| not_whole(dir, incomplete.as_deref(), error))?;
         if let Some(reason) = &incomplete {
             tracing::error!(reason, "the log is not whole");
         }
         let hub =
             Arc::new(Hub { shared: Mutex::new(Shared::new(index, &heads)), work: Condvar::new(), frontier });
+        let packer = options.pack.then(|| Packer::start(Arc::clone(&options.disk), dir, active.ordinal));
+        let packer = packer.transpose().map_err(io_error)?;
+        let disk = Arc::clone(&options.disk);
         let writer = Writer {
             hub: Arc::clone(&hub),
             disk: options.disk,
@@ -78,6 +71,7 @@ impl EmbeddedLog {
             active,
             heads,
             preparation: None,
+            packing: packer.as_ref().map(Packer::work),
             max_segment_bytes: options.max_segment_bytes,
         };
         let thread = std::thread::Builder::new().name("tollgate-log".to_owned()).spawn(move || writer.run());
@@ -88,6 +82,8 @@ impl EmbeddedLog {
             clock: options.clock,
             hub,
             writer: Some(thread.map_err(io_error)?),
+            packer,
+            disk,
             cut_bytes: recovered.cut_bytes,
             may_lose,
             losses: ledger.losses,
@@ -112,6 +108,29 @@ fn read_or_create(dir: &Path, create: bool, now: Timestamp) -> Result<LedgerFile
         return Err(OpenError::LogIsGone { dir: dir.display().to_string() });
     }
     Ok(ledger)
+}
+
+/// Why the ids cannot be read again, if a segment is missing or damaged.
+fn not_whole(dir: &Path, incomplete: Option<&str>, error: OpenError) -> OpenError {
+    match (error, incomplete) {
+        (OpenError::Damaged(cause), Some(what)) => OpenError::NotWhole {
+            dir: dir.display().to_string(),
+            // The advice that follows is for a log that stays in use.
+            what: what.trim_end_matches(recovery::RESTORE).trim_end_matches("; ").to_owned(),
+            cause: cause.to_string(),
+        },
+        (error, _) => error,
+    }
+}
+
+/// What was found is on the disk now: from here on the durability class of this process counts.
+fn note_durability(dir: &Path, ledger: &mut LedgerFile, class: Durability) -> Result<(), OpenError> {
+    let page_cache = class == Durability::PageCache;
+    if ledger.page_cache == page_cache {
+        return Ok(());
+    }
+    ledger.page_cache = page_cache;
+    ledger.write(dir)
 }
 
 /// Turns a closed log into one of its own, because it ends before what an outside witness remembers.

@@ -1,17 +1,17 @@
 //! Reading segments while a writer runs, up to the durable frontier.
 
-use std::fs::File;
 use std::io;
-use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use bytes::{Bytes, BytesMut};
 use tokio::sync::watch;
 use tollgate_domain::position::Sequence;
+use uuid::Uuid;
 
 use super::frame::{self, FRAME_HEADER, NoFrame};
 use super::frontier::Frontier;
-use super::segment::{self, SEGMENT_HEADER, SegmentHeader};
+use super::sealed::place::{self, SegmentFile};
+use super::segment::{SEGMENT_HEADER, SegmentHeader};
 use crate::contract::{BoxFuture, MAX_RECORD_BYTES, Partitions, ReadError, RecordReader};
 use crate::record::{self, Record, RecordError, StoredRecord};
 
@@ -44,8 +44,11 @@ pub struct SegmentReader {
     after: Sequence,
     /// The sequence of the record at `offset`.
     expected: Sequence,
-    segment: u64,
-    file: File,
+    /// Of the segment that is read.
+    header: SegmentHeader,
+    file: SegmentFile,
+    /// Where `file` was opened.
+    path: PathBuf,
     offset: u64,
 }
 
@@ -57,18 +60,18 @@ impl SegmentReader {
         after: Sequence,
     ) -> Result<Self, ReadError> {
         let frontier = source.frontier();
-        let ordinals = segment::ordinals(log_dir).map_err(|error| io_error(log_dir, &error))?;
+        let ordinals = place::ordinals(log_dir).map_err(|error| io_error(log_dir, &error))?;
         // The last segment that begins at or before the first wanted record.
         let mut chosen = None;
         for &ordinal in ordinals.iter().rev().filter(|&&ordinal| ordinal <= frontier.segment) {
-            let (file, header) = open_segment(log_dir, ordinal)?;
-            let fits = header.before.last <= after;
-            chosen = Some((file, header));
-            if fits {
+            chosen = Some(ordinal);
+            if before(log_dir, ordinal)?.0 <= after {
                 break;
             }
         }
-        let Some((file, header)) = chosen else {
+        let Some(OpenSegment { file, path, header }) =
+            chosen.map(|ordinal| open_segment(log_dir, ordinal)).transpose()?
+        else {
             return Err(io_error(log_dir, &io::Error::new(io::ErrorKind::NotFound, "there is no segment")));
         };
         if header.before.last > after {
@@ -85,10 +88,16 @@ impl SegmentReader {
             partitions,
             after,
             expected: header.before.last.next(),
-            segment: header.ordinal,
+            header,
             file,
+            path,
             offset: SEGMENT_HEADER as u64,
         })
+    }
+
+    /// The header of the segment that the last records came from.
+    pub(super) const fn header(&self) -> &SegmentHeader {
+        &self.header
     }
 
     /// The next durable records, as many as fit one chunk; empty if there are no more now.
@@ -105,7 +114,7 @@ impl SegmentReader {
             let chunk = self.read_chunk(&frontier)?;
             let (records, used) = self.parse(&chunk)?;
             if used == 0 {
-                if self.segment >= frontier.segment {
+                if self.header.ordinal >= frontier.segment {
                     return Err(self.damaged(0, "nothing stands here"));
                 }
                 self.next_segment()?;
@@ -118,19 +127,17 @@ impl SegmentReader {
         }
     }
 
-    fn read_chunk(&self, frontier: &Frontier) -> Result<Bytes, ReadError> {
-        let end = if self.segment == frontier.segment { frontier.end } else { u64::MAX };
+    fn read_chunk(&mut self, frontier: &Frontier) -> Result<Bytes, ReadError> {
+        let end = if self.header.ordinal == frontier.segment { frontier.end } else { u64::MAX };
         let wanted = usize::try_from(end.saturating_sub(self.offset)).unwrap_or(usize::MAX).min(CHUNK);
         let mut chunk = BytesMut::zeroed(wanted);
-        let mut filled = 0;
-        while filled < wanted {
-            match self.file.read_at(&mut chunk[filled..], self.offset + filled as u64) {
-                Ok(0) => break,
-                Ok(read) => filled += read,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(io_error(&segment::path(&self.log_dir, self.segment), &error)),
+        let filled = match self.file.read_up_to(&mut chunk, self.offset) {
+            Ok(filled) => filled,
+            Err(error) if error.kind() == io::ErrorKind::InvalidData => {
+                return Err(self.damaged(0, &error.to_string()));
             }
-        }
+            Err(error) => return Err(io_error(&self.path, &error)),
+        };
         chunk.truncate(filled);
         Ok(chunk.freeze())
     }
@@ -187,7 +194,7 @@ impl SegmentReader {
         }
         let record = Record::parse(bytes).map_err(|error| match error {
             RecordError::Newer { .. } => ReadError::Newer {
-                path: segment::path(&self.log_dir, self.segment).display().to_string(),
+                path: self.path.display().to_string(),
                 sequence: self.expected,
                 what: error.to_string(),
             },
@@ -198,20 +205,19 @@ impl SegmentReader {
     }
 
     fn next_segment(&mut self) -> Result<(), ReadError> {
-        let (file, header) = open_segment(&self.log_dir, self.segment + 1)?;
+        let OpenSegment { file, path, header } = open_segment(&self.log_dir, self.header.ordinal + 1)?;
         if header.before.last.next() != self.expected {
             let what = format!("segment {} begins at record {}", header.ordinal, header.before.last.next());
             return Err(self.damaged(0, &what));
         }
-        self.segment = header.ordinal;
-        self.file = file;
+        (self.header, self.file, self.path) = (header, file, path);
         self.offset = SEGMENT_HEADER as u64;
         Ok(())
     }
 
     fn damaged(&self, at: usize, what: &str) -> ReadError {
         ReadError::Damaged {
-            path: segment::path(&self.log_dir, self.segment).display().to_string(),
+            path: self.path.display().to_string(),
             offset: self.offset + at as u64,
             sequence: self.expected,
             what: what.to_owned(),
@@ -243,20 +249,43 @@ impl RecordReader for SegmentReader {
     }
 }
 
+/// A segment that is open for reading.
+pub(super) struct OpenSegment {
+    pub(super) file: SegmentFile,
+    /// Where it was found.
+    pub(super) path: PathBuf,
+    pub(super) header: SegmentHeader,
+}
+
 /// Opens a segment and reads its header.
-pub(super) fn open_segment(log_dir: &Path, ordinal: u64) -> Result<(File, SegmentHeader), ReadError> {
-    let path = segment::path(log_dir, ordinal);
-    let file = File::open(&path).map_err(|error| io_error(&path, &error))?;
+pub(super) fn open_segment(log_dir: &Path, ordinal: u64) -> Result<OpenSegment, ReadError> {
+    let unreadable = |path: &Path, what: &str| ReadError::Damaged {
+        path: path.display().to_string(),
+        offset: 0,
+        sequence: Sequence::ZERO,
+        what: what.to_owned(),
+    };
+    let failed = |path: &Path, error: &io::Error| {
+        let is_damaged = error.kind() == io::ErrorKind::InvalidData;
+        if is_damaged { unreadable(path, &error.to_string()) } else { io_error(path, error) }
+    };
+    let (mut file, path) = place::open(log_dir, ordinal).map_err(|(path, error)| failed(&path, &error))?;
     let mut bytes = vec![0; SEGMENT_HEADER];
-    file.read_exact_at(&mut bytes, 0).map_err(|error| io_error(&path, &error))?;
+    file.read_up_to(&mut bytes, 0).map_err(|error| failed(&path, &error))?;
     match SegmentHeader::read(&bytes) {
-        Ok(header) if header.ordinal == ordinal => Ok((file, header)),
-        Ok(_) | Err(_) => Err(ReadError::Damaged {
-            path: path.display().to_string(),
-            offset: 0,
-            sequence: Sequence::ZERO,
-            what: "the segment's header cannot be read".to_owned(),
-        }),
+        Ok(header) if header.ordinal == ordinal => Ok(OpenSegment { file, path, header }),
+        Ok(_) | Err(_) => Err(unreadable(&path, "the segment's header cannot be read")),
+    }
+}
+
+/// The last record before a segment, and its epoch. An archived one is not read for it.
+pub(super) fn before(log_dir: &Path, ordinal: u64) -> Result<(Sequence, Uuid), ReadError> {
+    match place::archived(log_dir, ordinal) {
+        Ok(Some(found)) => Ok(found),
+        Ok(None) => {
+            open_segment(log_dir, ordinal).map(|found| (found.header.before.last, found.header.epoch))
+        }
+        Err(error) => Err(io_error(log_dir, &error)),
     }
 }
 

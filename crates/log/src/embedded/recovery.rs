@@ -11,7 +11,8 @@ use super::OpenError;
 use super::frame::{self, ALIGNMENT, FRAME_HEADER, NoFrame};
 use super::frontier;
 use super::ledger::LedgerFile;
-use super::reader::open_segment;
+use super::reader::before;
+use super::sealed::place;
 use super::segment::{self, Heads, NoSegment, SEGMENT_HEADER, SegmentHeader};
 use crate::contract::ReadError;
 use crate::key::RecordHash;
@@ -53,7 +54,7 @@ pub(super) fn recover(
     accept_loss: bool,
 ) -> Result<Recovered, OpenError> {
     let io_error = |error: io::Error| OpenError::io(log_dir, &error);
-    let mut ordinals = segment::ordinals(log_dir).map_err(io_error)?;
+    let mut ordinals = place::ordinals(log_dir).map_err(io_error)?;
     let acknowledged =
         if accept_loss { Sequence::ZERO } else { acknowledged(log_dir, ledger).map_err(io_error)? };
     let regressed = |last| OpenError::Regressed {
@@ -63,7 +64,7 @@ pub(super) fn recover(
     };
     let mut found = None;
     while let Some(&ordinal) = ordinals.last() {
-        let path = segment::path(log_dir, ordinal);
+        let path = place::unpacked(log_dir, ordinal).map_err(io_error)?;
         let file = File::options()
             .read(true)
             .write(true)
@@ -103,23 +104,20 @@ pub(super) fn recover(
 pub(super) fn incomplete(log_dir: &Path, active: u64, ledger: &LedgerFile) -> Option<String> {
     let mut last = Sequence::ZERO;
     for ordinal in 1..=active {
-        let header = match open_segment(log_dir, ordinal) {
-            Ok((_, header)) => header,
+        let (before, epoch) = match before(log_dir, ordinal) {
+            Ok(found) => found,
             Err(error) => return Some(format!("segment {ordinal} of the log: {error}; {RESTORE}")),
         };
-        if !ledger.knows(header.epoch) {
-            return Some(format!(
-                "segment {ordinal} is of another log, {}; {RESTORE}",
-                header.epoch.simple()
-            ));
+        if !ledger.knows(epoch) {
+            return Some(format!("segment {ordinal} is of another log, {}; {RESTORE}", epoch.simple()));
         }
-        if header.before.last < last || (ordinal == 1 && header.before.last > Sequence::ZERO) {
-            let begins = header.before.last.next();
+        if before < last || (ordinal == 1 && before > Sequence::ZERO) {
+            let begins = before.next();
             return Some(format!(
                 "segment {ordinal} begins at record {begins}, before the one in front of it ends; {RESTORE}"
             ));
         }
-        last = header.before.last;
+        last = before;
     }
     None
 }

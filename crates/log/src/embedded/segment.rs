@@ -137,21 +137,6 @@ pub(super) fn path(log_dir: &Path, ordinal: u64) -> PathBuf {
     log_dir.join(format!("{ordinal:010}.segment"))
 }
 
-/// The ordinals of the segments in a directory, ascending.
-pub(super) fn ordinals(log_dir: &Path) -> std::io::Result<Vec<u64>> {
-    let mut ordinals = Vec::new();
-    for entry in std::fs::read_dir(log_dir)? {
-        let path = entry?.path();
-        if path.extension().is_some_and(|extension| extension == "segment") {
-            ordinals.extend(
-                path.file_stem().and_then(|stem| stem.to_str()).and_then(|stem| stem.parse::<u64>().ok()),
-            );
-        }
-    }
-    ordinals.sort_unstable();
-    Ok(ordinals)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

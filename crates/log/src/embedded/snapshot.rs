@@ -9,7 +9,7 @@ use tollgate_domain::position::{Epoch, Position, Sequence};
 
 use super::OpenError;
 use super::backup::{Backup, MANIFEST};
-use super::format::FORMAT;
+use super::format::KNOWN;
 use super::frontier::{self, Frontier};
 use super::ledger::{self, LedgerFile};
 use super::reader::{SegmentReader, Source};
@@ -53,9 +53,9 @@ impl Snapshot {
         let backup: Backup = serde_json::from_str(&text).map_err(|error| {
             OpenError::io(&path, &io::Error::new(io::ErrorKind::InvalidData, error.to_string()))
         })?;
-        if backup.format > FORMAT {
+        if backup.format > KNOWN {
             let dir = dir.display().to_string();
-            return Err(OpenError::NewerFormat { dir, found: backup.format, known: FORMAT });
+            return Err(OpenError::NewerFormat { dir, found: backup.format, known: KNOWN });
         }
         let epoch = Epoch { id: backup.epoch, created_at: backup.created_at.parse().unwrap_or_default() };
         let frontier = backup.frontier();

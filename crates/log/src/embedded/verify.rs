@@ -8,7 +8,8 @@ use super::OpenError;
 use super::frontier::{self, Frontier};
 use super::ledger::{self, LedgerFile};
 use super::reader::{SegmentReader, Source, open_segment};
-use super::segment::{self, Heads};
+use super::sealed::place;
+use super::segment::{Heads, SegmentHeader};
 use crate::contract::{Partitions, ReadError};
 use crate::key::{ChainHash, RecordHash};
 use crate::record::EventFrame;
@@ -103,19 +104,20 @@ pub(super) fn of_segments(
         anchors_matched: 0,
         foreign: Vec::new(),
     };
-    let headers = match segment_heads(log_dir, frontier.segment, ledger) {
-        Ok(headers) => headers,
-        Err(difference) => {
-            result.difference = Some(difference);
-            return result;
+    let last = frontier.segment;
+    let read = || {
+        result.segments = segments(log_dir, last)?;
+        let reader = SegmentReader::open(log_dir, Source::Fixed(frontier), Partitions::ALL, Sequence::ZERO);
+        let mut reader = reader.map_err(|error| error.to_string())?;
+        let heads = walk(&mut reader, &mut result, ledger, anchors, check_event)?;
+        // Segments that hold no record yet.
+        for ordinal in reader.header().ordinal + 1..=last {
+            let segment = open_segment(log_dir, ordinal).map_err(|error| error.to_string())?;
+            check_header(&segment.header, &heads, ledger)?;
         }
+        Ok(())
     };
-    result.segments = headers.len();
-    result.difference =
-        match SegmentReader::open(log_dir, Source::Fixed(frontier), Partitions::ALL, Sequence::ZERO) {
-            Ok(mut reader) => walk(&mut reader, &mut result, &headers, anchors, check_event).err(),
-            Err(error) => Some(error.to_string()),
-        };
+    result.difference = read().err();
     result
 }
 
@@ -133,45 +135,51 @@ fn unproven(anchors: &[Anchor], last: Sequence) -> Vec<String> {
     unproven
 }
 
-fn segment_heads(log_dir: &Path, last: u64, ledger: &LedgerFile) -> Result<Vec<Heads>, String> {
-    let ordinals = segment::ordinals(log_dir).map_err(|error| error.to_string())?;
-    let mut heads = Vec::new();
-    for (nth, ordinal) in ordinals.into_iter().filter(|&ordinal| ordinal <= last).enumerate() {
-        let (_, header) = open_segment(log_dir, ordinal).map_err(|error| error.to_string())?;
-        if nth as u64 + 1 != ordinal {
-            return Err(format!("segment {} is missing", nth + 1));
+/// The number of segments, none of which is missing.
+fn segments(log_dir: &Path, last: u64) -> Result<usize, String> {
+    let ordinals = place::ordinals(log_dir).map_err(|error| error.to_string())?;
+    let mut count = 0;
+    for ordinal in ordinals.into_iter().filter(|&ordinal| ordinal <= last) {
+        count += 1;
+        if count as u64 != ordinal {
+            return Err(format!("segment {count} is missing"));
         }
-        if !ledger.knows(header.epoch) {
-            return Err(format!("segment {ordinal} is of another log, {}", header.epoch.simple()));
-        }
-        heads.push(header.before);
     }
-    Ok(heads)
+    Ok(count)
+}
+
+/// What a segment says of the log before it.
+fn check_header(header: &SegmentHeader, heads: &Heads, ledger: &LedgerFile) -> Result<(), String> {
+    if !ledger.knows(header.epoch) {
+        return Err(format!("segment {} is of another log, {}", header.ordinal, header.epoch.simple()));
+    }
+    if header.before != *heads {
+        let first = header.before.last.next();
+        return Err(format!("the segment that begins at record {first} does not follow the one before it"));
+    }
+    Ok(())
 }
 
 fn walk(
     reader: &mut SegmentReader,
     result: &mut Verification,
-    headers: &[Heads],
+    ledger: &LedgerFile,
     anchors: &[Anchor],
     check_event: &mut dyn FnMut(&EventFrame<'_>) -> Result<(), String>,
-) -> Result<(), String> {
+) -> Result<Heads, String> {
     let mut heads = Heads::start();
-    let mut next_header = headers.iter().peekable();
+    let mut segment = 0;
     loop {
         let records = reader.read_available().map_err(|error: ReadError| error.to_string())?;
         if records.is_empty() {
             break;
         }
+        // They are of one segment.
+        if reader.header().ordinal != segment {
+            segment = reader.header().ordinal;
+            check_header(reader.header(), &heads, ledger)?;
+        }
         for stored in &records {
-            while let Some(header) = next_header.next_if(|header| header.last <= heads.last) {
-                if *header != heads {
-                    let first = header.last.next();
-                    return Err(format!(
-                        "the segment that begins at record {first} does not follow the one before it"
-                    ));
-                }
-            }
             let partition = stored.record.partition();
             let chain = heads.chains[partition.index()].then(RecordHash::of(stored.record.bytes()));
             if chain != stored.chain {
@@ -202,7 +210,7 @@ fn walk(
             beyond.partition,
             heads.lasts[beyond.partition.index()]
         )),
-        None => Ok(()),
+        None => Ok(heads),
     }
 }
 

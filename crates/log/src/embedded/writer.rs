@@ -13,6 +13,7 @@ use super::frontier::{Frontier, FrontierFile};
 use super::group::{Group, Shared};
 use super::prepare::Preparation;
 use super::recovery::ActiveSegment;
+use super::sealed::packer::Work;
 use super::segment::{self, Heads, SEGMENT_HEADER, SegmentHeader};
 use super::teller::{Answers, Teller};
 use crate::contract::{AppendError, Durability};
@@ -52,6 +53,8 @@ pub(super) struct Writer {
     pub(super) active: ActiveSegment,
     pub(super) heads: Heads,
     pub(super) preparation: Option<Preparation>,
+    /// Told of each segment that is full, if they are packed.
+    pub(super) packing: Option<Arc<Work>>,
     pub(super) max_segment_bytes: u64,
     /// When this process began to write to the active segment, and where.
     pub(super) begun: Stopwatch,
@@ -259,6 +262,9 @@ impl Writer {
             tracing::warn!(%error, "could not publish the durable frontier");
         }
         self.hub.frontier.send_replace(frontier);
+        if let Some(packing) = &self.packing {
+            packing.goes_on_in(self.active.ordinal);
+        }
         group.clear();
         let mut shared = self.hub.lock();
         let mut answers = Answers { served: shared.make_durable(self.heads.last), refused: None };

@@ -2,10 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on panics")]
 
+mod archive;
 mod backup;
 mod faults;
 mod loss;
 mod opening;
+mod packing;
 mod recovery;
 mod support;
 mod verification;

@@ -22,11 +22,11 @@ fn a_newer_format_is_refused_before_anything_else_is_read() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path(), 1);
     let path = dir.path().join("ledger.json");
-    std::fs::write(&path, r#"{"format": 2, "epoch": {"of": "another shape"}}"#).unwrap();
+    std::fs::write(&path, r#"{"format": 3, "epoch": {"of": "another shape"}}"#).unwrap();
     let error = open(dir.path()).err().expect("must be refused");
-    assert!(matches!(error, OpenError::NewerFormat { found: 2, known: 1, .. }), "{error}");
+    assert!(matches!(error, OpenError::NewerFormat { found: 3, known: 2, .. }), "{error}");
     assert!(
-        error.to_string().ends_with("its format is 2, this version knows 1; upgrade tollgate to open it")
+        error.to_string().ends_with("its format is 3, this version knows 2; upgrade tollgate to open it")
     );
 }
 

@@ -54,12 +54,21 @@ pub(crate) fn filled(dir: &Path, count: usize) {
     }
 }
 
-/// The segments, oldest first.
+/// The segments as they were written, oldest first.
 pub(crate) fn segments(dir: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(dir.join("log")).unwrap();
+    with_extension(&dir.join("log"), "segment")
+}
+
+/// The packed segments in a directory, oldest first.
+pub(crate) fn packed(dir: &Path) -> Vec<PathBuf> {
+    with_extension(dir, "packed")
+}
+
+fn with_extension(dir: &Path, wanted: &str) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(dir).unwrap();
     let mut paths: Vec<PathBuf> = entries
         .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|extension| extension == "segment"))
+        .filter(|path| path.extension().is_some_and(|extension| extension == wanted))
         .collect();
     paths.sort();
     paths
