@@ -17,6 +17,7 @@ mod ground;
 mod memory;
 mod mode;
 mod phases;
+mod pressure;
 mod races;
 mod reading;
 mod reports;

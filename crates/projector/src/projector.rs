@@ -289,6 +289,7 @@ impl<P: Projection + Clone> Projector<P> {
             partitions: self.shared.partitions.to_string(),
             lag_records,
             partition_lag_records,
+            lag_growth: None,
             as_of: position.to_string(),
             rows,
             quarantined,

@@ -17,7 +17,8 @@ use crate::nats::{CONTENT_TYPE, ID_HEADER, PRODUCER_HEADER, Published, read};
 use crate::problem::{Answer, CONFLICT, INVALID, REFUSED};
 
 /// Appends the events of a request and asks the gate the questions that came with them; the answer, and whether any
-/// event is new. Without questions the gate has no part in it.
+/// event is new. Without questions the gate has no part in it. Questions are never kept waiting for views that only
+/// others look at: events with questions are taken however far those are behind.
 ///
 /// # Errors
 ///
@@ -28,6 +29,7 @@ pub(crate) async fn append_request(
     gates: &[GateAfter],
 ) -> Answer<(AppendResponse, bool)> {
     let (appended, gates) = if gates.is_empty() {
+        ledger.operate().takes_events()?;
         (ledger.write().append(events).await, Vec::new())
     } else {
         ledger.gate().append_and_ask(events, gates).await

@@ -23,7 +23,7 @@ use crate::http::{App, Hosts, router};
 use crate::ledger::{AlertsBy, Delivering, Ledger, LedgerError, LedgerOptions, SettingsOptions, Views};
 use crate::nats::{AppendService, BudgetService, Drainer};
 use crate::reactor::{
-    AlertsError, Deliveries, Evidence, Reactors, RemediationError, Remediations, Ways, govern, prices,
+    AlertsError, Deliveries, Evidence, Reactors, RemediationError, Remediations, Ways, govern, lag, prices,
 };
 
 mod running;
@@ -57,6 +57,8 @@ pub struct ServeOptions {
     pub remediation: Option<PathBuf>,
     /// Where metrics are exported to; if nowhere, they are only shown.
     pub telemetry: Option<TelemetrySettings>,
+    /// The most records that a view may be behind before events are refused; any number if not set.
+    pub max_lag: Option<u64>,
     /// What clients may demand of it by being connected.
     pub connections: ConnectionLimits,
     /// When notified, the config is read again.
@@ -168,6 +170,9 @@ pub async fn serve(
     };
     let ways = Ways::open(options.remediation.as_deref(), options.evidence_dir.as_deref())?;
     let (ledger, data_dir) = open(options.ledger, options.settings, options.redaction_key, &url).await?;
+    if let Some(most) = options.max_lag {
+        ledger.operate().bound_lag(most);
+    }
     // Before the first request: if this server is killed, the next one continues with the settings it used.
     ledger.in_force().record_settings().await;
     let nats = match &nats {
@@ -272,6 +277,7 @@ fn react(
         reactors.start("deliveries", deliveries.run(Arc::clone(ledger), stopped.clone()));
     }
     reactors.start("remediations", remediations.run(stopped.clone()));
+    reactors.start("lag", lag::run(Arc::clone(ledger), stopped.clone()));
     reactors.start("watch", ledger.watch().run(stopped.clone()));
     reactors.start("govern", govern::run(Arc::clone(ledger), stopped.clone()));
     reactors.start("prices", prices::run(Arc::clone(ledger), stopped.clone()));

@@ -40,6 +40,9 @@ pub(crate) struct ServeArgs {
     /// always opened
     #[arg(long, env = "TOLLGATE_REMEDIATION", value_name = "FILE")]
     pub(crate) remediation: Option<PathBuf>,
+    /// Refuse events (429, Retry-After) while a view is more than this many records behind (default: never)
+    #[arg(long, env = "TOLLGATE_MAX_LAG", value_name = "RECORDS")]
+    pub(crate) max_lag: Option<u64>,
     /// Leave full segments of the log as they were written, instead of packing them
     #[arg(long)]
     pub(crate) no_pack: bool,

@@ -50,6 +50,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         alerts,
         remediation,
         telemetry: telemetry(),
+        max_lag: args.max_lag,
         connections: args.http.limits(),
         reload: Arc::clone(&reload),
     };

@@ -131,6 +131,7 @@ impl<P: Projection + Clone> Remote<P> {
                 running: false,
                 lag_records: 0,
                 partition_lag_records: BTreeMap::new(),
+                lag_growth: None,
                 as_of: String::new(),
                 rows: 0,
                 quarantined: Vec::new(),

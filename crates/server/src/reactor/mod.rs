@@ -4,6 +4,7 @@ mod deliveries;
 mod evidence;
 mod files;
 pub(crate) mod govern;
+pub(crate) mod lag;
 pub(crate) mod prices;
 mod remediations;
 

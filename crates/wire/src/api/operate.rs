@@ -117,6 +117,9 @@ pub struct ViewHealth {
     /// The same for each partition that is behind.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub partition_lag_records: BTreeMap<u8, u64>,
+    /// By how many records a second it falls further behind; below zero: it catches up. Measured by a server that runs.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub lag_growth: Option<i64>,
     /// The position that it covers.
     pub as_of: String,
     /// Number of rows.

@@ -9,6 +9,7 @@ mod deliveries;
 mod delivering;
 mod figures;
 mod inbox;
+mod lag;
 mod quarantine;
 mod remediation;
 mod reprice;
@@ -72,6 +73,7 @@ pub struct Operations {
     evidence_fails: Mutex<Option<String>>,
     /// How what the ledger raises gets delivered, if it is served.
     delivering: Mutex<delivering::Known>,
+    lags: lag::Lags,
 }
 
 impl Operations {
@@ -96,6 +98,7 @@ impl Operations {
             reads: Notes::start(Arc::clone(&shared.log), "a read of a report"),
             evidence_fails: Mutex::default(),
             delivering: Mutex::default(),
+            lags: lag::Lags::default(),
         }
     }
 
@@ -142,12 +145,9 @@ impl Operations {
     pub async fn health(&self) -> Health {
         let failed = self.log.failed().or_else(|| self.log.degraded());
         let settings = self.ask.settings();
-        let (end, status, reports, alerts, spending, delivery) = tokio::join!(
+        let (end, views, delivery) = tokio::join!(
             tokio::time::timeout(LOG_ANSWERS_WITHIN, self.log.tail()),
-            self.views.status.health(),
-            self.views.reports.health(),
-            self.views.alerts.health(),
-            self.views.spending.health(),
+            self.view_health(),
             self.delivery_checks()
         );
         let failed = failed.or_else(|| match end {
@@ -155,7 +155,6 @@ impl Operations {
             Ok(Err(error)) => Some(error.to_string()),
             Err(_) => Some(format!("does not answer, waited {} s", LOG_ANSWERS_WITHIN.as_secs())),
         });
-        let views: Vec<ViewHealth> = [status, reports, alerts, spending].into_iter().flatten().collect();
         let server = self.log.server();
         let mut checks = vec![log_check(failed, self.log.durability(), server.as_ref())];
         checks.extend(settings_checks(&settings, self.ask.now()));
@@ -187,6 +186,21 @@ impl Operations {
             log_server: server.map(of_server),
             connections: None,
         }
+    }
+
+    /// Every view.
+    async fn view_health(&self) -> Vec<ViewHealth> {
+        let (status, reports, alerts, spending) = tokio::join!(
+            self.views.status.health(),
+            self.views.reports.health(),
+            self.views.alerts.health(),
+            self.views.spending.health()
+        );
+        let mut views: Vec<ViewHealth> = [status, reports, alerts, spending].into_iter().flatten().collect();
+        for view in &mut views {
+            view.lag_growth = self.lags.growth(view);
+        }
+        views
     }
 
     /// The config in force, and the prices.
@@ -323,10 +337,15 @@ fn check_of(view: &ViewHealth) -> HealthCheck {
         detail: match (&view.note, waits) {
             (Some(note), _) if !view.running => note.clone(),
             _ if view.in_memory.is_some() => view.in_memory.clone().unwrap_or_default(),
-            (_, 0) => format!("{} records behind", view.lag_records),
-            (_, tasks) => {
-                format!("{} records behind; events of {tasks} tasks could not be read", view.lag_records)
-            }
+            (_, 0) => behind(view),
+            (_, tasks) => format!("{}; events of {tasks} tasks could not be read", behind(view)),
         } + foreign.as_deref().unwrap_or_default(),
     }
+}
+
+/// How far a view is behind, and how fast it falls further behind.
+fn behind(view: &ViewHealth) -> String {
+    let growing = view.lag_growth.filter(|growth| *growth > 0 && view.lag_records > 0);
+    let growing = growing.map(|growth| format!(", {growth} more every second")).unwrap_or_default();
+    format!("{} records behind{growing}", view.lag_records)
 }

@@ -174,6 +174,10 @@ fn packed<'a, 'b>(messages: &'b [(usize, &'a [Submitted])]) -> Vec<&'b [(usize, 
 
 /// Appends the events of several messages together; returns the outcome of each message.
 async fn append(ledger: &Ledger, messages: &[(usize, &[Submitted])]) -> Vec<End> {
+    if let Err(problem) = ledger.operate().takes_events() {
+        // They stay in the inbox.
+        return vec![End::Later(problem.detail); messages.len()];
+    }
     let events = messages.iter().flat_map(|(_, events)| *events);
     let events = events.map(|event| ReadEvent::Good(Box::new(event.clone()))).collect();
     let appended = ledger.write().append(events).await;
