@@ -1,10 +1,14 @@
 //! Segments that are full are packed: what they hold reads the same, and nothing is lost whatever fails.
 
+use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
 use tollgate_domain::position::Sequence;
 use tollgate_files::copies::copy_dir;
+use tollgate_files::crash::{CrashDisk, Seeded};
+use tollgate_files::disk::{Disk, RealDisk};
 use tollgate_files::fault::{Call, Fault, FaultyDisk};
 use tollgate_log::contract::{EventLog, Partitions};
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options, PackError, verify};
@@ -205,6 +209,90 @@ fn any_failing_call_leaves_a_log_with_all_its_records() {
         }
     }
     assert!(struck > 30, "{struck}");
+}
+
+/// What is not durable when a segment is removed is lost if the power is cut then.
+#[test]
+fn a_power_cut_at_any_call_leaves_a_log_with_all_its_records() {
+    let whole = tempfile::tempdir().unwrap();
+    filled(whole.path(), 100);
+    let mut cuts = 0;
+    for cut in 1.. {
+        for seed in 0..6 {
+            let home = tempfile::tempdir().unwrap();
+            let dir = home.path().join("data");
+            copy_dir(whole.path(), &dir).unwrap();
+            let disk = Arc::new(CrashDisk::default());
+            let options = Options { disk: Arc::clone(&disk) as _, ..small() };
+            let log = EmbeddedLog::open(&dir, options).unwrap();
+            disk.cut_before(cut);
+            let done = log.pack();
+            drop(log);
+            disk.lose(&mut Seeded::new(cut * 100 + seed)).unwrap();
+            let log = open(&dir).unwrap();
+            assert_eq!(ids(&log), numbered(100), "cut before call {cut}, seed {seed}");
+            assert!(verify(&dir, &[], &mut |_| Ok(())).unwrap().passed());
+            log.pack().unwrap();
+            assert_eq!((ids(&log), segments(&dir).len()), (numbered(100), 2), "cut {cut}, seed {seed}");
+            if done.is_ok() {
+                assert!(cuts > 60, "{cuts}");
+                return;
+            }
+            cuts += 1;
+        }
+    }
+}
+
+/// A disk that changes a byte of what is written to it.
+#[derive(Debug, Default)]
+struct Flipping;
+
+impl Disk for Flipping {
+    fn create(&self, path: &Path) -> io::Result<File> {
+        RealDisk.create(path)
+    }
+
+    fn write_all_at(&self, file: &File, bytes: &[u8], offset: u64) -> io::Result<()> {
+        let mut bytes = bytes.to_vec();
+        let middle = bytes.len() / 2;
+        bytes[middle] ^= 1;
+        RealDisk.write_all_at(file, &bytes, offset)
+    }
+
+    fn sync_data(&self, file: &File) -> io::Result<()> {
+        RealDisk.sync_data(file)
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+        RealDisk.rename(from, to)
+    }
+
+    fn remove(&self, path: &Path) -> io::Result<()> {
+        RealDisk.remove(path)
+    }
+
+    fn sync_dir(&self, dir: &Path) -> io::Result<()> {
+        RealDisk.sync_dir(dir)
+    }
+}
+
+#[test]
+fn a_segment_stays_if_its_packed_form_does_not_read_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path(), 100);
+    let plain = segments(dir.path());
+    let options = Options { disk: Arc::new(Flipping), ..small() };
+    let log = EmbeddedLog::open(dir.path(), options).unwrap();
+    let error = log.pack().unwrap_err();
+    assert!(matches!(error, PackError::Damaged { .. }), "{error}");
+    assert_eq!((segments(dir.path()), packed(&dir.path().join("log"))), (plain, Vec::new()));
+    assert_eq!(ids(&log), numbered(100));
+    // Nothing of the try is left.
+    assert!(
+        std::fs::read_dir(dir.path().join("log")).unwrap().all(|entry| {
+            entry.unwrap().path().extension().is_none_or(|extension| extension != "packing")
+        })
+    );
 }
 
 #[test]

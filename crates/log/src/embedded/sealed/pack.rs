@@ -178,3 +178,32 @@ fn failed(path: &Path, error: &io::Error) -> PackError {
         PackError::Io { path, message: what }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use tollgate_files::disk::RealDisk;
+
+    use super::*;
+
+    #[test]
+    fn what_was_packed_is_compared_with_all_that_it_was_made_from() {
+        let dir = tempfile::tempdir().unwrap();
+        let to = dir.path().join("1.packing");
+        let mut bytes = vec![7; packed::BLOCK + 9];
+        let file = |bytes: &[u8]| {
+            let mut file = tempfile::tempfile().unwrap();
+            file.write_all(bytes).unwrap();
+            file
+        };
+        packed::write(&RealDisk, (&file(&bytes), bytes.len() as u64), &to, &|| true).unwrap();
+        same(&file(&bytes), &to).unwrap();
+        *bytes.last_mut().unwrap() ^= 1;
+        let error = same(&file(&bytes), &to).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            format!("what was packed reads differently from byte {} on", packed::BLOCK)
+        );
+    }
+}
