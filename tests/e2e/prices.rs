@@ -155,6 +155,27 @@ fn history_has_amounts_and_reasons(place: &Place) {
 }
 
 #[test]
+fn a_model_has_one_price_under_both_of_its_names() {
+    let place = Place::new();
+    let run = |rest: &str| place.ok(&format!("--data d {rest}"));
+    let _ = run("prices set acme/n --input 1.25 --output 5 --by ann");
+    let both = run("prices set n --provider acme --input 1.3 --by ann");
+    assert!(both.contains("also for acme/n: the same model"), "{both}");
+    assert!(both.contains("kept     output 5 "), "{both}");
+    let other = "its price was decided as that of n: the same model under another name";
+    let shown = run("prices show acme/n --input 1000000");
+    assert!(
+        shown.contains(&format!("  entry acme/n\n  {other}\n")) && shown.contains("cost: 1.3 USD"),
+        "{shown}"
+    );
+    let listed = run("prices list acme/n");
+    assert!(
+        listed.lines().any(|line| line.starts_with("acme/n ") && line.trim_end().ends_with(other)),
+        "{listed}"
+    );
+}
+
+#[test]
 fn a_question_about_sources_makes_no_ledger() {
     let place = Place::new();
     assert!(place.ok("--data d prices sources").contains("no sources of prices are named"));

@@ -68,6 +68,8 @@ mod phases_and_money;
 mod policies;
 #[path = "api/price_decisions.rs"]
 mod price_decisions;
+#[path = "api/price_names.rs"]
+mod price_names;
 #[path = "api/price_notices.rs"]
 mod price_notices;
 #[path = "api/price_updates.rs"]

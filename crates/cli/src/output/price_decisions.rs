@@ -99,8 +99,9 @@ fn differences(differences: &[PriceDifference]) -> String {
         }
         let agree = format!("{} of {} agree", one.agreeing, one.known);
         let known = one.known_before.then(|| "known already".to_owned());
+        let names = (!one.names.is_empty()).then(|| format!("also for {}", one.names.join(", ")));
         row.push(
-            [Some(agree), Some(one.waits.join(", ")).filter(|waits| !waits.is_empty()), known]
+            [Some(agree), names, Some(one.waits.join(", ")).filter(|waits| !waits.is_empty()), known]
                 .into_iter()
                 .flatten()
                 .collect::<Vec<_>>()
@@ -160,6 +161,9 @@ pub(crate) fn price_decision(answer: &PriceDecisionAnswer) -> String {
     if let Some(percent) = answer.percent {
         let change = if percent == u32::MAX { "from 0".to_owned() } else { format!("up to {percent} %") };
         let _ = writeln!(text, "  change   {change}");
+    }
+    if !answer.names.is_empty() {
+        let _ = writeln!(text, "  also for {}: the same model", answer.names.join(", "));
     }
     if !answer.kept.is_empty() {
         let kept = answer.kept.iter().map(|(word, usd)| {

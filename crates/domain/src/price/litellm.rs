@@ -157,6 +157,7 @@ impl Entry<'_> {
             service_tiers: BTreeMap::new(),
             confirmed,
             version: None,
+            decided_as: None,
             as_of: text_of(fields, "as_of").and_then(|day| day.parse().ok()),
             standard: schedule,
         };

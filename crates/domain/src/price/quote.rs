@@ -222,6 +222,12 @@ impl<'a> PriceEntry<'a> {
         self.price?.version.as_deref()
     }
 
+    /// The other name of the model under which that change was decided.
+    #[must_use]
+    pub fn decided_as(&self) -> Option<&'a str> {
+        self.price?.decided_as.as_deref()
+    }
+
     /// USD per token of each kind, for a small request without a service tier at any hour; `None`: not known.
     #[must_use]
     pub fn rates(&self) -> [(PricedKind, Option<Usd>); 6] {

@@ -74,6 +74,9 @@ pub struct PriceSourceState {
 pub struct PriceDifference {
     /// The entry of the price book.
     pub entry: String,
+    /// Other entries of the same model, which this prices too.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub names: Vec<String>,
     /// The source.
     pub source: String,
     /// Its version: costs name it, and it is approved or rejected by it.
@@ -153,6 +156,9 @@ pub struct PriceSetRequest {
 pub struct PriceDecisionAnswer {
     /// The entry of the price book.
     pub entry: String,
+    /// Of a price that is put in force: other entries of the same model, which it prices too.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub names: Vec<String>,
     /// The version.
     pub price_version: String,
     /// Whether it is in force now.
@@ -178,7 +184,7 @@ pub struct PriceDecisionAnswer {
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub dropped: Vec<String>,
     /// Of a price set by hand: the entry of the price book that was meant, if this one is new and looks like a slip of
-    /// it.
+    /// it, or is the model alone and that entry says whose it is.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub similar: Option<String>,
     /// The position of the decision in the log.

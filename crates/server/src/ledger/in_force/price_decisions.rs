@@ -4,7 +4,7 @@ use tollgate_domain::event::{Event, EventBody, PriceChanged, PriceDecided, Price
 use tollgate_domain::ids::{EventId, LEDGER_PRODUCER, ProducerId, TaskId, TenantId};
 use tollgate_domain::nearest;
 use tollgate_domain::position::PartitionId;
-use tollgate_domain::price::{BY_HAND, Listed, PriceProposal};
+use tollgate_domain::price::{BY_HAND, Listed, ModelName, PriceBook, PriceEntry, PriceProposal};
 use tollgate_domain::time::Timestamp;
 use tollgate_log::contract::Batch;
 use tollgate_wire::Submitted;
@@ -78,7 +78,7 @@ impl InForce {
         named("reason", request.reason.as_ref())?;
         let from = self.time(request.from.as_deref())?;
         let settings = self.ask.settings();
-        let before = settings.prices.entries(from).find(|entry| entry.name == request.entry);
+        let before = before(&settings.prices, request, from);
         let SetRates { text, kept, dropped } = rates(request, before.as_ref())?;
         let listed = Listed::read(&request.entry, &text)
             .map_err(|error| INVALID.of_field("usd_per_token", &request.entry, &error.rule))?;
@@ -97,9 +97,7 @@ impl InForce {
             reason: given(request.reason.as_ref()),
         };
         let (price_version, percent) = (changed.price_version.clone(), changed.percent);
-        let names: Vec<&str> = settings.prices.entries(from).map(|entry| entry.name).collect();
-        let similar = if before.is_some() { None } else { nearest::typo(&request.entry, &names) };
-        let similar = similar.map(str::to_owned);
+        let similar = if before.is_some() { None } else { similar(&settings.prices, &request.entry, from) };
         let position = self.record_prices(vec![changed.into()]).await?;
         Ok(self.in_force_from(
             PriceDecisionAnswer {
@@ -120,10 +118,18 @@ impl InForce {
     /// force from an earlier time on ends where they begin.
     fn in_force_from(&self, answer: PriceDecisionAnswer, from: Timestamp) -> PriceDecisionAnswer {
         let (settings, now) = (self.ask.settings(), self.ask.now());
-        let changes = settings.price_history.entries.get(&answer.entry).map(|history| &history.changes);
-        let later = changes.into_iter().flatten().filter(|change| change.from > from);
-        let next = later.min_by_key(|change| change.from);
+        let history = &settings.price_history.entries;
+        let model =
+            history.get(&answer.entry).map(|history| history.model(&answer.entry)).unwrap_or_default();
+        let mut names = settings.prices.names_of(&model, from);
+        names.retain(|name| *name != answer.entry);
+        let of_model = history.iter().filter(|(name, history)| {
+            **name == answer.entry || (name.ends_with(&model.model) && history.model(name) == model)
+        });
+        let changes = of_model.flat_map(|(_, history)| &history.changes);
+        let next = changes.filter(|change| change.from > from).min_by_key(|change| change.from);
         PriceDecisionAnswer {
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
             in_force: from <= now && next.is_none_or(|next| next.from > now),
             from: Some(from.to_string()),
             until: next.map(|next| next.from.to_string()),
@@ -192,6 +198,22 @@ impl InForce {
         })
         .map_err(|error| of_field(&error))
     }
+}
+
+/// The price in force that a request is about: that of the entry, else that of its model under another name.
+fn before<'a>(book: &'a PriceBook, request: &PriceSetRequest, from: Timestamp) -> Option<PriceEntry<'a>> {
+    let find = |name: &str| book.entries(from).find(|entry| entry.name == name);
+    find(&request.entry).or_else(|| {
+        let model = ModelName::of_entry(&request.entry, request.provider.as_deref());
+        book.names_of(&model, from).first().and_then(|name| find(name))
+    })
+}
+
+/// The entry that was meant by a new one: the same model of some provider, or a slip of the hand.
+fn similar(book: &PriceBook, entry: &str, from: Timestamp) -> Option<String> {
+    let names: Vec<&str> = book.entries(from).map(|entry| entry.name).collect();
+    let found = book.of_some_provider(entry, from).or_else(|| nearest::typo(entry, &names));
+    found.map(str::to_owned)
 }
 
 fn given(text: Option<&String>) -> Option<String> {
