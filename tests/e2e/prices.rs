@@ -176,6 +176,35 @@ fn a_model_has_one_price_under_both_of_its_names() {
 }
 
 #[test]
+fn prices_of_tiers_are_set_and_kept_by_commands() {
+    let place = Place::new();
+    let run = |rest: &str| place.ok(&format!("--data d prices {rest} --by ann"));
+    let tiers =
+        "--tier above=200000,input=2.5,output=15 --tier flex,above=200000,input=0.6 --tier flex,input=0.6";
+    let _ = run(&format!("set acme/large --input 1.25 --output 10 {tiers}"));
+    // The version follows from what is set, the time is that of the test.
+    let shown = [
+        run("set acme/large --input 1.3"),
+        run("set acme/large --tier flex,input=0.7 --without above_200000"),
+    ]
+    .map(|shown| shown.split_once('\n').unwrap().1.to_owned());
+    insta::assert_snapshot!("prices_set_tiers", shown.join("\n"));
+    let listed = place.ok("--data d prices list acme/large");
+    assert!(listed.contains("tiers flex") && !listed.contains("above 200,000"), "{listed}");
+    for (tier, rule) in [
+        ("above=many,input=1", "above= must be a number of input tokens"),
+        ("flex,inputs=1", "`inputs` must be above or one of input, cached"),
+        ("flex,priority,input=1", "`priority` says again what another part says"),
+        ("flex,input=1,input_uncached=2", "`input_uncached=2` says again"),
+        ("flex,input=x", "--tier `x`: "),
+        ("flex", "at least one kind of tokens"),
+    ] {
+        let refused = place.fails(3, &format!("--data d prices set acme/large --tier {tier} --by ann"));
+        assert!(refused.contains(rule), "{tier}: {refused}");
+    }
+}
+
+#[test]
 fn a_question_about_sources_makes_no_ledger() {
     let place = Place::new();
     assert!(place.ok("--data d prices sources").contains("no sources of prices are named"));

@@ -72,6 +72,8 @@ mod price_decisions;
 mod price_names;
 #[path = "api/price_notices.rs"]
 mod price_notices;
+#[path = "api/price_tiers.rs"]
+mod price_tiers;
 #[path = "api/price_updates.rs"]
 mod price_updates;
 #[path = "api/prices.rs"]

@@ -7,6 +7,7 @@ mod changes;
 mod compare;
 mod cost;
 mod dated;
+mod edit;
 mod entries;
 mod fields;
 mod find;
@@ -26,6 +27,7 @@ mod provider;
 mod quote;
 mod rates;
 mod schedule;
+mod text;
 mod unit_fields;
 mod unit_rates;
 mod update;
@@ -40,6 +42,7 @@ use crate::usage::{Cost, UsageRecorded, Used, UsedChange};
 
 pub use aliases::Aliases;
 pub use compare::{TOLERANCE, Trust};
+pub use edit::{EntryRates, RateTier};
 pub use history::{EntryHistory, PriceChange, PriceHistory, PriceProposal, PriceRejection, SourceHistory};
 pub use listed::{InvalidRates, Listed, ModelName, list};
 pub use most::AtMost;
@@ -109,6 +112,8 @@ pub(crate) struct ModelPrice {
     provider: Option<String>,
     /// What it does: chat, embedding, …
     mode: Option<String>,
+    /// What makes its price, as written: an object with the fields that say something about it.
+    text: Arc<str>,
     /// The unconditional rates, as given by the entry.
     given: Rates,
     /// What a call without a service tier costs.

@@ -61,8 +61,8 @@ pub use operate::{
 };
 pub use price_decisions::{
     PriceAmounts, PriceChangeRow, PriceDecisionAnswer, PriceDecisionRequest, PriceDecisions, PriceDifference,
-    PriceEntryHistory, PriceRejected, PriceSetRequest, PriceSourceList, PriceSourceState, PriceUpdateReport,
-    PriceUpdateRequest, PriceWaiting, RepriceDay, RepriceReport, RepriceRequest,
+    PriceEntryHistory, PriceRejected, PriceSetRequest, PriceSourceList, PriceSourceState, PriceTier,
+    PriceUpdateReport, PriceUpdateRequest, PriceWaiting, RepriceDay, RepriceReport, RepriceRequest,
 };
 pub use prices::{PriceList, PriceQuote, PriceQuoteLine, PriceQuoteUnit, PriceRow};
 pub use problem::Problem;

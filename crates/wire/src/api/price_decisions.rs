@@ -138,7 +138,12 @@ pub struct PriceSetRequest {
     /// second.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub usd_per_unit: BTreeMap<String, String>,
-    /// Kinds of tokens and units whose price is taken away. What is named nowhere stays as the entry in force has it.
+    /// Prices that apply to large requests or in service tiers.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub tiers: Vec<PriceTier>,
+    /// What is taken away: kinds of tokens, units, `above_200000` for all prices above a size of the input, a service
+    /// tier such as `flex` for all of its prices, `hours` for those of certain hours. What is named nowhere stays as the
+    /// entry in force has it.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub without: Vec<String>,
     /// From when on it is in force (RFC 3339, default now).
@@ -149,6 +154,20 @@ pub struct PriceSetRequest {
     /// Why.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
+}
+
+/// Prices of tokens that apply to large requests, in a service tier, or both.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PriceTier {
+    /// For requests with more input tokens than this; absent: of any size that no larger tier is for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub above_input: Option<u64>,
+    /// In this service tier, such as `flex`, `priority` or `batch`; absent: in the standard one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub service_tier: Option<String>,
+    /// US dollars a token by kind.
+    pub usd_per_token: BTreeMap<String, String>,
 }
 
 /// What was decided about one price.
@@ -180,6 +199,12 @@ pub struct PriceDecisionAnswer {
     /// unit.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub kept: BTreeMap<String, String>,
+    /// Of a price set by hand: the prices of large requests and of service tiers that stay as they were.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub kept_tiers: Vec<PriceTier>,
+    /// Of a price set by hand: what else stays, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub kept_else: Vec<String>,
     /// Of a price set by hand: what the price before has and this one does not, in words.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub dropped: Vec<String>,

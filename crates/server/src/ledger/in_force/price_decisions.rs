@@ -79,7 +79,7 @@ impl InForce {
         let from = self.time(request.from.as_deref())?;
         let settings = self.ask.settings();
         let before = before(&settings.prices, request, from);
-        let SetRates { text, kept, dropped } = rates(request, before.as_ref())?;
+        let SetRates { text, kept, kept_tiers, kept_else, dropped } = rates(request, before.as_ref())?;
         let listed = Listed::read(&request.entry, &text)
             .map_err(|error| INVALID.of_field("usd_per_token", &request.entry, &error.rule))?;
         let old_version = before.filter(|entry| entry.is_priced());
@@ -105,6 +105,8 @@ impl InForce {
                 price_version,
                 percent,
                 kept,
+                kept_tiers,
+                kept_else,
                 dropped,
                 similar,
                 position,
