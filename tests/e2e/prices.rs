@@ -205,6 +205,34 @@ fn prices_of_tiers_are_set_and_kept_by_commands() {
 }
 
 #[test]
+fn a_command_that_is_run_again_under_its_key_changes_nothing() {
+    let place = Place::new();
+    place.write("first.csv", "day,model,tokens,amount_usd\n2026-11-01,gpt-5,10,1\n");
+    place.write("later.csv", "day,model,tokens,amount_usd\n2026-11-01,gpt-5,10,3\n");
+    let run = |rest: &str| place.ok(&format!("--data d {rest}"));
+    let set = "prices set acme/m --input 1.25 --by ann --id k-1";
+    let again = "decided before under this key: nothing changed";
+    assert!(!run(set).contains(again));
+    assert!(run("prices set acme/m --input 2 --by ann").contains("manual@"));
+    assert!(run(set).contains(again));
+    assert!(run("prices show acme/m --input 1000000").contains("cost: 2 USD"));
+    let refused = place.fails(3, &format!("--data d {set} --output 5"));
+    assert!(
+        refused.contains("setting a price under the key `k-1`: it was used before for another request"),
+        "{refused}"
+    );
+    let import = "bill import first.csv --provider openai --id k-1";
+    assert!(run(import).contains("1 day recorded"));
+    assert!(run("bill import later.csv --provider openai").contains("1 day recorded"));
+    assert_eq!(
+        run(import),
+        "openai: recorded before under this key, nothing changed; 2026-11-01 to 2026-11-01, 1 USD\n"
+    );
+    let compared = place.json("--data d bill compare --provider openai --from 2026-11-01 --to 2026-11-02");
+    assert_eq!(compared["total"]["billed_usd"], "3");
+}
+
+#[test]
 fn a_question_about_sources_makes_no_ledger() {
     let place = Place::new();
     assert!(place.ok("--data d prices sources").contains("no sources of prices are named"));

@@ -68,6 +68,8 @@ mod phases_and_money;
 mod policies;
 #[path = "api/price_decisions.rs"]
 mod price_decisions;
+#[path = "api/price_keys.rs"]
+mod price_keys;
 #[path = "api/price_names.rs"]
 mod price_names;
 #[path = "api/price_notices.rs"]

@@ -40,6 +40,9 @@ pub(crate) struct PriceDecisionArgs {
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
+    /// Idempotency key: run again with the same, it changes nothing
+    #[arg(long, value_name = "KEY")]
+    pub(crate) id: Option<String>,
 }
 
 /// Prices are given by the million tokens, as people compare them.
@@ -88,6 +91,9 @@ pub(crate) struct PriceSetArgs {
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
+    /// Idempotency key: run again with the same, it changes nothing
+    #[arg(long, value_name = "KEY")]
+    pub(crate) id: Option<String>,
 }
 
 #[derive(Debug, Args)]

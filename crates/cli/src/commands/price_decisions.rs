@@ -15,8 +15,8 @@ use tollgate_wire::api::{
 
 use super::ask;
 use crate::args::{
-    Form, Format, Global, PriceApproveArgs, PriceHistoryArgs, PriceRejectArgs, PriceSetArgs, PriceUpdateArgs,
-    RepriceArgs,
+    Form, Format, Global, PriceApproveArgs, PriceDecisionArgs, PriceHistoryArgs, PriceRejectArgs,
+    PriceSetArgs, PriceUpdateArgs, RepriceArgs,
 };
 use crate::connect::{Access, is_ledger, is_served};
 use crate::exit::{FAILED, Failure};
@@ -42,16 +42,16 @@ pub(crate) async fn update(global: &Global, args: PriceUpdateArgs) -> Result<Exi
 
 pub(crate) async fn approve(global: &Global, args: PriceApproveArgs) -> Result<ExitCode, Failure> {
     let PriceApproveArgs { decision, from } = args;
-    let (price_version, by, reason) = (decision.price_version, decision.by, decision.reason);
-    let request = PriceDecisionRequest { price_version, by, reason, from };
+    let PriceDecisionArgs { price_version, by, reason, id } = decision;
+    let request = PriceDecisionRequest { id, price_version, by, reason, from };
     let answer = ask(global, Access::Existing, async |it| it.client.approve_price(&request).await).await?;
     shown(global, &answer, output::price_decision)
 }
 
 pub(crate) async fn reject(global: &Global, args: PriceRejectArgs) -> Result<ExitCode, Failure> {
     let decision = args.decision;
-    let (price_version, by, reason) = (decision.price_version, decision.by, decision.reason);
-    let request = PriceDecisionRequest { price_version, by, reason, from: None };
+    let PriceDecisionArgs { price_version, by, reason, id } = decision;
+    let request = PriceDecisionRequest { id, price_version, by, reason, from: None };
     let answer = ask(global, Access::Existing, async |it| it.client.reject_price(&request).await).await?;
     shown(global, &answer, output::price_decision)
 }
@@ -82,9 +82,19 @@ pub(crate) async fn set(global: &Global, args: PriceSetArgs) -> Result<ExitCode,
         }
     }
     let tiers = args.tiers.iter().map(|given| tier(given)).collect::<Result<Vec<PriceTier>, Failure>>()?;
-    let PriceSetArgs { entry, provider, without, from, by, reason, .. } = args;
-    let request =
-        PriceSetRequest { entry, provider, usd_per_token, usd_per_unit, tiers, without, from, by, reason };
+    let PriceSetArgs { entry, provider, without, from, by, reason, id, .. } = args;
+    let request = PriceSetRequest {
+        id,
+        entry,
+        provider,
+        usd_per_token,
+        usd_per_unit,
+        tiers,
+        without,
+        from,
+        by,
+        reason,
+    };
     let answer = ask(global, Access::MayCreate, async |it| it.client.set_price(&request).await).await?;
     shown(global, &answer, output::price_decision)
 }

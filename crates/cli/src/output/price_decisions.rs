@@ -164,6 +164,9 @@ pub(crate) fn price_decision(answer: &PriceDecisionAnswer) -> String {
         let change = if percent == u32::MAX { "from 0".to_owned() } else { format!("up to {percent} %") };
         let _ = writeln!(text, "  change   {change}");
     }
+    if answer.repeated {
+        let _ = writeln!(text, "  decided before under this key: nothing changed");
+    }
     if !answer.names.is_empty() {
         let _ = writeln!(text, "  also for {}: the same model", answer.names.join(", "));
     }

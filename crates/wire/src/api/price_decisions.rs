@@ -109,6 +109,9 @@ pub struct PriceDifference {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PriceDecisionRequest {
+    /// Idempotency key: a retry with the same key gets the first answer, and changes nothing.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub id: Option<String>,
     /// The version that waits.
     pub price_version: String,
     /// Who decides.
@@ -125,6 +128,9 @@ pub struct PriceDecisionRequest {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PriceSetRequest {
+    /// Idempotency key: a retry with the same key gets the first answer, and changes nothing.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub id: Option<String>,
     /// The entry of the price book: `MODEL` or `PROVIDER/MODEL`.
     pub entry: String,
     /// Who serves the model; absent: the provider in the entry's name, or of the entry in force.
@@ -212,6 +218,10 @@ pub struct PriceDecisionAnswer {
     /// it, or is the model alone and that entry says whose it is.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub similar: Option<String>,
+    /// Whether it was decided before, under the same key: whether it is in force, until when, and for which other
+    /// entries, is as of now.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub repeated: bool,
     /// The position of the decision in the log.
     pub position: String,
 }

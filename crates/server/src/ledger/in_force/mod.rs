@@ -3,6 +3,7 @@
 mod automatic;
 mod decided;
 mod follow;
+mod once;
 mod price_decisions;
 mod price_update;
 mod record;

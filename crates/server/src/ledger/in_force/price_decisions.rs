@@ -11,6 +11,7 @@ use tollgate_wire::Submitted;
 use tollgate_wire::api::{PriceDecisionAnswer, PriceDecisionRequest, PriceSetRequest};
 
 use super::InForce;
+use super::once::keyed;
 use super::set_rates::{SetRates, rates};
 use crate::asked::time;
 use crate::ledger::own::new_event;
@@ -32,6 +33,10 @@ impl InForce {
     ///
     /// The problem to answer with; `price_not_waiting` if no price of this version waits.
     pub async fn approve_price(&self, request: &PriceDecisionRequest) -> Answer<PriceDecisionAnswer> {
+        let keyed = keyed(request.id.as_deref(), "approving a price", request)?;
+        if let Some(first) = self.decided_before(keyed.as_ref()).await? {
+            return Ok(first);
+        }
         let (entry, waiting) = self.waiting(request).await?;
         let from = self.time(request.from.as_deref())?;
         let changed = PriceChanged {
@@ -47,7 +52,10 @@ impl InForce {
             reason: given(request.reason.as_ref()),
         };
         let decided = decided(&entry, request, true);
-        let position = self.record_prices(vec![decided.into(), changed.into()]).await?;
+        let events = vec![decided.into(), changed.into()];
+        let Some(position) = self.record_once(events, keyed.as_ref()).await? else {
+            return Box::pin(self.approve_price(request)).await;
+        };
         let price_version = waiting.version;
         let answer = PriceDecisionAnswer { entry, price_version, position, ..PriceDecisionAnswer::default() };
         Ok(self.in_force_from(answer, from))
@@ -62,8 +70,15 @@ impl InForce {
         if let Some(from) = &request.from {
             return Err(INVALID.of_field("from", from, "is only for an approval"));
         }
+        let keyed = keyed(request.id.as_deref(), "rejecting a price", request)?;
+        if let Some(first) = self.decided_before(keyed.as_ref()).await? {
+            return Ok(first);
+        }
         let (entry, waiting) = self.waiting(request).await?;
-        let position = self.record_prices(vec![decided(&entry, request, false).into()]).await?;
+        let events = vec![decided(&entry, request, false).into()];
+        let Some(position) = self.record_once(events, keyed.as_ref()).await? else {
+            return Box::pin(self.reject_price(request)).await;
+        };
         let price_version = waiting.version;
         Ok(PriceDecisionAnswer { entry, price_version, position, ..PriceDecisionAnswer::default() })
     }
@@ -76,11 +91,15 @@ impl InForce {
     pub async fn set_price(&self, request: &PriceSetRequest) -> Answer<PriceDecisionAnswer> {
         named("by", Some(&request.by))?;
         named("reason", request.reason.as_ref())?;
+        let keyed = keyed(request.id.as_deref(), "setting a price", request)?;
+        if let Some(first) = self.set_before(request, keyed.as_ref()).await? {
+            return Ok(first);
+        }
         let from = self.time(request.from.as_deref())?;
         let settings = self.ask.settings();
         let before = before(&settings.prices, request, from);
-        let SetRates { text, kept, kept_tiers, kept_else, dropped } = rates(request, before.as_ref())?;
-        let listed = Listed::read(&request.entry, &text)
+        let set = rates(request, before.as_ref())?;
+        let listed = Listed::read(&request.entry, &set.text)
             .map_err(|error| INVALID.of_field("usd_per_token", &request.entry, &error.rule))?;
         let old_version = before.filter(|entry| entry.is_priced());
         let book = settings.prices.version();
@@ -96,29 +115,16 @@ impl InForce {
             approved_by: Some(request.by.clone()),
             reason: given(request.reason.as_ref()),
         };
-        let (price_version, percent) = (changed.price_version.clone(), changed.percent);
-        let similar = if before.is_some() { None } else { similar(&settings.prices, &request.entry, from) };
-        let position = self.record_prices(vec![changed.into()]).await?;
-        Ok(self.in_force_from(
-            PriceDecisionAnswer {
-                entry: listed.entry,
-                price_version,
-                percent,
-                kept,
-                kept_tiers,
-                kept_else,
-                dropped,
-                similar,
-                position,
-                ..PriceDecisionAnswer::default()
-            },
-            from,
-        ))
+        let answer = answer_of(&settings.prices, &changed, set, before.is_none());
+        let Some(position) = self.record_once(vec![changed.into()], keyed.as_ref()).await? else {
+            return Box::pin(self.set_price(request)).await;
+        };
+        Ok(self.in_force_from(PriceDecisionAnswer { position, ..answer }, from))
     }
 
     /// A price that is in force from a time on, with what is known of later ones of its entry: a price that is put in
     /// force from an earlier time on ends where they begin.
-    fn in_force_from(&self, answer: PriceDecisionAnswer, from: Timestamp) -> PriceDecisionAnswer {
+    pub(super) fn in_force_from(&self, answer: PriceDecisionAnswer, from: Timestamp) -> PriceDecisionAnswer {
         let (settings, now) = (self.ask.settings(), self.ask.now());
         let history = &settings.price_history.entries;
         let model =
@@ -186,7 +192,7 @@ impl InForce {
         Ok(position.to_string())
     }
 
-    fn of_prices(&self, body: EventBody) -> Answer<Submitted> {
+    pub(super) fn of_prices(&self, body: EventBody) -> Answer<Submitted> {
         let id = format!("price-{}", uuid::Uuid::now_v7().simple());
         let invalid = |error: tollgate_domain::ids::InvalidId| INTERNAL.with(error.to_string());
         Submitted::from_event(Event {
@@ -211,9 +217,31 @@ fn before<'a>(book: &'a PriceBook, request: &PriceSetRequest, from: Timestamp) -
     })
 }
 
+/// The answer about a price that was set, but for what is known of other prices.
+pub(super) fn answer_of(
+    book: &PriceBook,
+    changed: &PriceChanged,
+    set: SetRates,
+    is_new: bool,
+) -> PriceDecisionAnswer {
+    let SetRates { kept, kept_tiers, kept_else, dropped, .. } = set;
+    PriceDecisionAnswer {
+        entry: changed.entry.clone(),
+        price_version: changed.price_version.clone(),
+        percent: changed.percent,
+        kept,
+        kept_tiers,
+        kept_else,
+        dropped,
+        similar: is_new.then(|| similar(book, &changed.entry, changed.from)).flatten(),
+        ..PriceDecisionAnswer::default()
+    }
+}
+
 /// The entry that was meant by a new one: the same model of some provider, or a slip of the hand.
 fn similar(book: &PriceBook, entry: &str, from: Timestamp) -> Option<String> {
-    let names: Vec<&str> = book.entries(from).map(|entry| entry.name).collect();
+    let names = book.entries(from).map(|entry| entry.name).filter(|name| *name != entry);
+    let names: Vec<&str> = names.collect();
     let found = book.of_some_provider(entry, from).or_else(|| nearest::typo(entry, &names));
     found.map(str::to_owned)
 }

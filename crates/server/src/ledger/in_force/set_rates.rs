@@ -12,7 +12,7 @@ use tollgate_wire::api::{PriceSetRequest, PriceTier};
 use crate::problem::{Answer, INVALID};
 
 /// Rates in the form of the price book, and where they are from.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct SetRates {
     /// A JSON object.
     pub(super) text: String,
