@@ -9,6 +9,7 @@ mod price_update;
 mod record;
 mod recorded;
 mod reload;
+mod set_answer;
 mod set_rates;
 
 use std::path::PathBuf;

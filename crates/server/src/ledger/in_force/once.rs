@@ -7,7 +7,7 @@ use tollgate_domain::price::{Listed, ModelName};
 use tollgate_wire::api::{PriceDecisionAnswer, PriceSetRequest};
 
 use super::InForce;
-use super::price_decisions::answer_of;
+use super::set_answer::answer_of;
 use super::set_rates::rates;
 use crate::ledger::keyed::{Keyed, append_named};
 use crate::problem::{Answer, INTERNAL};

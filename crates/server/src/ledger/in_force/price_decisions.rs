@@ -2,7 +2,6 @@
 
 use tollgate_domain::event::{Event, EventBody, PriceChanged, PriceDecided, PriceEvent};
 use tollgate_domain::ids::{EventId, LEDGER_PRODUCER, ProducerId, TaskId, TenantId};
-use tollgate_domain::nearest;
 use tollgate_domain::position::PartitionId;
 use tollgate_domain::price::{BY_HAND, Listed, ModelName, PriceBook, PriceEntry, PriceProposal};
 use tollgate_domain::time::Timestamp;
@@ -12,7 +11,8 @@ use tollgate_wire::api::{PriceDecisionAnswer, PriceDecisionRequest, PriceSetRequ
 
 use super::InForce;
 use super::once::keyed;
-use super::set_rates::{SetRates, rates};
+use super::set_answer::answer_of;
+use super::set_rates::rates;
 use crate::asked::time;
 use crate::ledger::own::new_event;
 use crate::problem::{Answer, INTERNAL, INVALID, PRICE_NOT_WAITING, of_append, of_field};
@@ -215,35 +215,6 @@ fn before<'a>(book: &'a PriceBook, request: &PriceSetRequest, from: Timestamp) -
         let model = ModelName::of_entry(&request.entry, request.provider.as_deref());
         book.names_of(&model, from).first().and_then(|name| find(name))
     })
-}
-
-/// The answer about a price that was set, but for what is known of other prices.
-pub(super) fn answer_of(
-    book: &PriceBook,
-    changed: &PriceChanged,
-    set: SetRates,
-    is_new: bool,
-) -> PriceDecisionAnswer {
-    let SetRates { kept, kept_tiers, kept_else, dropped, .. } = set;
-    PriceDecisionAnswer {
-        entry: changed.entry.clone(),
-        price_version: changed.price_version.clone(),
-        percent: changed.percent,
-        kept,
-        kept_tiers,
-        kept_else,
-        dropped,
-        similar: is_new.then(|| similar(book, &changed.entry, changed.from)).flatten(),
-        ..PriceDecisionAnswer::default()
-    }
-}
-
-/// The entry that was meant by a new one: the same model of some provider, or a slip of the hand.
-fn similar(book: &PriceBook, entry: &str, from: Timestamp) -> Option<String> {
-    let names = book.entries(from).map(|entry| entry.name).filter(|name| *name != entry);
-    let names: Vec<&str> = names.collect();
-    let found = book.of_some_provider(entry, from).or_else(|| nearest::typo(entry, &names));
-    found.map(str::to_owned)
 }
 
 fn given(text: Option<&String>) -> Option<String> {
