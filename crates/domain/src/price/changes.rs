@@ -33,7 +33,8 @@ pub(super) fn changes(history: &PriceHistory, own: &Prices) -> Changes {
     }
     for name in own.names() {
         let model = ModelName::of_entry(name, own_provider(own, name));
-        if decided.contains_key(&model) {
+        if let Some(decided) = decided.get_mut(&model) {
+            decided.iter_mut().for_each(|one| one.take_limits(own_price(own, name)));
             models.entry(name).or_default().insert(model);
         }
     }
@@ -74,11 +75,23 @@ fn read<'a>(
     })
 }
 
+fn own_price<'a>(own: &'a Prices, entry: &str) -> Option<&'a ModelPrice> {
+    own.get(Sought::named(entry)).and_then(|(_, price)| price.as_ref())
+}
+
 fn own_provider<'a>(own: &'a Prices, entry: &str) -> Option<&'a str> {
-    own.get(Sought::named(entry)).and_then(|(_, price)| price.as_ref()?.provider.as_deref())
+    own_price(own, entry)?.provider.as_deref()
 }
 
 impl Decided<'_> {
+    /// What a model takes, a price does not say: it is as the book has it, under whichever name.
+    fn take_limits(&mut self, own: Option<&ModelPrice>) {
+        if let (Some(price), Some(own)) = (&mut self.dated.price, own) {
+            price.max_input = price.max_input.or(own.max_input);
+            price.max_output = price.max_output.or(own.max_output);
+        }
+    }
+
     /// As the price of an entry.
     fn under(&self, name: &str) -> Dated {
         let mut dated = self.dated.clone();

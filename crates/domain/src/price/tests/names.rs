@@ -163,6 +163,24 @@ fn a_decision_is_about_no_other_model_and_no_other_provider() {
     assert_eq!(decided, expected);
 }
 
+/// A price does not say what a model takes, so that is as the book has it, whatever name the price was decided under.
+#[test]
+fn a_model_takes_what_the_book_says_also_after_a_decision() {
+    let text = r#"{"m": {"litellm_provider": "acme", "input_cost_per_token": 1e-6, "max_input_tokens": 10},
+        "bare": {"input_cost_per_token": 1e-6, "max_input_tokens": 10}}"#;
+    let book = PriceBook::from_litellm(text, "test").unwrap().0.with(&history(&[
+        "1 1 acme/m acme 2 manual",
+        // By now it says whose it is.
+        "1 1 bare acme 2 manual",
+    ]));
+    for entry in book.entries(hour(1)) {
+        let takes =
+            |input_uncached| book.takes(&entry, &TokenCounts { input_uncached, ..TokenCounts::default() });
+        assert_eq!((takes(10), takes(11)), (true, false), "{}", entry.name);
+    }
+    assert_eq!(book.entries(hour(1)).count(), 3);
+}
+
 /// A book that has one model at two prices.
 #[test]
 fn a_book_with_two_prices_of_a_model_takes_that_of_its_own_name_and_says_so() {
