@@ -4,13 +4,13 @@ use serde::Serialize;
 use tollgate_domain::event::{EventBody, PriceChanged, PriceEvent};
 use tollgate_domain::ids::TenantId;
 use tollgate_domain::price::{Listed, ModelName};
-use tollgate_wire::api::{PriceDecisionAnswer, PriceSetRequest};
+use tollgate_wire::api::{PriceDecisionAnswer, PriceSetRequest, Problem};
 
 use super::InForce;
 use super::set_answer::answer_of;
 use super::set_rates::rates;
 use crate::ledger::keyed::{Keyed, append_named};
-use crate::problem::{Answer, INTERNAL};
+use crate::problem::{Answer, CONTENDED, INTERNAL};
 
 /// A request about prices under its key, if it has one.
 pub(super) fn keyed<T: Serialize>(
@@ -19,6 +19,12 @@ pub(super) fn keyed<T: Serialize>(
     request: &T,
 ) -> Answer<Option<Keyed>> {
     Keyed::of(&TenantId::ledger(), key, what, request)
+}
+
+/// The problem with a retry that the log knows and that cannot be read yet.
+pub(super) fn decided_elsewhere() -> Box<Problem> {
+    CONTENDED
+        .with("deciding about a price: the same request was decided at the same time; ask again".to_owned())
 }
 
 impl InForce {

@@ -10,7 +10,7 @@ use tollgate_wire::Submitted;
 use tollgate_wire::api::{PriceDecisionAnswer, PriceDecisionRequest, PriceSetRequest};
 
 use super::InForce;
-use super::once::keyed;
+use super::once::{decided_elsewhere, keyed};
 use super::set_answer::answer_of;
 use super::set_rates::rates;
 use crate::asked::time;
@@ -54,7 +54,7 @@ impl InForce {
         let decided = decided(&entry, request, true);
         let events = vec![decided.into(), changed.into()];
         let Some(position) = self.record_once(events, keyed.as_ref()).await? else {
-            return Box::pin(self.approve_price(request)).await;
+            return self.decided_before(keyed.as_ref()).await?.ok_or_else(decided_elsewhere);
         };
         let price_version = waiting.version;
         let answer = PriceDecisionAnswer { entry, price_version, position, ..PriceDecisionAnswer::default() };
@@ -77,7 +77,7 @@ impl InForce {
         let (entry, waiting) = self.waiting(request).await?;
         let events = vec![decided(&entry, request, false).into()];
         let Some(position) = self.record_once(events, keyed.as_ref()).await? else {
-            return Box::pin(self.reject_price(request)).await;
+            return self.decided_before(keyed.as_ref()).await?.ok_or_else(decided_elsewhere);
         };
         let price_version = waiting.version;
         Ok(PriceDecisionAnswer { entry, price_version, position, ..PriceDecisionAnswer::default() })
@@ -117,7 +117,7 @@ impl InForce {
         };
         let answer = answer_of(&settings.prices, &changed, set, before.is_none());
         let Some(position) = self.record_once(vec![changed.into()], keyed.as_ref()).await? else {
-            return Box::pin(self.set_price(request)).await;
+            return self.set_before(request, keyed.as_ref()).await?.ok_or_else(decided_elsewhere);
         };
         Ok(self.in_force_from(PriceDecisionAnswer { position, ..answer }, from))
     }
