@@ -9,8 +9,8 @@ const VALIDATOR: &str = "TOLLGATE_TEST_FOCUS_VALIDATOR";
 /// What the validator says of every row, wrongly: it reads "not null if there is an invoice" as "not null".
 const KNOWN: &str = "InvoiceId-C-005-C";
 
-/// Charges of two months and two tenants, divided and undivided, with corrections, with usage without a price, usage that
-/// got its price later and another one since, and an allocation of which nothing was used.
+/// Charges of two months and two tenants, divided and undivided, with corrections, with usage without a price, usage
+/// that got its price later and another one since, and an allocation of which nothing was used.
 fn charges() -> String {
     let place = Place::new();
     let record = |rest: &str| place.ok(&format!("--data d usage record T-1 {rest}"));
