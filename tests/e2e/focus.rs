@@ -9,7 +9,8 @@ const VALIDATOR: &str = "TOLLGATE_TEST_FOCUS_VALIDATOR";
 /// What the validator says of every row, wrongly: it reads "not null if there is an invoice" as "not null".
 const KNOWN: &str = "InvoiceId-C-005-C";
 
-/// Charges of two months, divided and undivided, with a correction and with usage without a price.
+/// Charges of two months and two tenants, divided and undivided, with corrections, with usage without a price, usage
+/// that got its price later and another one since, and an allocation of which nothing was used.
 fn charges() -> String {
     let place = Place::new();
     let record = |rest: &str| place.ok(&format!("--data d usage record T-1 {rest}"));
@@ -20,7 +21,22 @@ fn charges() -> String {
         "--id c --at 2026-11-02T21:00:00Z --provider anthropic --model claude-sonnet-4-5 --input 300000 --output 1",
     );
     record("--id d --at 2026-11-03T09:00:00Z --model nobodys --input 5");
+    record("--id e --at 2026-11-03T10:00:00Z --provider studio --model painter --unit output_images=3");
+    record("--id f --at 2026-11-03T11:00:00Z --provider acme --model house --input 500000 --output 1000");
+    record(&format!("--id g --at 2026-11-05T10:00:00Z {gpt} --service-tier flex --input 2000 --output 10"));
+    let north = |rest: &str| place.ok(&format!("--data d --tenant north {rest}"));
+    let _ =
+        north(&format!("usage record T-1 --id a --at 2026-11-02T20:00:00Z {gpt} --input 9000 --output 70"));
+    let _ = north("allocate create A-1 --tokens 1000 --model gpt-5 --provider openai");
     let _ = place.ok("--data d usage adjust T-1 a --at 2026-11-04T00:00:00Z --input -200 --reason twice");
+    for (entry, model, input) in
+        [("acme/house", "house", 2), ("acme/house", "house", 3), ("gpt-5", "gpt-5", 1)]
+    {
+        let _ = place.ok(&format!(
+            "--data d prices set {entry} --input {input} --output 8 --from 2026-11-01 --by ann"
+        ));
+        let _ = place.ok(&format!("--data d prices reprice --model {model} --from 2026-11-01 --by ann"));
+    }
     let focus = place.ok("--data d report focus --tags phase,producer");
     let ledger = place.json("--data d report");
     let again =
@@ -29,6 +45,11 @@ fn charges() -> String {
     let billed = focus.lines().skip(1).map(|row| row.split(',').next().unwrap().parse().unwrap());
     let sum = billed.fold(tollgate_domain::money::Usd::ZERO, |sum, cost| sum.checked_add(cost).unwrap());
     assert_eq!(ledger["cost_usd"], sum.to_string(), "{focus}");
+    // What was costed with the prices before is still divided by them, and what only changes a price says so.
+    let has = |parts: &[&str]| focus.lines().any(|row| parts.iter().all(|part| row.contains(part)));
+    assert!(has(&["gpt-5 by openai: cached input tokens,", "2026-11-02T00:00:00Z"]), "{focus}");
+    assert!(has(&["house by acme: tokens of all kinds (another price for 2026-11-03)"]), "{focus}");
+    assert!(has(&["gpt-5 by openai: output tokens", ",north,"]) && !has(&["A-1"]), "{focus}");
     focus
 }
 

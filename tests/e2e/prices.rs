@@ -155,6 +155,84 @@ fn history_has_amounts_and_reasons(place: &Place) {
 }
 
 #[test]
+fn a_model_has_one_price_under_both_of_its_names() {
+    let place = Place::new();
+    let run = |rest: &str| place.ok(&format!("--data d {rest}"));
+    let _ = run("prices set acme/n --input 1.25 --output 5 --by ann");
+    let both = run("prices set n --provider acme --input 1.3 --by ann");
+    assert!(both.contains("also for acme/n: the same model"), "{both}");
+    assert!(both.contains("kept     output 5 "), "{both}");
+    let other = "its price was decided as that of n: the same model under another name";
+    let shown = run("prices show acme/n --input 1000000");
+    assert!(
+        shown.contains(&format!("  entry acme/n\n  {other}\n")) && shown.contains("cost: 1.3 USD"),
+        "{shown}"
+    );
+    let listed = run("prices list acme/n");
+    assert!(
+        listed.lines().any(|line| line.starts_with("acme/n ") && line.trim_end().ends_with(other)),
+        "{listed}"
+    );
+}
+
+#[test]
+fn prices_of_tiers_are_set_and_kept_by_commands() {
+    let place = Place::new();
+    let run = |rest: &str| place.ok(&format!("--data d prices {rest} --by ann"));
+    let tiers =
+        "--tier above=200000,input=2.5,output=15 --tier flex,above=200000,input=0.6 --tier flex,input=0.6";
+    let _ = run(&format!("set acme/large --input 1.25 --output 10 {tiers}"));
+    // The version follows from what is set, the time is that of the test.
+    let shown = [
+        run("set acme/large --input 1.3"),
+        run("set acme/large --tier flex,input=0.7 --without above_200000"),
+    ]
+    .map(|shown| shown.split_once('\n').unwrap().1.to_owned());
+    insta::assert_snapshot!("prices_set_tiers", shown.join("\n"));
+    let listed = place.ok("--data d prices list acme/large");
+    assert!(listed.contains("tiers flex") && !listed.contains("above 200,000"), "{listed}");
+    for (tier, rule) in [
+        ("above=many,input=1", "above= must be a number of input tokens"),
+        ("flex,inputs=1", "`inputs` must be above or one of input, cached"),
+        ("flex,priority,input=1", "`priority` says again what another part says"),
+        ("flex,input=1,input_uncached=2", "`input_uncached=2` says again"),
+        ("flex,input=x", "--tier `x`: "),
+        ("flex", "at least one kind of tokens"),
+    ] {
+        let refused = place.fails(3, &format!("--data d prices set acme/large --tier {tier} --by ann"));
+        assert!(refused.contains(rule), "{tier}: {refused}");
+    }
+}
+
+#[test]
+fn a_command_that_is_run_again_under_its_key_changes_nothing() {
+    let place = Place::new();
+    place.write("first.csv", "day,model,tokens,amount_usd\n2026-11-01,gpt-5,10,1\n");
+    place.write("later.csv", "day,model,tokens,amount_usd\n2026-11-01,gpt-5,10,3\n");
+    let run = |rest: &str| place.ok(&format!("--data d {rest}"));
+    let set = "prices set acme/m --input 1.25 --by ann --id k-1";
+    let again = "decided before under this key: nothing changed";
+    assert!(!run(set).contains(again));
+    assert!(run("prices set acme/m --input 2 --by ann").contains("manual@"));
+    assert!(run(set).contains(again));
+    assert!(run("prices show acme/m --input 1000000").contains("cost: 2 USD"));
+    let refused = place.fails(3, &format!("--data d {set} --output 5"));
+    assert!(
+        refused.contains("setting a price under the key `k-1`: it was used before for another request"),
+        "{refused}"
+    );
+    let import = "bill import first.csv --provider openai --id k-1";
+    assert!(run(import).contains("1 day recorded"));
+    assert!(run("bill import later.csv --provider openai").contains("1 day recorded"));
+    assert_eq!(
+        run(import),
+        "openai: recorded before under this key, nothing changed; 2026-11-01 to 2026-11-01, 1 USD\n"
+    );
+    let compared = place.json("--data d bill compare --provider openai --from 2026-11-01 --to 2026-11-02");
+    assert_eq!(compared["total"]["billed_usd"], "3");
+}
+
+#[test]
 fn a_question_about_sources_makes_no_ledger() {
     let place = Place::new();
     assert!(place.ok("--data d prices sources").contains("no sources of prices are named"));

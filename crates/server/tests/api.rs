@@ -68,8 +68,14 @@ mod phases_and_money;
 mod policies;
 #[path = "api/price_decisions.rs"]
 mod price_decisions;
+#[path = "api/price_keys.rs"]
+mod price_keys;
+#[path = "api/price_names.rs"]
+mod price_names;
 #[path = "api/price_notices.rs"]
 mod price_notices;
+#[path = "api/price_tiers.rs"]
+mod price_tiers;
 #[path = "api/price_updates.rs"]
 mod price_updates;
 #[path = "api/prices.rs"]

@@ -25,6 +25,9 @@ pub(crate) struct BillImportArgs {
     /// YAML file that names the columns: day, model, tokens (one or several, added up), amount, currency
     #[arg(long, value_name = "FILE")]
     pub(crate) map: Option<PathBuf>,
+    /// Idempotency key: run again with the same, it changes nothing, also after another bill
+    #[arg(long, value_name = "KEY")]
+    pub(crate) id: Option<String>,
 }
 
 #[derive(Debug, ClapArgs)]

@@ -45,7 +45,8 @@ pub(crate) use operate::{
     InitArgs, LogCommand, ProjectorArgs, RestoreArgs, ServeArgs, ShowArgs, TailArgs, ViewCommand,
 };
 pub(crate) use price_decisions::{
-    PriceApproveArgs, PriceHistoryArgs, PriceRejectArgs, PriceSetArgs, PriceUpdateArgs, RepriceArgs,
+    PriceApproveArgs, PriceDecisionArgs, PriceHistoryArgs, PriceRejectArgs, PriceSetArgs, PriceUpdateArgs,
+    RepriceArgs,
 };
 pub(crate) use prices::{PriceListArgs, PriceShowArgs, PricesCommand};
 pub(crate) use record::{AdjustArgs, Counts, Lengths, RecordArgs, UsageCommand};

@@ -40,6 +40,9 @@ pub(crate) struct PriceDecisionArgs {
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
+    /// Idempotency key: run again with the same, it changes nothing
+    #[arg(long, value_name = "KEY")]
+    pub(crate) id: Option<String>,
 }
 
 /// Prices are given by the million tokens, as people compare them.
@@ -71,7 +74,12 @@ pub(crate) struct PriceSetArgs {
     /// USD for one of another unit, such as output_images=0.04; of a time, for a second. Repeatable
     #[arg(long = "unit", value_name = "UNIT=USD")]
     pub(crate) units: Vec<String>,
-    /// Take the price of a kind of tokens or a unit away, such as cached_input. Repeatable. What is not named stays
+    /// USD a million tokens of large requests or in a service tier, such as above=200000,input=4,output=12 or
+    /// flex,input=0.5,output=2. Repeatable
+    #[arg(long = "tier", value_name = "TIER")]
+    pub(crate) tiers: Vec<String>,
+    /// Take a price away: that of a kind of tokens or a unit (cached_input), those above a size (above_200000), of a
+    /// service tier (flex) or of certain hours (hours). Repeatable. What is not named stays
     #[arg(long, value_name = "KIND")]
     pub(crate) without: Vec<String>,
     /// From when on it is in force: an RFC 3339 time, or a date, which begins in UTC (default: now)
@@ -83,6 +91,9 @@ pub(crate) struct PriceSetArgs {
     /// Why
     #[arg(long, value_name = "TEXT")]
     pub(crate) reason: Option<String>,
+    /// Idempotency key: run again with the same, it changes nothing
+    #[arg(long, value_name = "KEY")]
+    pub(crate) id: Option<String>,
 }
 
 #[derive(Debug, Args)]

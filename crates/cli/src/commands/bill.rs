@@ -39,6 +39,7 @@ async fn import(global: &Global, args: BillImportArgs) -> Result<ExitCode, Failu
         amount_usd: line.amount.to_string(),
     };
     let request = BillRequest {
+        id: args.id,
         tenant: None,
         provider: args.provider,
         account: args.account,

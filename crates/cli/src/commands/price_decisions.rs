@@ -6,14 +6,17 @@ use std::process::ExitCode;
 use serde::Serialize;
 use tollgate_client::{ClientError, PriceDecisionSearch};
 use tollgate_domain::money::Usd;
+use tollgate_domain::nearest;
 use tollgate_domain::price::PricedKind;
 use tollgate_server::ledger::{PRICE_SOURCES, named_sources};
-use tollgate_wire::api::{PriceDecisionRequest, PriceSetRequest, PriceUpdateRequest, RepriceRequest};
+use tollgate_wire::api::{
+    PriceDecisionRequest, PriceSetRequest, PriceTier, PriceUpdateRequest, RepriceRequest,
+};
 
 use super::ask;
 use crate::args::{
-    Form, Format, Global, PriceApproveArgs, PriceHistoryArgs, PriceRejectArgs, PriceSetArgs, PriceUpdateArgs,
-    RepriceArgs,
+    Form, Format, Global, PriceApproveArgs, PriceDecisionArgs, PriceHistoryArgs, PriceRejectArgs,
+    PriceSetArgs, PriceUpdateArgs, RepriceArgs,
 };
 use crate::connect::{Access, is_ledger, is_served};
 use crate::exit::{FAILED, Failure};
@@ -39,16 +42,16 @@ pub(crate) async fn update(global: &Global, args: PriceUpdateArgs) -> Result<Exi
 
 pub(crate) async fn approve(global: &Global, args: PriceApproveArgs) -> Result<ExitCode, Failure> {
     let PriceApproveArgs { decision, from } = args;
-    let (price_version, by, reason) = (decision.price_version, decision.by, decision.reason);
-    let request = PriceDecisionRequest { price_version, by, reason, from };
+    let PriceDecisionArgs { price_version, by, reason, id } = decision;
+    let request = PriceDecisionRequest { id, price_version, by, reason, from };
     let answer = ask(global, Access::Existing, async |it| it.client.approve_price(&request).await).await?;
     shown(global, &answer, output::price_decision)
 }
 
 pub(crate) async fn reject(global: &Global, args: PriceRejectArgs) -> Result<ExitCode, Failure> {
     let decision = args.decision;
-    let (price_version, by, reason) = (decision.price_version, decision.by, decision.reason);
-    let request = PriceDecisionRequest { price_version, by, reason, from: None };
+    let PriceDecisionArgs { price_version, by, reason, id } = decision;
+    let request = PriceDecisionRequest { id, price_version, by, reason, from: None };
     let answer = ask(global, Access::Existing, async |it| it.client.reject_price(&request).await).await?;
     shown(global, &answer, output::price_decision)
 }
@@ -78,10 +81,61 @@ pub(crate) async fn set(global: &Global, args: PriceSetArgs) -> Result<ExitCode,
             return Err(Failure::refused(format!("--unit `{given}`: {unit} is given twice")));
         }
     }
-    let PriceSetArgs { entry, provider, without, from, by, reason, .. } = args;
-    let request = PriceSetRequest { entry, provider, usd_per_token, usd_per_unit, without, from, by, reason };
+    let tiers = args.tiers.iter().map(|given| tier(given)).collect::<Result<Vec<PriceTier>, Failure>>()?;
+    let PriceSetArgs { entry, provider, without, from, by, reason, id, .. } = args;
+    let request = PriceSetRequest {
+        id,
+        entry,
+        provider,
+        usd_per_token,
+        usd_per_unit,
+        tiers,
+        without,
+        from,
+        by,
+        reason,
+    };
     let answer = ask(global, Access::MayCreate, async |it| it.client.set_price(&request).await).await?;
     shown(global, &answer, output::price_decision)
+}
+
+/// The kinds of tokens, as the flags and the price book name them.
+const KINDS: [(&str, PricedKind); 6] = [
+    ("input", PricedKind::Input),
+    ("cached", PricedKind::CachedInput),
+    ("cache-write", PricedKind::CacheWrite),
+    ("cache-write-1h", PricedKind::CacheWrite1h),
+    ("output", PricedKind::Output),
+    ("reasoning", PricedKind::Reasoning),
+];
+
+/// Prices of large requests, or of a service tier: `flex,above=200000,input=4,output=12`.
+fn tier(given: &str) -> Result<PriceTier, Failure> {
+    let refused = |rule: &str| Failure::refused(format!("--tier `{given}`: {rule}"));
+    let mut tier = PriceTier::default();
+    for part in given.split(',').map(str::trim) {
+        let twice = match part.split_once('=') {
+            None => tier.service_tier.replace(part.to_owned()).is_some(),
+            Some(("above", size)) => {
+                let size = size.parse().map_err(|_| refused("above= must be a number of input tokens"))?;
+                tier.above_input.replace(size).is_some()
+            }
+            Some((name, usd)) => {
+                let of_flag = KINDS.iter().find(|(flag, _)| *flag == name.replace('_', "-"));
+                let kind = of_flag.map(|(_, kind)| *kind).or_else(|| PricedKind::from_word(name));
+                let kind = kind.ok_or_else(|| {
+                    let flags: Vec<&str> = KINDS.iter().map(|(flag, _)| *flag).collect();
+                    let (known, hint) = (flags.join(", "), nearest::hint(name, &flags));
+                    refused(&format!("`{name}` must be above or one of {known}{hint}"))
+                })?;
+                tier.usd_per_token.insert(kind.as_str().to_owned(), per_token("--tier", usd)?).is_some()
+            }
+        };
+        if twice {
+            return Err(refused(&format!("`{part}` says again what another part says")));
+        }
+    }
+    Ok(tier)
 }
 
 /// A price of a million tokens, as one of a token.

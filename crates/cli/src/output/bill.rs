@@ -14,6 +14,12 @@ pub(crate) fn bill_recorded(provider: &str, bill: &BillResponse) -> String {
         0 => String::new(),
         known => format!(", {} recorded before", counted(known, "day")),
     };
+    if bill.repeated {
+        return format!(
+            "{provider}: recorded before under this key, nothing changed; {} to {}, {} USD\n",
+            bill.from, bill.to, bill.amount_usd
+        );
+    }
     format!("{provider}: {days} recorded{known}; {} to {}, {} USD\n", bill.from, bill.to, bill.amount_usd)
 }
 

@@ -6,9 +6,11 @@ use tollgate_domain::money::Usd;
 use tollgate_domain::price::PricedKind;
 use tollgate_domain::printable::printable;
 use tollgate_wire::api::{
-    PriceDecisionAnswer, PriceDifference, PriceSourceList, PriceSourceState, PriceUpdateReport, RepriceReport,
+    PriceDecisionAnswer, PriceDifference, PriceSourceList, PriceSourceState, PriceTier, PriceUpdateReport,
+    RepriceReport,
 };
 
+use super::prices::per_million;
 use super::{counted, grouped_u64, table, time};
 
 /// The names of the usage points, as columns.
@@ -99,8 +101,9 @@ fn differences(differences: &[PriceDifference]) -> String {
         }
         let agree = format!("{} of {} agree", one.agreeing, one.known);
         let known = one.known_before.then(|| "known already".to_owned());
+        let names = (!one.names.is_empty()).then(|| format!("also for {}", one.names.join(", ")));
         row.push(
-            [Some(agree), Some(one.waits.join(", ")).filter(|waits| !waits.is_empty()), known]
+            [Some(agree), names, Some(one.waits.join(", ")).filter(|waits| !waits.is_empty()), known]
                 .into_iter()
                 .flatten()
                 .collect::<Vec<_>>()
@@ -161,6 +164,12 @@ pub(crate) fn price_decision(answer: &PriceDecisionAnswer) -> String {
         let change = if percent == u32::MAX { "from 0".to_owned() } else { format!("up to {percent} %") };
         let _ = writeln!(text, "  change   {change}");
     }
+    if answer.repeated {
+        let _ = writeln!(text, "  decided before under this key: nothing changed");
+    }
+    if !answer.names.is_empty() {
+        let _ = writeln!(text, "  also for {}: the same model", answer.names.join(", "));
+    }
     if !answer.kept.is_empty() {
         let kept = answer.kept.iter().map(|(word, usd)| {
             // Tokens are priced by the million, here as in the command.
@@ -175,6 +184,14 @@ pub(crate) fn price_decision(answer: &PriceDecisionAnswer) -> String {
         let kept = kept.collect::<Vec<_>>().join(", ");
         let _ = writeln!(text, "  kept     {kept} (--without takes one away)");
     }
+    for tier in &answer.kept_tiers {
+        let rates = tier.usd_per_token.iter().map(|(kind, usd)| format!("{kind} {}", per_million(usd)));
+        let rates = rates.collect::<Vec<_>>().join(", ");
+        let _ = writeln!(text, "  kept     {}: {rates}", of_tier(tier));
+    }
+    if !answer.kept_else.is_empty() {
+        let _ = writeln!(text, "  kept     {}", answer.kept_else.join(", "));
+    }
     if !answer.dropped.is_empty() {
         let _ = writeln!(text, "  without  {}", answer.dropped.join(", "));
     }
@@ -183,6 +200,13 @@ pub(crate) fn price_decision(answer: &PriceDecisionAnswer) -> String {
         let _ = writeln!(text, "! no price was known for `{entry}` before; did you mean `{similar}`?");
     }
     text
+}
+
+/// To what the prices of a tier apply.
+fn of_tier(tier: &PriceTier) -> String {
+    let above = tier.above_input.map(|above| format!("above {} input tokens", grouped_u64(above)));
+    let service_tier = tier.service_tier.as_ref().map(|word| format!("service tier {}", printable(word)));
+    service_tier.into_iter().chain(above).collect::<Vec<_>>().join(" ")
 }
 
 fn decision(answer: &PriceDecisionAnswer) -> String {

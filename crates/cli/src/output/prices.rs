@@ -23,7 +23,13 @@ pub(crate) fn price_list(list: &PriceList) -> String {
             price("cache_write"),
             price("output"),
             row.changed_by.clone().unwrap_or_else(|| "book".to_owned()),
-            remarks(row),
+            row.decided_as
+                .iter()
+                .map(|name| decided_as(name))
+                .chain([remarks(row)])
+                .filter(|text| !text.is_empty())
+                .collect::<Vec<_>>()
+                .join("; "),
         ]
     });
     let header = ["entry", "provider", "input", "cached", "cache write", "output", "price of", ""];
@@ -38,6 +44,11 @@ pub(crate) fn price_list(list: &PriceList) -> String {
         let _ = writeln!(text, "more entries after {next}: use --after {next}");
     }
     text
+}
+
+/// Whose price it is, if it was decided under another name.
+fn decided_as(name: &str) -> String {
+    format!("its price was decided as that of {name}: the same model under another name")
 }
 
 /// What else there is to know of an entry.
@@ -76,6 +87,9 @@ pub(crate) fn price_quote(quote: &PriceQuote) -> String {
         let compared =
             compared.map(|day| format!(", compared with its sources on {day}")).unwrap_or_default();
         let _ = writeln!(text, "  entry {}{compared}", entry.entry);
+        if let Some(name) = &entry.decided_as {
+            let _ = writeln!(text, "  {}", decided_as(name));
+        }
         let remarks = remarks(entry);
         if !remarks.is_empty() {
             let _ = writeln!(text, "  it has {remarks}");

@@ -27,11 +27,27 @@ pub(super) struct InForceAt<'a> {
     prices: &'a Prices,
     changes: &'a Changes,
     at: Timestamp,
+    /// Only prices of this version; `None`: those in force.
+    only: Option<Version<'a>>,
+}
+
+/// A version of prices.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Version<'a> {
+    /// That of the book itself.
+    Book,
+    /// That of a change.
+    Change(&'a str),
 }
 
 impl<'a> InForceAt<'a> {
     pub(super) fn new(prices: &'a Arc<Prices>, changes: &'a Arc<Changes>, at: Timestamp) -> Self {
-        Self { prices, changes, at }
+        Self { prices, changes, at, only: None }
+    }
+
+    /// The same with the prices of one version, whenever they were in force.
+    pub(super) const fn of_version(self, version: Version<'a>) -> Self {
+        Self { only: Some(version), ..self }
     }
 
     /// The price of an entry by its whole name.
@@ -41,7 +57,14 @@ impl<'a> InForceAt<'a> {
 
     /// The price of an entry: the last change that had come into force, else that of the book.
     pub(super) fn find(self, name: Sought<'_>) -> Option<(&'a str, Option<&'a ModelPrice>)> {
-        if !self.changes.is_empty()
+        if let Some(Version::Change(version)) = self.only {
+            let (name, dated) = self.changes.get(name)?;
+            let is_of = |price: &&ModelPrice| price.version.as_deref() == Some(version);
+            let price = dated.iter().filter_map(|dated| dated.price.as_ref()).find(is_of)?;
+            return Some((name, Some(price)));
+        }
+        if self.only.is_none()
+            && !self.changes.is_empty()
             && let Some((name, dated)) = self.changes.get(name)
             && let Some(last) = dated.iter().rev().find(|dated| dated.from <= self.at)
         {

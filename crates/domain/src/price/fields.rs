@@ -67,6 +67,28 @@ const TIERS: [(&str, &str); 9] = [
     ("scale", "scale"),
 ];
 
+/// The field of the price of a kind of tokens.
+pub(super) const fn name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Input => INPUT,
+        Kind::CachedInput => CACHED_INPUT,
+        Kind::CacheWrite => CACHE_WRITE,
+        Kind::CacheWrite1h => "cache_creation_input_token_cost_above_1hr",
+        Kind::Output => OUTPUT,
+        Kind::Reasoning => REASONING,
+    }
+}
+
+/// The service tiers that have prices, each with the suffix of its fields.
+pub(super) fn service_tiers() -> impl Iterator<Item = (&'static str, &'static str)> {
+    TIERS.into_iter()
+}
+
+/// The suffix of the fields of a service tier.
+pub(super) fn suffix(tier: &str) -> &str {
+    TIERS.iter().find(|(_, of)| *of == tier).map_or(tier, |(suffix, _)| suffix)
+}
+
 /// Lifetimes of a cache write: those with the plain price, one hour, and those that usage does not report.
 const MINUTES: [&str; 5] = ["5m", "5min", "300s", "30m", "30min"];
 const HOUR: [&str; 6] = ["1hr", "1h", "1hour", "60m", "60min", "3600s"];

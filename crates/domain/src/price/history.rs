@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::listed::{Listed, ModelName};
 use super::percent::Percent;
 use crate::event::{PriceChanged, PriceEvent, PriceSourceChecked, WaitReason};
 use crate::time::Timestamp;
@@ -116,6 +117,18 @@ pub struct PriceHistory {
 }
 
 impl EntryHistory {
+    /// Which model of which provider it is about: as the last price says that came into force, else the one that waits
+    /// or was rejected.
+    #[must_use]
+    pub fn model(&self, entry: &str) -> ModelName {
+        let changed = self.changes.last().map(|change| &change.rates);
+        let waiting = self.waiting.as_ref().map(|waiting| &waiting.rates);
+        let rejected = self.rejected.last().and_then(|rejected| Some(&rejected.proposal.as_ref()?.rates));
+        let rates = changed.or(waiting).or(rejected);
+        let listed = rates.and_then(|rates| Listed::read(entry, rates).ok());
+        listed.map_or_else(|| ModelName::of_entry(entry, None), |listed| listed.model)
+    }
+
     /// Folds an event about this entry; `at` is when it was recorded.
     pub fn apply(&mut self, at: Timestamp, event: &PriceEvent) {
         match event {

@@ -1,7 +1,6 @@
 //! The price of one entry as a source lists it, with the text that it is stored and compared by.
 
-use super::entries::{Entries, Fields};
-use super::fields::{self, Field};
+use super::entries::Entries;
 use super::notes::Notes;
 use super::points::PointCosts;
 use super::quote::PriceEntry;
@@ -113,7 +112,7 @@ pub fn list(text: &str) -> Result<(Vec<Listed>, Notes), String> {
     for (entry, price) in models {
         let (Some(price), Some(fields)) = (price, entries.get(&entry)) else { continue };
         // Another entry's rates are that entry's; an alias is not a price of its own.
-        let rates = rates_of(fields);
+        let rates = price.text.as_ref().to_owned();
         if fields.contains_key("alias_of") || rates.len() > MAX_RATES_BYTES {
             continue;
         }
@@ -121,22 +120,6 @@ pub fn list(text: &str) -> Result<(Vec<Listed>, Notes), String> {
         listed.push(Listed { entry, model, rates, price });
     }
     Ok((listed, notes))
-}
-
-/// The fields that a price is made of, in the order of their names. That a person has confirmed a price is
-/// nothing that a source can say.
-fn rates_of(fields: &Fields<'_>) -> String {
-    const KEPT: [&str; 5] =
-        ["litellm_provider", "mode", "tiered_pricing", "off_peak_pricing", "provider_specific_entry"];
-    let of_price = |name: &str, value: &str| {
-        KEPT.contains(&name) || matches!(fields::read_with(name, value), Field::Rate(_) | Field::Unit(_))
-    };
-    let kept: Vec<String> = fields
-        .iter()
-        .filter(|(name, raw)| raw.get() != "null" && of_price(name, raw.get()))
-        .map(|(name, raw)| format!("{}: {}", serde_json::Value::from(name.as_str()), raw.get()))
-        .collect();
-    format!("{{{}}}", kept.join(", "))
 }
 
 #[cfg(test)]

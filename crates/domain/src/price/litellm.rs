@@ -12,7 +12,7 @@ use super::notes::{Notes, OtherUnit, PriceProblem, Stays, Taken};
 use super::off_peak::OffPeak;
 use super::rates::Rates;
 use super::schedule::{Given, Schedule, Tier};
-use super::{ModelPrice, Models, number, plausible};
+use super::{ModelPrice, Models, number, plausible, text};
 use crate::decimal::Decimal;
 use crate::money::Usd;
 
@@ -148,6 +148,7 @@ impl Entry<'_> {
             off_peak.map(|raw| OffPeak::read(raw).map_err(|rule| problem("off_peak_pricing", "", rule)));
         let mut price = ModelPrice {
             provider,
+            text: text::of(fields).into(),
             mode: text_of(fields, "mode"),
             max_input: count_of(fields, "max_input_tokens"),
             max_output: count_of(fields, "max_output_tokens"),
@@ -157,6 +158,7 @@ impl Entry<'_> {
             service_tiers: BTreeMap::new(),
             confirmed,
             version: None,
+            decided_as: None,
             as_of: text_of(fields, "as_of").and_then(|day| day.parse().ok()),
             standard: schedule,
         };

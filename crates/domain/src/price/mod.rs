@@ -7,6 +7,7 @@ mod changes;
 mod compare;
 mod cost;
 mod dated;
+mod edit;
 mod entries;
 mod fields;
 mod find;
@@ -14,6 +15,7 @@ mod history;
 mod listed;
 mod litellm;
 mod most;
+mod names;
 mod notes;
 mod number;
 mod off_peak;
@@ -25,6 +27,7 @@ mod provider;
 mod quote;
 mod rates;
 mod schedule;
+mod text;
 mod unit_fields;
 mod unit_rates;
 mod update;
@@ -39,6 +42,7 @@ use crate::usage::{Cost, UsageRecorded, Used, UsedChange};
 
 pub use aliases::Aliases;
 pub use compare::{TOLERANCE, Trust};
+pub use edit::{EntryRates, RateTier};
 pub use history::{EntryHistory, PriceChange, PriceHistory, PriceProposal, PriceRejection, SourceHistory};
 pub use listed::{InvalidRates, Listed, ModelName, list};
 pub use most::AtMost;
@@ -108,6 +112,8 @@ pub(crate) struct ModelPrice {
     provider: Option<String>,
     /// What it does: chat, embedding, …
     mode: Option<String>,
+    /// What makes its price, as written: an object with the fields that say something about it.
+    text: Arc<str>,
     /// The unconditional rates, as given by the entry.
     given: Rates,
     /// What a call without a service tier costs.
@@ -128,6 +134,8 @@ pub(crate) struct ModelPrice {
     confirmed: bool,
     /// The version of the change by which it came into force; `None`: it is as the book has it.
     version: Option<Arc<str>>,
+    /// The other name of the model under which that change was decided.
+    decided_as: Option<Arc<str>>,
 }
 
 /// An age in days, in words.
@@ -168,8 +176,9 @@ impl PriceBook {
     ///
     /// [`InvalidPriceBook`] if the text is not a JSON object of objects.
     pub fn from_litellm(text: &str, source_name: &str) -> Result<(Self, Notes), InvalidPriceBook> {
-        let (models, notes) = litellm::read(text)
+        let (mut models, mut notes) = litellm::read(text)
             .map_err(|message| InvalidPriceBook { source_name: source_name.to_owned(), message })?;
+        names::unite(&mut models, &mut notes.doubts);
         Ok((
             Self {
                 version: format!("{source_name}@{}", hex_of_sha256(text, 6)),
@@ -183,7 +192,7 @@ impl PriceBook {
     /// This book with the changes that were decided, each from its time on.
     #[must_use]
     pub fn with(&self, history: &PriceHistory) -> Self {
-        Self { changes: Arc::new(changes::changes(history)), ..self.clone() }
+        Self { changes: Arc::new(changes::changes(history, &self.models)), ..self.clone() }
     }
 
     /// Its version, as referenced by costs: the source and the first 12 hex digits of the SHA-256 of its text.

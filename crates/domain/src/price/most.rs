@@ -139,6 +139,7 @@ mod tests {
             "cached": {"input_cost_per_token": 0.000001, "cache_creation_input_token_cost": 0.0000125,
                 "cache_creation_input_token_cost_above_1hr": 0.00002, "output_cost_per_token": 0.00001,
                 "input_cost_per_token_priority": 0.0001, "output_cost_per_token_priority": 0.0003},
+            "thinker": {"input_cost_per_token": 0.000001, "output_cost_per_reasoning_token": 0.000004},
             "painter": {"output_cost_per_image": 0.04, "mode": "image_generation"}
         }"#;
         let book = PriceBook::from_litellm(text, "test").unwrap().0;
@@ -150,6 +151,9 @@ mod tests {
             ("cached", None, split(1000, 1000), UnitCounts::NONE, Some("0.03")),
             ("cached", Some("priority"), split(0, 1000), UnitCounts::NONE, Some("0.3")),
             ("cached", Some("flex"), split(0, 1000), UnitCounts::NONE, None),
+            // What output without reasoning costs nobody knows.
+            ("thinker", None, split(0, 1000), UnitCounts::NONE, None),
+            ("thinker", None, split(1000, 0), UnitCounts::NONE, Some("0.001")),
             ("painter", None, AtMost::Any(0), images(3), Some("0.12")),
             ("cached", None, AtMost::Any(0), images(3), None),
         ] {

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::by_name::Sought;
+use super::dated::{InForceAt, Version};
 use super::find::{self, Missing};
 use super::rates::{PricedKind, Rates};
 use super::unit_rates::{self, UnitLine};
@@ -112,14 +113,36 @@ impl PriceBook {
     ///
     /// [`NoPrice`]: no entry, or none of its rates, is for such a call.
     pub fn quote<'u>(&self, call: Call<'_>, used: impl Into<Used<'u>>) -> Result<Quote<'_>, NoPrice<'_>> {
-        let used = used.into();
+        self.quote_of(self.at(call.at), call, used.into())
+    }
+
+    /// The same by the prices of a version, as a cost names it, whenever they were in force.
+    ///
+    /// # Errors
+    ///
+    /// [`NoPrice`]: the version has no price for such a call, or nobody knows it by now.
+    pub fn quote_by<'a, 'u>(
+        &'a self,
+        version: &'a str,
+        call: Call<'_>,
+        used: impl Into<Used<'u>>,
+    ) -> Result<Quote<'a>, NoPrice<'a>> {
+        let version = if version == self.version { Version::Book } else { Version::Change(version) };
+        self.quote_of(self.at(call.at).of_version(version), call, used.into())
+    }
+
+    fn quote_of<'a>(
+        &'a self,
+        models: InForceAt<'a>,
+        call: Call<'_>,
+        used: Used<'_>,
+    ) -> Result<Quote<'a>, NoPrice<'a>> {
         let model = call.model.ok_or(NoPrice::NoModel)?;
-        let (name, price) =
-            find::find(self.at(call.at), call.provider, model).map_err(|missing| match missing {
-                Missing::NoEntry => NoPrice::NoEntry,
-                Missing::LeftOut(entry) => NoPrice::LeftOut { entry },
-                Missing::Ambiguous(one, other) => NoPrice::Ambiguous { one, other },
-            })?;
+        let (name, price) = find::find(models, call.provider, model).map_err(|missing| match missing {
+            Missing::NoEntry => NoPrice::NoEntry,
+            Missing::LeftOut(entry) => NoPrice::LeftOut { entry },
+            Missing::Ambiguous(one, other) => NoPrice::Ambiguous { one, other },
+        })?;
         let applied = price.applied(call.service_tier, call.at, used.tokens.input()).ok_or_else(|| {
             let tier = call.service_tier.and_then(super::of_its_own).unwrap_or_default();
             NoPrice::ServiceTier { entry: name, tier }
@@ -220,6 +243,12 @@ impl<'a> PriceEntry<'a> {
     #[must_use]
     pub fn changed_by(&self) -> Option<&'a str> {
         self.price?.version.as_deref()
+    }
+
+    /// The other name of the model under which that change was decided.
+    #[must_use]
+    pub fn decided_as(&self) -> Option<&'a str> {
+        self.price?.decided_as.as_deref()
     }
 
     /// USD per token of each kind, for a small request without a service tier at any hour; `None`: not known.

@@ -3,6 +3,7 @@
 mod conditions;
 mod dated;
 mod finding;
+mod names;
 mod quote;
 mod units;
 mod update;

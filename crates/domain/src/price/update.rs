@@ -6,9 +6,10 @@ use super::change::largest;
 use super::compare::{Agreement, Opinion, Trust, judge};
 use super::history::{EntryHistory, PriceHistory};
 use super::listed::{Listed, ModelName};
+use super::names::rank;
 use super::percent::Percent;
 use super::points::{PointCosts, moments_of_a_week};
-use super::{ModelPrice, PriceBook};
+use super::{ModelPrice, PriceBook, PriceEntry};
 use crate::event::WaitReason;
 use crate::time::Timestamp;
 use crate::words::words;
@@ -59,6 +60,8 @@ pub struct SourceList {
 pub struct PriceUpdate {
     /// The entry of the price book.
     pub entry: String,
+    /// Other entries of the same model, which it prices too.
+    pub names: Vec<String>,
     /// The new rates.
     pub rates: String,
     /// The source they are from.
@@ -121,29 +124,26 @@ pub fn plan(
     now: Timestamp,
 ) -> UpdatePlan {
     let moments = moments_of_a_week(now);
-    let mut of_book: BTreeMap<ModelName, Vec<&str>> = BTreeMap::new();
-    for entry in book.entries(now).filter(super::PriceEntry::is_priced) {
-        of_book.entry(ModelName::of_entry(entry.name, entry.provider())).or_default().push(entry.name);
-    }
+    let known = Known::of(book, history, now);
     let models: BTreeSet<&ModelName> = lists.iter().flat_map(|list| list.listed.keys()).collect();
     let mut plan = UpdatePlan::default();
     for model in models {
-        let own = of_book.get(model).map_or(&[] as &[&str], Vec::as_slice);
-        let new = own.is_empty().then(|| first_entry(lists, model)).flatten();
-        for entry in own.iter().copied().chain(new) {
-            let opinions = opinions(lists, model, entry);
-            let Some(judged) = judge(&opinions, &moments) else { continue };
-            plan.note_dispute(history, entry, &judged);
-            let current = book.at(now).get(entry).and_then(|(_, price)| price);
-            if current.is_none() && !rules.new_models {
-                plan.left_out = plan.left_out.saturating_add(1);
-                continue;
-            }
-            let one = Update { book, current, opinions: &opinions, judged: &judged, moments: &moments };
-            match one.planned(entry, lists, rules, history.entries.get(entry)) {
-                Some(update) => plan.updates.push(update),
-                None => plan.unchanged = plan.unchanged.saturating_add(1),
-            }
+        let names = known.names(model);
+        let Some(entry) = known.entry(model).or_else(|| first_entry(lists, model)) else { continue };
+        let opinions = opinions(lists, model);
+        let Some(judged) = judge(&opinions, &moments) else { continue };
+        plan.note_disputes(history, entry, names, &judged);
+        let current = known.price(model);
+        if current.is_none() && !rules.new_models {
+            plan.left_out = plan.left_out.saturating_add(1);
+            continue;
+        }
+        let one = Update { book, current, opinions: &opinions, judged: &judged, moments: &moments };
+        let told: Vec<(&str, &EntryHistory)> =
+            names.iter().filter_map(|name| Some((*name, history.entries.get(*name)?))).collect();
+        match one.planned(entry, lists, rules, &told) {
+            Some(update) => plan.updates.push(PriceUpdate { names: known.others(model, entry), ..update }),
+            None => plan.unchanged = plan.unchanged.saturating_add(1),
         }
     }
     plan.updates.sort_by(|one, other| one.entry.cmp(&other.entry));
@@ -151,12 +151,74 @@ pub fn plan(
 }
 
 impl UpdatePlan {
-    fn note_dispute(&mut self, history: &PriceHistory, entry: &str, judged: &Agreement<'_>) {
-        let before =
-            history.entries.get(entry).map(|history| history.disputed.as_slice()).unwrap_or_default();
-        if before != judged.disputed.as_slice() {
-            self.disputes.push(Dispute { entry: entry.to_owned(), said: judged.disputed.clone() });
+    /// Notes what is new about what sources say of a model: under one of its names, and no more under the others.
+    fn note_disputes(&mut self, history: &PriceHistory, entry: &str, names: &[&str], judged: &Agreement<'_>) {
+        let others = names.iter().filter(|name| **name != entry).map(|name| (*name, &[] as &[String]));
+        for (name, said) in others.chain([(entry, judged.disputed.as_slice())]) {
+            let before = history.entries.get(name).map(|history| history.disputed.as_slice());
+            if before.unwrap_or_default() != said {
+                self.disputes.push(Dispute { entry: name.to_owned(), said: said.to_vec() });
+            }
         }
+    }
+}
+
+/// What is known of the models of a book: one price each, under one name or several.
+struct Known<'a> {
+    book: &'a PriceBook,
+    history: &'a PriceHistory,
+    now: Timestamp,
+    /// Their names, the own one first: those that have a price, and those about which something was decided.
+    names: BTreeMap<ModelName, Vec<&'a str>>,
+}
+
+impl<'a> Known<'a> {
+    fn of(book: &'a PriceBook, history: &'a PriceHistory, now: Timestamp) -> Self {
+        let mut names: BTreeMap<ModelName, Vec<&str>> = BTreeMap::new();
+        let priced: BTreeMap<&str, PriceEntry<'_>> =
+            book.entries(now).filter(PriceEntry::is_priced).map(|entry| (entry.name, entry)).collect();
+        for entry in priced.values() {
+            names.entry(entry.model()).or_default().push(entry.name);
+        }
+        for (entry, history) in
+            history.entries.iter().filter(|(entry, _)| !priced.contains_key(entry.as_str()))
+        {
+            names.entry(history.model(entry)).or_default().push(entry);
+        }
+        for (model, names) in &mut names {
+            names.sort_by_key(|name| rank(name, model));
+        }
+        Self { book, history, now, names }
+    }
+
+    fn names(&self, model: &ModelName) -> &[&'a str] {
+        self.names.get(model).map_or(&[], Vec::as_slice)
+    }
+
+    fn price_of(&self, name: &str) -> Option<&'a ModelPrice> {
+        self.book.at(self.now).get(name).and_then(|(_, price)| price)
+    }
+
+    /// Its price in force.
+    fn price(&self, model: &ModelName) -> Option<&'a ModelPrice> {
+        self.names(model).iter().find_map(|name| self.price_of(name))
+    }
+
+    /// Under which of its names an update changes a model: the one under which a price waits, so that there is one
+    /// that waits, else the one under which its price was decided, else its own.
+    fn entry(&self, model: &ModelName) -> Option<&'a str> {
+        let names = self.names(model);
+        let waits =
+            |name: &str| self.history.entries.get(name).is_some_and(|history| history.waiting.is_some());
+        let decided = self.price(model).and_then(|price| price.decided_as.as_deref());
+        let find = |wanted: &dyn Fn(&str) -> bool| names.iter().copied().find(|name| wanted(name));
+        find(&waits).or_else(|| find(&|name| Some(name) == decided)).or_else(|| names.first().copied())
+    }
+
+    /// Its other names that have a price.
+    fn others(&self, model: &ModelName, entry: &str) -> Vec<String> {
+        let others = self.names(model).iter().filter(|name| **name != entry && self.price_of(name).is_some());
+        others.map(|name| (*name).to_owned()).collect()
     }
 }
 
@@ -174,11 +236,10 @@ fn first_entry<'a>(lists: &'a [SourceList], model: &ModelName) -> Option<&'a str
     found.map(|(_, name)| name)
 }
 
-/// What each list says about a model: its entry of the same name, otherwise its first one of the model.
-fn opinions<'a>(lists: &'a [SourceList], model: &ModelName, entry: &str) -> Vec<Opinion<'a>> {
+/// What each list says about a model: under its own name, if the list has several.
+fn opinions<'a>(lists: &'a [SourceList], model: &ModelName) -> Vec<Opinion<'a>> {
     let said = lists.iter().filter_map(|list| {
-        let listed = list.listed.get(model)?;
-        let listed = listed.iter().find(|listed| listed.entry == entry).or(listed.first())?;
+        let listed = list.listed.get(model)?.iter().min_by_key(|listed| rank(&listed.entry, model))?;
         Some(Opinion { source: &list.source, trust: list.trust, listed })
     });
     said.collect()
@@ -200,28 +261,36 @@ impl Update<'_> {
         entry: &str,
         lists: &[SourceList],
         rules: UpdateRules,
-        history: Option<&EntryHistory>,
+        told: &[(&str, &EntryHistory)],
     ) -> Option<PriceUpdate> {
         let best = &self.judged.best;
         let new = &best.listed.price;
         if self.current.is_some_and(|current| !self.differs(current, new)) {
             return None;
         }
-        // Under the name of the entry that it changes.
-        let listed = Listed { entry: entry.to_owned(), ..best.listed.clone() };
-        let version = listed.version(best.source);
-        if history.is_some_and(|history| history.rejected.iter().any(|rejected| rejected.version == version))
-        {
+        // Under the name of the entry that it changes. Who rejected it may have done so under another one.
+        let under = |entry: &str| Listed { entry: entry.to_owned(), ..best.listed.clone() };
+        let is_rejected = |(name, history): &(&str, &EntryHistory)| {
+            !history.rejected.is_empty() && {
+                let version = under(name).version(best.source);
+                history.rejected.iter().any(|rejected| rejected.version == version)
+            }
+        };
+        if told.iter().any(is_rejected) {
             return None;
         }
+        let listed = under(entry);
+        let version = listed.version(best.source);
         let mut waits = self.waits(lists, rules);
-        if self.is_set_by_hand(history) {
+        if self.is_set_by_hand(told) {
             waits.push(WaitReason::SetByHand);
         }
-        let waiting = history.and_then(|history| history.waiting.as_ref());
-        let known = waiting.is_some_and(|waiting| waiting.version == version);
+        let mut waiting = told.iter().filter(|(name, _)| *name == entry);
+        let known = waiting
+            .any(|(_, history)| history.waiting.as_ref().is_some_and(|waiting| waiting.version == version));
         Some(PriceUpdate {
             entry: entry.to_owned(),
+            names: Vec::new(),
             rates: listed.rates,
             source: best.source.to_owned(),
             version,
@@ -237,9 +306,9 @@ impl Update<'_> {
     }
 
     /// Whether a person set the price in force: then only a person replaces it.
-    fn is_set_by_hand(&self, history: Option<&EntryHistory>) -> bool {
+    fn is_set_by_hand(&self, told: &[(&str, &EntryHistory)]) -> bool {
         let version = self.current.and_then(|current| current.version.as_deref());
-        let changes = history.into_iter().flat_map(|history| &history.changes);
+        let changes = told.iter().flat_map(|(_, history)| &history.changes);
         let mut in_force = changes.filter(|change| Some(change.version.as_str()) == version);
         in_force.any(|change| change.source == BY_HAND)
     }

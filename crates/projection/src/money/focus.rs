@@ -357,7 +357,12 @@ fn description(provider: &str, model: &str, charge: &Charge, line: &MoneyLine<'_
         1 => " (no price is known: the cost of 0 is none)",
         _ => " (no longer without a price)",
     };
-    let of = if corrected.is_empty() { String::new() } else { format!(" (correcting {corrected})") };
+    let of = match charge.count {
+        _ if corrected.is_empty() => String::new(),
+        // Nothing was used or taken away.
+        0 if charge.cost != Usd::ZERO => format!(" (another price for {corrected})"),
+        _ => format!(" (correcting {corrected})"),
+    };
     format!("{model} by {provider}: {what}{of}{unpriced}")
 }
 

@@ -143,8 +143,8 @@ fn labels_are_tags_and_only_what_had_no_price_is_said_to_have_one_since() {
         use - model=m in=2 | - - - m by unknown: tokens of all kinds (no price is known: the cost of 0 is none)
         use - model=m in=2, adjust - model=m in=-1 of=2026-11-21T08:00:00Z | - - - m by unknown: tokens of all kinds (no price is known: the cost of 0 is none); - - - m by unknown: tokens of all kinds (correcting 2026-11-21)
         use - model=m in=2, adjust - model=m in=-2 of=2026-11-21T08:00:00Z | - - - m by unknown: tokens of all kinds (priced or corrected since); - - - m by unknown: tokens of all kinds (correcting 2026-11-21)
-        use - model=m in=2, +24h, reprice - model=m in=2 usd=1 of=2026-11-21T08:00:00Z | - - - m by unknown: tokens of all kinds (priced or corrected since); - - - m by unknown: tokens of all kinds (correcting 2026-11-21)
-        use - model=m in=2 tier=flex, reprice - model=m in=2 usd=1 of=2026-11-21T08:00:00Z | - - - m by unknown: tokens of all kinds (no longer without a price); - - - m by unknown: tokens of all kinds (correcting 2026-11-21); - - - m by unknown: tokens of all kinds (no price is known: the cost of 0 is none)
+        use - model=m in=2, +24h, reprice - model=m in=2 usd=1 of=2026-11-21T08:00:00Z | - - - m by unknown: tokens of all kinds (priced or corrected since); - - - m by unknown: tokens of all kinds (another price for 2026-11-21)
+        use - model=m in=2 tier=flex, reprice - model=m in=2 usd=1 of=2026-11-21T08:00:00Z | - - - m by unknown: tokens of all kinds (no longer without a price); - - - m by unknown: tokens of all kinds (another price for 2026-11-21); - - - m by unknown: tokens of all kinds (no price is known: the cost of 0 is none)
     "#.lines().map(str::trim).filter(|line| !line.is_empty()) {
         let (given, then) = line.split_once(" | ").expect("2 columns");
         let shown = focus(&story(given).events, "UTC", None).iter().map(|row| {

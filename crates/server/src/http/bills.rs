@@ -2,11 +2,12 @@
 
 use axum::Json;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use tollgate_wire::api::{BillComparison, BillRequest, BillResponse, Problem};
 
+use super::allocations::named_by;
 use super::body::JsonText;
 use super::extract::{NoParams, Params};
 use super::views::read;
@@ -49,13 +50,21 @@ pub(crate) struct CompareParams {
 /// Record a provider's bill
 ///
 /// All of it or nothing. It covers all days from its first to its last: what was recorded before for these days of the
-/// account is replaced. The same bill again changes nothing.
+/// account is replaced. The same bill again changes nothing. Under an idempotency key, a
+/// retry does not take the place of a bill that came after it.
 #[utoipa::path(post, path = "/v1/bills", tag = "bills", request_body = BillRequest, responses(
     (status = 201, description = "Recorded", body = BillResponse),
     (status = 200, description = "Already recorded", body = BillResponse),
+    (status = 409, description = "The key was used before for another request", body = Problem),
 ))]
-pub(crate) async fn record(State(app): State<App>, _: NoParams, body: JsonText) -> Handled<Response> {
-    let request: BillRequest = body.parse()?;
+pub(crate) async fn record(
+    State(app): State<App>,
+    _: NoParams,
+    headers: HeaderMap,
+    body: JsonText,
+) -> Handled<Response> {
+    let mut request: BillRequest = body.parse()?;
+    named_by(&headers, "id", &mut request.id)?;
     let recorded = app.ledger.operate().record_bill(&request).await?;
     let status = if recorded.recorded_days == 0 { StatusCode::OK } else { StatusCode::CREATED };
     Ok((status, Json(recorded)).into_response())

@@ -1,6 +1,7 @@
 //! Decisions about prices.
 
 use axum::extract::State;
+use axum::http::HeaderMap;
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Deserialize;
@@ -9,6 +10,7 @@ use tollgate_wire::api::{
     PriceUpdateReport, PriceUpdateRequest, Problem, RepriceReport, RepriceRequest,
 };
 
+use super::allocations::named_by;
 use super::body::JsonText;
 use super::extract::{NoParams, Params};
 use super::{App, Handled};
@@ -95,13 +97,16 @@ pub(crate) async fn sources(State(app): State<App>, _: NoParams) -> Handled<Json
 #[utoipa::path(post, path = "/v1/prices/approve", tag = "prices", request_body = PriceDecisionRequest, responses(
     (status = 200, description = "It is in force", body = PriceDecisionAnswer),
     (status = 404, description = "No price of this version waits", body = Problem),
+    (status = 409, description = "The key was used before for another request", body = Problem),
 ))]
 pub(crate) async fn approve(
     State(app): State<App>,
     _: NoParams,
+    headers: HeaderMap,
     body: JsonText,
 ) -> Handled<Json<PriceDecisionAnswer>> {
-    let request: PriceDecisionRequest = body.parse()?;
+    let mut request: PriceDecisionRequest = body.parse()?;
+    named_by(&headers, "id", &mut request.id)?;
     Ok(Json(app.ledger.in_force().approve_price(&request).await?))
 }
 
@@ -109,13 +114,16 @@ pub(crate) async fn approve(
 #[utoipa::path(post, path = "/v1/prices/reject", tag = "prices", request_body = PriceDecisionRequest, responses(
     (status = 200, description = "It no longer waits", body = PriceDecisionAnswer),
     (status = 404, description = "No price of this version waits", body = Problem),
+    (status = 409, description = "The key was used before for another request", body = Problem),
 ))]
 pub(crate) async fn reject(
     State(app): State<App>,
     _: NoParams,
+    headers: HeaderMap,
     body: JsonText,
 ) -> Handled<Json<PriceDecisionAnswer>> {
-    let request: PriceDecisionRequest = body.parse()?;
+    let mut request: PriceDecisionRequest = body.parse()?;
+    named_by(&headers, "id", &mut request.id)?;
     Ok(Json(app.ledger.in_force().reject_price(&request).await?))
 }
 
@@ -123,13 +131,16 @@ pub(crate) async fn reject(
 #[utoipa::path(post, path = "/v1/prices/set", tag = "prices", request_body = PriceSetRequest, responses(
     (status = 200, description = "It is in force from its time on", body = PriceDecisionAnswer),
     (status = 400, description = "The price breaks a rule", body = Problem),
+    (status = 409, description = "The key was used before for another request", body = Problem),
 ))]
 pub(crate) async fn set(
     State(app): State<App>,
     _: NoParams,
+    headers: HeaderMap,
     body: JsonText,
 ) -> Handled<Json<PriceDecisionAnswer>> {
-    let request: PriceSetRequest = body.parse()?;
+    let mut request: PriceSetRequest = body.parse()?;
+    named_by(&headers, "id", &mut request.id)?;
     Ok(Json(app.ledger.in_force().set_price(&request).await?))
 }
 

@@ -5,6 +5,7 @@ mod breaker;
 mod budgets;
 mod gate;
 mod in_force;
+mod keyed;
 mod log_reader;
 mod loss;
 mod operate;

@@ -82,11 +82,8 @@ pub(super) async fn append_one(log: &dyn EventLog, submitted: &Submitted) -> Res
     Ok(log.append(batch_of(submitted)?).await?)
 }
 
-/// Appends events of one task as one record: all of them or none.
-pub(super) async fn append_all(
-    log: &dyn EventLog,
-    submitted: &[Submitted],
-) -> Result<Receipt, AppendOneError> {
+/// Events of one task as one record: all of them or none.
+pub(super) fn batch_of_all(submitted: &[Submitted]) -> Result<Batch, FieldError> {
     let mut events = Vec::with_capacity(submitted.len());
     for one in submitted {
         events.push(new_event(one, &one.event.body)?);
@@ -96,7 +93,7 @@ pub(super) async fn append_all(
         |first| (first.event.tenant.clone(), first.event.task.clone()),
     );
     let partition = PartitionId::of(tenant.as_str(), task.as_str());
-    Ok(log.append(Batch { tenant, partition, events, decision: None, recorded_at: None }).await?)
+    Ok(Batch { tenant, partition, events, decision: None, recorded_at: None })
 }
 
 /// One of the ledger's own events.

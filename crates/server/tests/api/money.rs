@@ -36,6 +36,42 @@ async fn text(service: &Service, path: &str) -> (u16, String) {
     (status.as_u16(), text)
 }
 
+/// Decisions about prices after usage was recorded: what it was costed with stays known.
+#[tokio::test]
+async fn charges_of_focus_are_divided_by_the_prices_that_they_were_costed_with() {
+    let service = service().await;
+    let focus = async || {
+        let (status, csv) = text(&service, "/v1/report/focus?tags=none&at_least=tail").await;
+        assert_eq!(status, 200, "{csv}");
+        rows(&csv)
+    };
+    let before = focus().await;
+    let prices = before.iter().filter(|row| !row["ListUnitPrice"].is_empty()).count();
+    assert!(prices >= 6, "{before:?}");
+    for input in ["0.000001", "0.000002"] {
+        let set = json!({"entry": "gpt-5", "usd_per_token": {"input_uncached": input}, "by": "ann",
+            "from": "2026-10-01T00:00:00Z"});
+        assert_eq!(service.post("/v1/prices/set", set).await.0, 200);
+        // Also under another name, and by another book's: costs name a version.
+        let named = json!({"entry": "openai/gpt-5", "usd_per_token": {"output": "0.00002"}, "by": "ann",
+            "from": "2026-10-01T00:00:00Z"});
+        assert_eq!(service.post("/v1/prices/set", named).await.0, 200);
+        assert_eq!(focus().await, before, "nothing was priced again");
+    }
+    let again = json!({"model": "gpt-5", "from": "2026-11-01T00:00:00Z", "by": "ann"});
+    let (_, report) = service.post("/v1/prices/reprice", again).await;
+    let after = focus().await;
+    let (old, new): (Vec<_>, Vec<_>) =
+        after.into_iter().partition(|row| !row["ChargeDescription"].contains("(another price for "));
+    assert_eq!(old, before, "{new:?}");
+    let sum =
+        new.iter().fold(Usd::ZERO, |sum, row| sum.checked_add(row["BilledCost"].parse().unwrap()).unwrap());
+    assert_eq!(report["difference_usd"], sum.to_string(), "{new:?}");
+    let is_bare =
+        |row: &BTreeMap<String, String>| row["ConsumedQuantity"] == "0.0" && row["ListUnitPrice"].is_empty();
+    assert!(!new.is_empty() && new.iter().all(is_bare), "{new:?}");
+}
+
 /// Rows by the names of their columns. No field of these tests has a comma or a quote but the JSON objects.
 fn rows(csv: &str) -> Vec<BTreeMap<String, String>> {
     let mut lines = csv.split_terminator("\r\n");

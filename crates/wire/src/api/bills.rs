@@ -12,6 +12,9 @@ use super::word::{self, list};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BillRequest {
+    /// Idempotency key: a retry with the same key gets the first answer, and changes nothing.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub id: Option<String>,
     /// Who was billed; absent: `default`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tenant: Option<String>,
@@ -55,6 +58,10 @@ pub struct BillResponse {
     pub known_days: u64,
     /// What was billed in total, in USD.
     pub amount_usd: String,
+    /// Whether the bill was recorded before, under the same key. Then nothing is recorded, also where another bill took
+    /// its place meanwhile.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub repeated: bool,
     /// The position after which views contain it.
     pub position: String,
 }

@@ -23,6 +23,7 @@ mod problem;
 mod progress;
 mod quarantine;
 mod report;
+mod reprice;
 mod savings;
 mod status;
 mod usage;
@@ -61,8 +62,8 @@ pub use operate::{
 };
 pub use price_decisions::{
     PriceAmounts, PriceChangeRow, PriceDecisionAnswer, PriceDecisionRequest, PriceDecisions, PriceDifference,
-    PriceEntryHistory, PriceRejected, PriceSetRequest, PriceSourceList, PriceSourceState, PriceUpdateReport,
-    PriceUpdateRequest, PriceWaiting, RepriceDay, RepriceReport, RepriceRequest,
+    PriceEntryHistory, PriceRejected, PriceSetRequest, PriceSourceList, PriceSourceState, PriceTier,
+    PriceUpdateReport, PriceUpdateRequest, PriceWaiting,
 };
 pub use prices::{PriceList, PriceQuote, PriceQuoteLine, PriceQuoteUnit, PriceRow};
 pub use problem::Problem;
@@ -72,6 +73,7 @@ pub use report::{
     Calculation, ClassComparison, Comparison, DecisionView, ExecutionReport, ExplanationView, OverrideView,
     PhaseComparison, ReportTotals, SpreadView, TaskReport, UsageOutside,
 };
+pub use reprice::{RepriceDay, RepriceReport, RepriceRequest};
 pub use savings::{AvoidedRow, ReturnView, RunawayShare, SavingsReport, SavingsRow, SavingsSide, StoppedRow};
 pub use status::{ActivePhase, TaskList, TaskSelection, TaskStatus, TaskSummary, TokenTotals};
 pub use usage::{UsageGroup, UsageList, UsageRecord, UsageSummary, UsageTotals};

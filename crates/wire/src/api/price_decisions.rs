@@ -74,6 +74,9 @@ pub struct PriceSourceState {
 pub struct PriceDifference {
     /// The entry of the price book.
     pub entry: String,
+    /// Other entries of the same model, which this prices too.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub names: Vec<String>,
     /// The source.
     pub source: String,
     /// Its version: costs name it, and it is approved or rejected by it.
@@ -106,6 +109,9 @@ pub struct PriceDifference {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PriceDecisionRequest {
+    /// Idempotency key: a retry with the same key gets the first answer, and changes nothing.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub id: Option<String>,
     /// The version that waits.
     pub price_version: String,
     /// Who decides.
@@ -122,6 +128,9 @@ pub struct PriceDecisionRequest {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PriceSetRequest {
+    /// Idempotency key: a retry with the same key gets the first answer, and changes nothing.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub id: Option<String>,
     /// The entry of the price book: `MODEL` or `PROVIDER/MODEL`.
     pub entry: String,
     /// Who serves the model; absent: the provider in the entry's name, or of the entry in force.
@@ -135,7 +144,12 @@ pub struct PriceSetRequest {
     /// second.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub usd_per_unit: BTreeMap<String, String>,
-    /// Kinds of tokens and units whose price is taken away. What is named nowhere stays as the entry in force has it.
+    /// Prices that apply to large requests or in service tiers.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub tiers: Vec<PriceTier>,
+    /// What is taken away: kinds of tokens, units, `above_200000` for all prices above a size of the input, a
+    /// service tier such as `flex` for all of its prices, `hours` for those of certain hours. What is named nowhere
+    /// stays as the entry in force has it.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub without: Vec<String>,
     /// From when on it is in force (RFC 3339, default now).
@@ -148,11 +162,28 @@ pub struct PriceSetRequest {
     pub reason: Option<String>,
 }
 
+/// Prices of tokens that apply to large requests, in a service tier, or both.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PriceTier {
+    /// For requests with more input tokens than this; absent: of any size that no larger tier is for.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub above_input: Option<u64>,
+    /// In this service tier, such as `flex`, `priority` or `batch`; absent: in the standard one.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub service_tier: Option<String>,
+    /// US dollars a token by kind.
+    pub usd_per_token: BTreeMap<String, String>,
+}
+
 /// What was decided about one price.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PriceDecisionAnswer {
     /// The entry of the price book.
     pub entry: String,
+    /// Of a price that is put in force: other entries of the same model, which it prices too.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub names: Vec<String>,
     /// The version.
     pub price_version: String,
     /// Whether it is in force now.
@@ -174,13 +205,23 @@ pub struct PriceDecisionAnswer {
     /// unit.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub kept: BTreeMap<String, String>,
+    /// Of a price set by hand: the prices of large requests and of service tiers that stay as they were.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub kept_tiers: Vec<PriceTier>,
+    /// Of a price set by hand: what else stays, in words.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub kept_else: Vec<String>,
     /// Of a price set by hand: what the price before has and this one does not, in words.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub dropped: Vec<String>,
     /// Of a price set by hand: the entry of the price book that was meant, if this one is new and looks like a slip of
-    /// it.
+    /// it, or is the model alone and that entry says whose it is.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub similar: Option<String>,
+    /// Whether it was decided before, under the same key: whether it is in force, until when, and for which other
+    /// entries, is as of now.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub repeated: bool,
     /// The position of the decision in the log.
     pub position: String,
 }
@@ -313,69 +354,4 @@ pub struct PriceSourceList {
     /// When one last began to.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub update_begun_at: Option<String>,
-}
-
-/// Price usage again.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct RepriceRequest {
-    /// Usage of this model, as usage names it.
-    pub model: String,
-    /// Only of this provider, as usage names it.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub provider: Option<String>,
-    /// Usage that happened from this time on (RFC 3339).
-    pub from: String,
-    /// Only usage that happened before this time (RFC 3339).
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub to: Option<String>,
-    /// Only say what would change.
-    #[serde(default)]
-    pub dry_run: bool,
-    /// Who asks for it.
-    pub by: String,
-    /// Why.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub reason: Option<String>,
-}
-
-/// What pricing usage again comes to.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RepriceReport {
-    /// Whether nothing was recorded.
-    pub dry_run: bool,
-    /// By the day of the usage, in UTC.
-    pub days: Vec<RepriceDay>,
-    /// How many usage events of the model were looked at.
-    pub usage_events: u64,
-    /// How many of them get an adjustment.
-    pub adjustments: u64,
-    /// How many have no price now either.
-    pub still_unpriced: u64,
-    /// The sum of all differences, in US dollars; it counts in the period in which it is recorded.
-    pub difference_usd: String,
-}
-
-/// The usage of one day that is priced again.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct RepriceDay {
-    /// The day of the usage, in UTC.
-    pub day: String,
-    /// The model.
-    pub model: String,
-    /// How many usage events.
-    pub adjustments: u64,
-    /// Their tokens.
-    pub tokens: u64,
-    /// Those of them that had no price until now.
-    pub newly_priced_tokens: u64,
-    /// What else they used, by unit; times are in milliseconds.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
-    pub units: BTreeMap<String, u64>,
-    /// What they cost until now, in US dollars.
-    pub old_usd: String,
-    /// What they cost.
-    pub new_usd: String,
-    /// The difference; negative gives back.
-    pub difference_usd: String,
 }

@@ -56,6 +56,9 @@ pub struct PriceRow {
     /// The version of the change by which the price came into force; absent: it is as the price book has it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub changed_by: Option<String>,
+    /// The other name of the model under which that change was decided: a model has one price, whatever its names.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub decided_as: Option<String>,
 }
 
 /// What a call costs under the price book in force, and why.

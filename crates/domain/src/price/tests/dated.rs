@@ -86,3 +86,36 @@ fn the_entries_of_a_day_are_those_in_force_then() {
         book.quote(Call { at: day("03-01"), ..call("openai", "new") }, &TokenCounts::default()).unwrap();
     assert_eq!(quote.price_version, "manual@1");
 }
+
+/// What a token of input cost by a version, whatever is in force.
+#[test]
+fn the_price_of_a_version_is_known_whatever_is_in_force() {
+    let input = |rate: &str| format!(r#"{{"litellm_provider": "openai", "input_cost_per_token": {rate}}}"#);
+    let (book, _) = book();
+    let own = book.version().to_owned();
+    let book = book.with(&history(&[
+        change("plain", &input("2e-6"), "03-01", "march"),
+        change("openai/plain", &input("3e-6"), "03-01", "corrected"),
+        change("plain", &input("9e-6"), "12-01", "later"),
+    ]));
+    let tokens = TokenCounts { input_uncached: 1, ..TokenCounts::default() };
+    for (version, usd) in [
+        (own.as_str(), Some("0.00000125")),
+        ("march", Some("0.000002")),
+        ("corrected", Some("0.000003")),
+        ("later", Some("0.000009")),
+        ("unknown", None),
+        ("", None),
+    ] {
+        for model in ["plain", "openai/plain"] {
+            let call = Call { at: day("04-01"), ..call("openai", model) };
+            let quote = book.quote_by(version, call, &tokens).ok();
+            assert_eq!(
+                quote.as_ref().and_then(|quote| quote.usd).map(|usd| usd.to_string()).as_deref(),
+                usd,
+                "{version}"
+            );
+            assert!(quote.is_none_or(|quote| quote.price_version == version), "{version}");
+        }
+    }
+}

@@ -92,11 +92,12 @@ pub struct FocusExport {
 /// The plain rates of models, each looked up once.
 pub(super) struct KnownRates {
     settings: Arc<Settings>,
-    known: HashMap<AskedRates, Option<(String, KindRates)>>,
+    known: HashMap<AskedRates<3>, Option<(String, KindRates)>>,
+    by_version: HashMap<AskedRates<4>, Option<KindRates>>,
 }
 
-/// Rates are asked for by provider, model, service tier and time.
-type AskedRates = ([String; 3], Timestamp);
+/// Rates are asked for by provider, model, service tier (and version of the prices) and time.
+type AskedRates<const NAMES: usize> = ([String; NAMES], Timestamp);
 
 impl Queries {
     /// Lines of usage and money.
@@ -255,11 +256,11 @@ impl FocusExport {
 
 impl KnownRates {
     pub(super) fn under(settings: Arc<Settings>) -> Self {
-        Self { settings, known: HashMap::new() }
+        Self { settings, known: HashMap::new(), by_version: HashMap::new() }
     }
 
-    /// Those that a line of a day was costed with, if they are those of the beginning or the end of that day: the
-    /// prices that usage names, or any for usage that has none.
+    /// Those that a line of a day was costed with: those of the beginning or the end of that day, if they are of the
+    /// version that it names or it names none, otherwise those of that version.
     pub(super) fn of_line(&mut self, line: &MoneyLine<'_>, zone: &Zone) -> Option<&KindRates> {
         let named = |dimension: LineDimension| Some(line.value(&dimension)).filter(|value| !value.is_empty());
         let (provider, model) = (named(LineDimension::Provider), named(LineDimension::Model));
@@ -272,8 +273,30 @@ impl KnownRates {
             let found = known.at(provider, model, tier, *at);
             found.is_some_and(|(version, _)| priced_with.is_none_or(|named| named == version))
         };
-        let at = ends.into_iter().find(|at| matches(self, at))?;
-        self.at(provider, model, tier, at).map(|(_, rates)| rates)
+        match ends.into_iter().find(|at| matches(self, at)) {
+            Some(at) => self.at(provider, model, tier, at).map(|(_, rates)| rates),
+            // Another price was decided for that time since.
+            None => self.by_version(provider, model, tier, ends[0], priced_with?),
+        }
+    }
+
+    /// Those of a version, as costs name it.
+    fn by_version(
+        &mut self,
+        provider: Option<&str>,
+        model: Option<&str>,
+        service_tier: Option<&str>,
+        at: Timestamp,
+        version: &str,
+    ) -> Option<&KindRates> {
+        let (book, aliases) = (&self.settings.prices, &self.settings.config.prices);
+        let names =
+            [provider, model, service_tier, Some(version)].map(|name| name.unwrap_or_default().to_owned());
+        let found = self.by_version.entry((names, at)).or_insert_with(|| {
+            let call = aliases.apply(Call { provider, model, service_tier, at });
+            book.quote_by(version, call, &TokenCounts::default()).ok().map(|quote| KindRates::from(&quote))
+        });
+        found.as_ref()
     }
 
     /// Those of a model at a time.

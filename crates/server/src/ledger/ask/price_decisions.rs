@@ -1,7 +1,7 @@
 //! What was decided about prices.
 
 use tollgate_domain::price::{
-    EntryHistory, Listed, PriceBook, PriceChange, PriceEntry, PriceProposal, PriceRejection,
+    EntryHistory, Listed, PriceBook, PriceChange, PriceEntry, PriceHistory, PriceProposal, PriceRejection,
 };
 use tollgate_domain::time::Timestamp;
 use tollgate_wire::api::{
@@ -29,8 +29,8 @@ pub struct DecidedQuery {
 struct Amounts<'a> {
     book: &'a PriceBook,
     entry: &'a str,
-    /// All that came into force, also what is not shown.
-    changes: &'a [PriceChange],
+    /// All that was decided, also what is not shown.
+    history: &'a PriceHistory,
 }
 
 impl Queries {
@@ -39,7 +39,8 @@ impl Queries {
     pub fn price_decisions(&self, query: &DecidedQuery) -> PriceDecisions {
         let settings = self.settings();
         let known = query.as_known_on.map(|time| settings.price_history.as_known_on(time));
-        let history = known.as_ref().unwrap_or(&settings.price_history);
+        let all: &PriceHistory = &settings.price_history;
+        let history = known.as_ref().unwrap_or(all);
         let search = query.search.as_ref().map(|search| search.to_lowercase());
         let mut found = history.entries.iter().filter(|(entry, history)| {
             query.after.as_ref().is_none_or(|after| *entry > after)
@@ -47,7 +48,7 @@ impl Queries {
                 && (!query.waiting || history.waiting.is_some())
         });
         let row = |(entry, history): (&String, &EntryHistory)| {
-            Amounts { book: &settings.prices, entry, changes: &history.changes }.row(history)
+            Amounts { book: &settings.prices, entry, history: all }.row(history)
         };
         let entries: Vec<PriceEntryHistory> = found.by_ref().take(query.limit).map(row).collect();
         let next = found.next().and_then(|_| entries.last()).map(|last| last.entry.clone());
@@ -108,14 +109,20 @@ impl Amounts<'_> {
         }
     }
 
-    /// Of a version: that of a change of the entry, or of the price book in force.
+    /// Of a version: that of a change of the model, or of the price book in force.
     fn of_version(&self, version: Option<&str>) -> Option<PriceAmounts> {
         let version = version?;
-        if let Some(change) = self.changes.iter().find(|change| change.version == version) {
+        let own = self.history.entries.get(self.entry);
+        let mut changes =
+            own.into_iter().chain(self.history.entries.values()).flat_map(|history| &history.changes);
+        if let Some(change) = changes.find(|change| change.version == version) {
             return self.of_rates(&change.rates);
         }
-        let own = self.book.own_entry(self.entry).filter(|_| self.book.version() == version);
-        own.map(|entry| amounts(&entry))
+        if self.book.version() != version {
+            return None;
+        }
+        let found = self.book.own_entry(self.entry);
+        found.or_else(|| self.book.same_model(&own?.model(self.entry))).map(|entry| amounts(&entry))
     }
 
     fn of_rates(&self, rates: &str) -> Option<PriceAmounts> {

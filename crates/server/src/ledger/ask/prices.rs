@@ -190,5 +190,6 @@ fn price_row(entry: PriceEntry<'_>) -> PriceRow {
         off_peak: entry.has_off_peak_rates(),
         compared_on: entry.as_of().map(|day| day.to_string()),
         changed_by: entry.changed_by().map(str::to_owned),
+        decided_as: entry.decided_as().map(str::to_owned),
     }
 }

@@ -3,11 +3,13 @@
 mod automatic;
 mod decided;
 mod follow;
+mod once;
 mod price_decisions;
 mod price_update;
 mod record;
 mod recorded;
 mod reload;
+mod set_answer;
 mod set_rates;
 
 use std::path::PathBuf;

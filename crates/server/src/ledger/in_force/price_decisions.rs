@@ -2,16 +2,17 @@
 
 use tollgate_domain::event::{Event, EventBody, PriceChanged, PriceDecided, PriceEvent};
 use tollgate_domain::ids::{EventId, LEDGER_PRODUCER, ProducerId, TaskId, TenantId};
-use tollgate_domain::nearest;
 use tollgate_domain::position::PartitionId;
-use tollgate_domain::price::{BY_HAND, Listed, PriceProposal};
+use tollgate_domain::price::{BY_HAND, Listed, ModelName, PriceBook, PriceEntry, PriceProposal};
 use tollgate_domain::time::Timestamp;
 use tollgate_log::contract::Batch;
 use tollgate_wire::Submitted;
 use tollgate_wire::api::{PriceDecisionAnswer, PriceDecisionRequest, PriceSetRequest};
 
 use super::InForce;
-use super::set_rates::{SetRates, rates};
+use super::once::{decided_elsewhere, keyed};
+use super::set_answer::answer_of;
+use super::set_rates::rates;
 use crate::asked::time;
 use crate::ledger::own::new_event;
 use crate::problem::{Answer, INTERNAL, INVALID, PRICE_NOT_WAITING, of_append, of_field};
@@ -32,6 +33,10 @@ impl InForce {
     ///
     /// The problem to answer with; `price_not_waiting` if no price of this version waits.
     pub async fn approve_price(&self, request: &PriceDecisionRequest) -> Answer<PriceDecisionAnswer> {
+        let keyed = keyed(request.id.as_deref(), "approving a price", request)?;
+        if let Some(first) = self.decided_before(keyed.as_ref()).await? {
+            return Ok(first);
+        }
         let (entry, waiting) = self.waiting(request).await?;
         let from = self.time(request.from.as_deref())?;
         let changed = PriceChanged {
@@ -47,7 +52,10 @@ impl InForce {
             reason: given(request.reason.as_ref()),
         };
         let decided = decided(&entry, request, true);
-        let position = self.record_prices(vec![decided.into(), changed.into()]).await?;
+        let events = vec![decided.into(), changed.into()];
+        let Some(position) = self.record_once(events, keyed.as_ref()).await? else {
+            return self.decided_before(keyed.as_ref()).await?.ok_or_else(decided_elsewhere);
+        };
         let price_version = waiting.version;
         let answer = PriceDecisionAnswer { entry, price_version, position, ..PriceDecisionAnswer::default() };
         Ok(self.in_force_from(answer, from))
@@ -62,8 +70,15 @@ impl InForce {
         if let Some(from) = &request.from {
             return Err(INVALID.of_field("from", from, "is only for an approval"));
         }
+        let keyed = keyed(request.id.as_deref(), "rejecting a price", request)?;
+        if let Some(first) = self.decided_before(keyed.as_ref()).await? {
+            return Ok(first);
+        }
         let (entry, waiting) = self.waiting(request).await?;
-        let position = self.record_prices(vec![decided(&entry, request, false).into()]).await?;
+        let events = vec![decided(&entry, request, false).into()];
+        let Some(position) = self.record_once(events, keyed.as_ref()).await? else {
+            return self.decided_before(keyed.as_ref()).await?.ok_or_else(decided_elsewhere);
+        };
         let price_version = waiting.version;
         Ok(PriceDecisionAnswer { entry, price_version, position, ..PriceDecisionAnswer::default() })
     }
@@ -76,11 +91,15 @@ impl InForce {
     pub async fn set_price(&self, request: &PriceSetRequest) -> Answer<PriceDecisionAnswer> {
         named("by", Some(&request.by))?;
         named("reason", request.reason.as_ref())?;
+        let keyed = keyed(request.id.as_deref(), "setting a price", request)?;
+        if let Some(first) = self.set_before(request, keyed.as_ref()).await? {
+            return Ok(first);
+        }
         let from = self.time(request.from.as_deref())?;
         let settings = self.ask.settings();
-        let before = settings.prices.entries(from).find(|entry| entry.name == request.entry);
-        let SetRates { text, kept, dropped } = rates(request, before.as_ref())?;
-        let listed = Listed::read(&request.entry, &text)
+        let before = before(&settings.prices, request, from);
+        let set = rates(request, before.as_ref())?;
+        let listed = Listed::read(&request.entry, &set.text)
             .map_err(|error| INVALID.of_field("usd_per_token", &request.entry, &error.rule))?;
         let old_version = before.filter(|entry| entry.is_priced());
         let book = settings.prices.version();
@@ -96,34 +115,29 @@ impl InForce {
             approved_by: Some(request.by.clone()),
             reason: given(request.reason.as_ref()),
         };
-        let (price_version, percent) = (changed.price_version.clone(), changed.percent);
-        let names: Vec<&str> = settings.prices.entries(from).map(|entry| entry.name).collect();
-        let similar = if before.is_some() { None } else { nearest::typo(&request.entry, &names) };
-        let similar = similar.map(str::to_owned);
-        let position = self.record_prices(vec![changed.into()]).await?;
-        Ok(self.in_force_from(
-            PriceDecisionAnswer {
-                entry: listed.entry,
-                price_version,
-                percent,
-                kept,
-                dropped,
-                similar,
-                position,
-                ..PriceDecisionAnswer::default()
-            },
-            from,
-        ))
+        let answer = answer_of(&settings.prices, &changed, set, before.is_none());
+        let Some(position) = self.record_once(vec![changed.into()], keyed.as_ref()).await? else {
+            return self.set_before(request, keyed.as_ref()).await?.ok_or_else(decided_elsewhere);
+        };
+        Ok(self.in_force_from(PriceDecisionAnswer { position, ..answer }, from))
     }
 
     /// A price that is in force from a time on, with what is known of later ones of its entry: a price that is put in
     /// force from an earlier time on ends where they begin.
-    fn in_force_from(&self, answer: PriceDecisionAnswer, from: Timestamp) -> PriceDecisionAnswer {
+    pub(super) fn in_force_from(&self, answer: PriceDecisionAnswer, from: Timestamp) -> PriceDecisionAnswer {
         let (settings, now) = (self.ask.settings(), self.ask.now());
-        let changes = settings.price_history.entries.get(&answer.entry).map(|history| &history.changes);
-        let later = changes.into_iter().flatten().filter(|change| change.from > from);
-        let next = later.min_by_key(|change| change.from);
+        let history = &settings.price_history.entries;
+        let model =
+            history.get(&answer.entry).map(|history| history.model(&answer.entry)).unwrap_or_default();
+        let mut names = settings.prices.names_of(&model, from);
+        names.retain(|name| *name != answer.entry);
+        let of_model = history.iter().filter(|(name, history)| {
+            **name == answer.entry || (name.ends_with(&model.model) && history.model(name) == model)
+        });
+        let changes = of_model.flat_map(|(_, history)| &history.changes);
+        let next = changes.filter(|change| change.from > from).min_by_key(|change| change.from);
         PriceDecisionAnswer {
+            names: names.iter().map(|name| (*name).to_owned()).collect(),
             in_force: from <= now && next.is_none_or(|next| next.from > now),
             from: Some(from.to_string()),
             until: next.map(|next| next.from.to_string()),
@@ -178,7 +192,7 @@ impl InForce {
         Ok(position.to_string())
     }
 
-    fn of_prices(&self, body: EventBody) -> Answer<Submitted> {
+    pub(super) fn of_prices(&self, body: EventBody) -> Answer<Submitted> {
         let id = format!("price-{}", uuid::Uuid::now_v7().simple());
         let invalid = |error: tollgate_domain::ids::InvalidId| INTERNAL.with(error.to_string());
         Submitted::from_event(Event {
@@ -192,6 +206,15 @@ impl InForce {
         })
         .map_err(|error| of_field(&error))
     }
+}
+
+/// The price in force that a request is about: that of the entry, else that of its model under another name.
+fn before<'a>(book: &'a PriceBook, request: &PriceSetRequest, from: Timestamp) -> Option<PriceEntry<'a>> {
+    let find = |name: &str| book.entries(from).find(|entry| entry.name == name);
+    find(&request.entry).or_else(|| {
+        let model = ModelName::of_entry(&request.entry, request.provider.as_deref());
+        book.names_of(&model, from).first().and_then(|name| find(name))
+    })
 }
 
 fn given(text: Option<&String>) -> Option<String> {

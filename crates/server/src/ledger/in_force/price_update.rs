@@ -239,6 +239,7 @@ fn difference(update: &PriceUpdate) -> PriceDifference {
     let count = |count: usize| u64::try_from(count).unwrap_or(u64::MAX);
     PriceDifference {
         entry: update.entry.clone(),
+        names: update.names.clone(),
         source: update.source.clone(),
         price_version: update.version.clone(),
         verified: update.verified,

@@ -5,80 +5,141 @@ use std::collections::{BTreeMap, BTreeSet};
 use tollgate_domain::gate::grouped;
 use tollgate_domain::money::{MoneyError, Usd};
 use tollgate_domain::nearest;
-use tollgate_domain::price::{PriceEntry, PricedKind, too_dear, unit_field};
+use tollgate_domain::price::{EntryRates, PriceEntry, PricedKind, RateTier, too_dear};
 use tollgate_domain::units::Unit;
-use tollgate_wire::api::PriceSetRequest;
+use tollgate_wire::api::{PriceSetRequest, PriceTier};
 
 use crate::problem::{Answer, INVALID};
 
 /// Rates in the form of the price book, and where they are from.
+#[derive(Debug, Default)]
 pub(super) struct SetRates {
     /// A JSON object.
     pub(super) text: String,
     /// What was not named and stays: US dollars for one, by kind of tokens or unit.
     pub(super) kept: BTreeMap<String, String>,
+    /// The same of prices that apply to large requests or in service tiers.
+    pub(super) kept_tiers: Vec<PriceTier>,
+    /// What stays besides that, in words.
+    pub(super) kept_else: Vec<String>,
     /// What the price before has and this one does not, in words.
     pub(super) dropped: Vec<String>,
 }
 
+/// Prices of a token by what they are for.
+type Named = BTreeMap<(RateTier, PricedKind), Usd>;
+
+/// What stands for the prices of certain hours among what can be taken away.
+const HOURS: &str = "hours";
+/// What the word for a size of the input begins with; the size follows.
+const ABOVE: &str = "above_";
+
 /// Rates from a price by kind of tokens and by unit, with what the entry in force has and the request does not name.
 pub(super) fn rates(request: &PriceSetRequest, before: Option<&PriceEntry<'_>>) -> Answer<SetRates> {
-    if request.usd_per_token.is_empty() && request.usd_per_unit.is_empty() && request.without.is_empty() {
+    let (tokens, units) = (named_tokens(request)?, named_units(request)?);
+    if tokens.is_empty() && units.is_empty() && request.without.is_empty() {
         return Err(INVALID.of_field(
             "usd_per_token",
             "",
-            "must have a price of at least one kind of tokens, or usd_per_unit one of another unit",
+            "must have a price of at least one kind of tokens, or usd_per_unit one of another unit, or tiers",
         ));
     }
-    let mut amounts = named(request)?;
-    let had = before.map(amounts_of).unwrap_or_default();
-    let without = without(request, &amounts, &had)?;
-    let mut kept = BTreeMap::new();
-    for (word, (field, amount)) in had {
-        if !amounts.contains_key(&word) && !without.contains(word.as_str()) {
-            kept.insert(word.clone(), amount.to_string());
-            amounts.insert(word, (field, amount));
+    let mut rates = before.map(EntryRates::of).unwrap_or_default();
+    let mut dropped = without(request, &tokens, &units, &mut rates, before)?;
+    // In a list of ranges every size has a price: one that is not of a range would have no effect.
+    if tokens.keys().any(|(tier, _)| tier.service_tier.is_none()) && rates.remove_list() {
+        dropped.push("prices by ranges of input".to_owned());
+    }
+    for ((tier, kind), usd) in &tokens {
+        rates.set(*kind, tier, *usd);
+    }
+    for (unit, usd) in &units {
+        rates.set_unit(*unit, *usd);
+    }
+    if let Some(provider) = request.provider.as_deref().or(before.and_then(|entry| entry.provider())) {
+        rates.set_provider(provider);
+    }
+    let is_without = |word: &str| request.without.iter().any(|without| without == word);
+    let had = before.map(amounts_of).unwrap_or_default().into_iter();
+    let is_named = |word: &str| {
+        PricedKind::from_word(word).is_some_and(|kind| tokens.contains_key(&(RateTier::default(), kind)))
+            || Unit::from_word(word).is_some_and(|unit| units.contains_key(&unit))
+    };
+    let kept = had.filter(|(word, _)| !is_named(word) && !is_without(word));
+    Ok(SetRates {
+        text: rates.to_text(),
+        kept: kept.map(|(word, usd)| (word, usd.to_string())).collect(),
+        kept_tiers: kept_tiers(&rates, &tokens),
+        kept_else: [
+            (rates.has_hours(), "prices of certain hours"),
+            (rates.has_list(), "prices by ranges of input"),
+        ]
+        .into_iter()
+        .filter_map(|(is, words)| is.then(|| words.to_owned()))
+        .collect(),
+        dropped,
+    })
+}
+
+/// The tokens that a request names a price of.
+fn named_tokens(request: &PriceSetRequest) -> Answer<Named> {
+    let mut named = Named::new();
+    for (word, usd) in &request.usd_per_token {
+        named.insert((RateTier::default(), kind(word)?), amount(word, usd)?);
+    }
+    for (nth, tier) in request.tiers.iter().enumerate() {
+        let field = |name: &str| format!("tiers[{nth}].{name}");
+        let of = RateTier {
+            above_input: tier.above_input,
+            service_tier: tier
+                .service_tier
+                .as_deref()
+                .map(|word| service_tier(&field("service_tier"), word))
+                .transpose()?,
+        };
+        if of == RateTier::default() || of.above_input == Some(0) {
+            let rule = "must be a number of input tokens from 1 on, or service_tier must be given";
+            let given = tier.above_input.map(|above| above.to_string()).unwrap_or_default();
+            return Err(INVALID.of_field(&field("above_input"), &given, rule));
+        }
+        if tier.usd_per_token.is_empty() {
+            return Err(INVALID.of_field(
+                &field("usd_per_token"),
+                "",
+                "must have a price of at least one kind of tokens",
+            ));
+        }
+        for (word, usd) in &tier.usd_per_token {
+            if named.insert((of.clone(), kind(word)?), amount(word, usd)?).is_some() {
+                return Err(INVALID.of_field(
+                    &field("usd_per_token"),
+                    word,
+                    "is given twice for the same tier",
+                ));
+            }
         }
     }
-    let texts = [
-        ("litellm_provider", request.provider.as_deref().or(before.and_then(|entry| entry.provider()))),
-        ("mode", before.and_then(|entry| entry.mode())),
-    ];
-    let texts = texts
-        .into_iter()
-        .filter_map(|(field, text)| Some(format!("\"{field}\": {}", serde_json::Value::from(text?))));
-    let amounts = amounts.values().map(|(field, amount)| format!("\"{field}\": {amount}"));
-    let text = format!("{{{}}}", texts.chain(amounts).collect::<Vec<_>>().join(", "));
-    let mut dropped: Vec<String> = without.into_iter().map(str::to_owned).collect();
-    dropped.extend(before.map(conditions).unwrap_or_default());
-    Ok(SetRates { text, kept, dropped })
+    Ok(named)
 }
 
-/// Field of the price book and amount, by kind of tokens or unit.
-type Amounts = BTreeMap<String, (&'static str, Usd)>;
-
-const fn token_field(kind: PricedKind) -> &'static str {
-    match kind {
-        PricedKind::Input => "input_cost_per_token",
-        PricedKind::CachedInput => "cache_read_input_token_cost",
-        PricedKind::CacheWrite => "cache_creation_input_token_cost",
-        PricedKind::CacheWrite1h => "cache_creation_input_token_cost_above_1hr",
-        PricedKind::Output => "output_cost_per_token",
-        PricedKind::Reasoning => "output_cost_per_reasoning_token",
-    }
+fn kind(word: &str) -> Answer<PricedKind> {
+    PricedKind::from_word(word).ok_or_else(|| {
+        let hint = nearest::hint(word, PricedKind::NAMES);
+        let rule = format!("must be one of {}{hint}", PricedKind::NAMES.join(", "));
+        INVALID.of_field("usd_per_token", word, &rule)
+    })
 }
 
-/// What a request names.
-fn named(request: &PriceSetRequest) -> Answer<Amounts> {
-    let mut amounts = Amounts::new();
-    for (word, usd) in &request.usd_per_token {
-        let kind = PricedKind::from_word(word).ok_or_else(|| {
-            let hint = nearest::hint(word, PricedKind::NAMES);
-            let rule = format!("must be one of {}{hint}", PricedKind::NAMES.join(", "));
-            INVALID.of_field("usd_per_token", word, &rule)
-        })?;
-        amounts.insert(word.clone(), (token_field(kind), amount(word, usd)?));
-    }
+fn service_tier(field: &str, word: &str) -> Answer<&'static str> {
+    RateTier::service_tier(word).ok_or_else(|| {
+        let known = RateTier::service_tiers();
+        let hint = nearest::hint(word, &known);
+        INVALID.of_field(field, word, &format!("must be one of {}{hint}", known.join(", ")))
+    })
+}
+
+fn named_units(request: &PriceSetRequest) -> Answer<BTreeMap<Unit, Usd>> {
+    let mut named = BTreeMap::new();
     for (word, usd) in &request.usd_per_unit {
         let unit = Unit::from_word(word).ok_or_else(|| {
             let hint = nearest::hint(word, Unit::NAMES);
@@ -93,9 +154,9 @@ fn named(request: &PriceSetRequest) -> Answer<Amounts> {
             let rule = format!("must be at most {} USD: it is the price of one", too_dear(unit));
             return Err(INVALID.of_field(word, usd, &rule));
         }
-        amounts.insert(word.clone(), (unit_field(unit), amount));
+        named.insert(unit, amount);
     }
-    Ok(amounts)
+    Ok(named)
 }
 
 fn amount(field: &str, usd: &str) -> Answer<Usd> {
@@ -103,36 +164,113 @@ fn amount(field: &str, usd: &str) -> Answer<Usd> {
 }
 
 /// What an entry gives a price for, whatever the size of a call, its tier and its hour.
-fn amounts_of(entry: &PriceEntry<'_>) -> Amounts {
-    let tokens = entry.given_rates().into_iter();
-    let tokens = tokens.map(|(kind, usd)| (kind.as_str().to_owned(), (token_field(kind), usd)));
+fn amounts_of(entry: &PriceEntry<'_>) -> BTreeMap<String, Usd> {
+    let tokens = entry.given_rates().into_iter().map(|(kind, usd)| (kind.as_str().to_owned(), usd));
     let units = entry.unit_rates().into_iter();
-    let units = units.filter_map(|(unit, usd)| Some((unit.as_str().to_owned(), (unit_field(unit), usd?))));
+    let units = units.filter_map(|(unit, usd)| Some((unit.as_str().to_owned(), usd?)));
     tokens.chain(units).collect()
 }
 
-/// What is to be taken away. What is not there, or is given a price at once, is a mistake.
-fn without<'a>(request: &'a PriceSetRequest, named: &Amounts, had: &Amounts) -> Answer<BTreeSet<&'a str>> {
+/// The prices in tiers that are not named.
+fn kept_tiers(rates: &EntryRates, named: &Named) -> Vec<PriceTier> {
+    let each = rates.tiers().into_iter().filter_map(|(tier, kinds)| {
+        let kept = kinds.into_iter().filter(|(kind, _)| !named.contains_key(&(tier.clone(), *kind)));
+        let usd_per_token: BTreeMap<String, String> =
+            kept.map(|(kind, usd)| (kind.as_str().to_owned(), usd)).collect();
+        (!usd_per_token.is_empty()).then(|| PriceTier {
+            above_input: tier.above_input,
+            service_tier: tier.service_tier.map(str::to_owned),
+            usd_per_token,
+        })
+    });
+    each.collect()
+}
+
+/// Takes away what is to be taken away, and says it in words. What is not there, or is given a price at once, is a
+/// mistake.
+fn without(
+    request: &PriceSetRequest,
+    tokens: &Named,
+    units: &BTreeMap<Unit, Usd>,
+    rates: &mut EntryRates,
+    before: Option<&PriceEntry<'_>>,
+) -> Answer<Vec<String>> {
+    let had = before.map(amounts_of).unwrap_or_default();
+    let known = can_be_taken_away(&had, rates);
     for word in &request.without {
-        let rule = if named.contains_key(word) {
+        let given_twice = match what(word) {
+            Some(What::Kind(kind)) => tokens.contains_key(&(RateTier::default(), kind)),
+            Some(What::Unit(unit)) => units.contains_key(&unit),
+            Some(What::Above(above)) => tokens.keys().any(|(tier, _)| tier.above_input == Some(above)),
+            Some(What::ServiceTier(of)) => tokens.keys().any(|(tier, _)| tier.service_tier == Some(of)),
+            Some(What::Hours) | None => false,
+        };
+        let rule = if given_twice {
             "is given a price as well: leave one of them out".to_owned()
-        } else if had.contains_key(word) {
+        } else if known.contains(word) {
             continue;
         } else {
-            let known: Vec<&str> = had.keys().map(String::as_str).collect();
+            let known: Vec<&str> = known.iter().map(String::as_str).collect();
             let hint = nearest::hint(word, &known);
             format!("is nothing that the price in force has; it has {}{hint}", known.join(", "))
         };
         return Err(INVALID.of_field("without", word, &rule));
     }
-    Ok(request.without.iter().map(String::as_str).collect())
+    let words: BTreeSet<&String> = request.without.iter().collect();
+    let mut dropped = Vec::new();
+    for word in words {
+        dropped.push(match what(word) {
+            Some(What::Kind(kind)) => {
+                rates.remove(kind, &RateTier::default());
+                word.clone()
+            }
+            Some(What::Unit(unit)) => {
+                rates.remove_unit(unit);
+                word.clone()
+            }
+            Some(What::Above(above)) => {
+                rates.remove_tiers(|tier| tier.above_input == Some(above));
+                format!("prices above {} tokens of input", grouped(above.into()))
+            }
+            Some(What::ServiceTier(of)) => {
+                rates.remove_tiers(|tier| tier.service_tier == Some(of));
+                format!("prices of service tier {of}")
+            }
+            Some(What::Hours) => {
+                rates.remove_hours();
+                "prices of certain hours".to_owned()
+            }
+            None => continue,
+        });
+    }
+    Ok(dropped)
 }
 
-/// What an entry has besides that: it is not kept, since nothing says how it follows from another price.
-fn conditions(entry: &PriceEntry<'_>) -> Vec<String> {
-    let above = entry.thresholds().into_iter();
-    let above = above.map(|tokens| format!("prices above {} tokens of input", grouped(tokens.into())));
-    let tiers = entry.service_tiers().into_iter().map(|tier| format!("prices of service tier {tier}"));
-    let hours = entry.has_off_peak_rates().then(|| "prices of certain hours".to_owned());
-    above.chain(tiers).chain(hours).collect()
+/// What a word for something to be taken away means.
+enum What {
+    Kind(PricedKind),
+    Unit(Unit),
+    Above(u64),
+    ServiceTier(&'static str),
+    Hours,
+}
+
+fn what(word: &str) -> Option<What> {
+    let above = || word.strip_prefix(ABOVE)?.parse().ok();
+    PricedKind::from_word(word)
+        .map(What::Kind)
+        .or_else(|| Unit::from_word(word).map(What::Unit))
+        .or_else(|| above().map(What::Above))
+        .or_else(|| (word == HOURS).then_some(What::Hours))
+        .or_else(|| RateTier::service_tier(word).map(What::ServiceTier))
+}
+
+/// The words for what an entry has.
+fn can_be_taken_away(had: &BTreeMap<String, Usd>, rates: &EntryRates) -> BTreeSet<String> {
+    let tiers = rates.tiers();
+    let tiers = tiers.keys().flat_map(|tier| {
+        let above = tier.above_input.map(|above| format!("{ABOVE}{above}"));
+        above.into_iter().chain(tier.service_tier.map(str::to_owned))
+    });
+    had.keys().cloned().chain(tiers).chain(rates.has_hours().then(|| HOURS.to_owned())).collect()
 }

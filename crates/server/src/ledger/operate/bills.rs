@@ -13,7 +13,8 @@ use tollgate_wire::api::{BillLineView, BillRequest, BillResponse};
 
 use super::Operations;
 use crate::asked::tenant;
-use crate::ledger::own::{append_all, of_append_one, own};
+use crate::ledger::keyed::{Keyed, append_named};
+use crate::ledger::own::own;
 use crate::problem::{Answer, INVALID};
 
 /// The most days that one bill covers: all of it is one record of the log.
@@ -49,9 +50,24 @@ impl Operations {
             to: Day(to.0.saturating_add(1)),
             known_on: None,
         };
+        let keyed = Keyed::of(&tenant, request.id.as_deref(), "recording a bill", request)?;
+        let answer = |recorded: usize, repeated: bool, position: String| BillResponse {
+            from: from.to_string(),
+            to: to.to_string(),
+            recorded_days: recorded as u64,
+            known_days: days.len().saturating_sub(recorded) as u64,
+            amount_usd: amount.to_string(),
+            repeated,
+            position,
+        };
+        if let Some(keyed) = &keyed
+            && let Some((_, position)) = keyed.recorded(0, &*self.log, &self.ask).await?
+        {
+            return Ok(answer(0, true, position.to_string()));
+        }
         let in_force = self.ask.bills_in_force(account, &of).await?;
-        let mut events = Vec::with_capacity(days.len());
-        for (day, lines) in &days {
+        let (mut events, mut known) = (Vec::with_capacity(days.len()), 0);
+        for (nth, (day, lines)) in days.iter().enumerate() {
             let lines = lines.iter().map(|(model, line)| BillLine { model: model.clone(), ..line.clone() });
             let billed = BillDayRecorded {
                 provider: provider.to_owned(),
@@ -62,31 +78,30 @@ impl Operations {
             };
             let before = in_force.get(day);
             if before.is_some_and(|before| before.source == source && before.lines == billed.lines) {
-                continue;
+                known += 1;
+                // The log has a key by an event: there is one, also if it says nothing new.
+                if keyed.is_none() || nth > 0 {
+                    continue;
+                }
             }
             let at = Timestamp::from_micros(i64::from(day.0).saturating_mul(86_400_000_000)).ok();
             let id = id_of(&billed, before.map_or(Sequence::ZERO, |before| before.sequence));
             let event = own(&tenant, &TaskId::ledger(), &id, at, EventBody::from(billed));
             events.push(event.map_err(|reason| INVALID.with(format!("lines of {day}: {reason}")))?);
         }
-        let (mut recorded, mut position) = (0, None);
-        if !events.is_empty() {
-            let receipt = append_all(&*self.log, &events).await.map_err(|error| of_append_one(&error))?;
-            recorded = receipt.outcomes.iter().filter(|it| matches!(it, AppendOutcome::Appended(_))).count();
-            position = Some(receipt.position);
+        if events.is_empty() {
+            return Ok(answer(0, false, self.ask.end().await?.to_string()));
         }
-        let position = match position {
-            Some(position) => position,
-            None => self.ask.end().await?,
-        };
-        Ok(BillResponse {
-            from: from.to_string(),
-            to: to.to_string(),
-            recorded_days: recorded as u64,
-            known_days: (days.len() - recorded) as u64,
-            amount_usd: amount.to_string(),
-            position: position.to_string(),
-        })
+        let receipt = append_named(&*self.log, &events, keyed.as_ref()).await?;
+        let position = receipt.position.to_string();
+        if let Some(keyed) = &keyed {
+            return Ok(match keyed.is_new(&receipt)? {
+                true => answer(days.len().saturating_sub(known), false, position),
+                false => answer(0, true, position),
+            });
+        }
+        let appended = receipt.outcomes.iter().filter(|it| matches!(it, AppendOutcome::Appended(_)));
+        Ok(answer(appended.count(), false, position))
     }
 }
 

@@ -1,0 +1,319 @@
+//! The rates of an entry as the text of a price book has them, changed one by one.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::value::RawValue;
+
+use super::fields::{self, Field, Kind, Rate};
+use super::quote::PriceEntry;
+use super::rates::PricedKind;
+use super::unit_fields::{When, unit_field};
+use crate::money::Usd;
+use crate::units::Unit;
+
+/// When a rate applies.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RateTier {
+    /// Above how many input tokens of the request; `None`: of any size that no larger tier is for.
+    pub above_input: Option<u64>,
+    /// In which service tier; `None`: in the standard one.
+    pub service_tier: Option<&'static str>,
+}
+
+/// The fields of an entry that make its price, as they are written. What is not changed stays as it is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct EntryRates(BTreeMap<String, Box<str>>);
+
+/// The ranges of a list, which has a price for every size of the input.
+const LIST: &str = "tiered_pricing";
+/// Other rates at certain hours.
+const HOURS: &str = "off_peak_pricing";
+
+impl RateTier {
+    /// The service tier that a word means, as price books name it; `None`: none has a price of this name.
+    #[must_use]
+    pub fn service_tier(word: &str) -> Option<&'static str> {
+        let plain = super::of_its_own(word)?;
+        fields::service_tiers().find(|(_, tier)| *tier == plain).map(|(_, tier)| tier)
+    }
+
+    /// The service tiers that prices know.
+    #[must_use]
+    pub fn service_tiers() -> Vec<&'static str> {
+        let tiers: BTreeSet<&str> = fields::service_tiers().map(|(_, tier)| tier).collect();
+        tiers.into_iter().collect()
+    }
+}
+
+impl EntryRates {
+    /// Those of an entry.
+    #[must_use]
+    pub fn of(entry: &PriceEntry<'_>) -> Self {
+        let text = entry.price().map_or("{}", |price| &price.text);
+        let fields: BTreeMap<String, Box<RawValue>> = serde_json::from_str(text).unwrap_or_default();
+        Self(fields.into_iter().map(|(name, raw)| (name, raw.get().into())).collect())
+    }
+
+    /// A JSON object in the form of the price book.
+    #[must_use]
+    pub fn to_text(&self) -> String {
+        let fields =
+            self.0.iter().map(|(name, raw)| format!("{}: {raw}", serde_json::Value::from(name.as_str())));
+        format!("{{{}}}", fields.collect::<Vec<_>>().join(", "))
+    }
+
+    /// Names who serves the model.
+    pub fn set_provider(&mut self, provider: &str) {
+        self.0.insert("litellm_provider".to_owned(), serde_json::Value::from(provider).to_string().into());
+    }
+
+    /// The price of a kind of tokens, in a tier.
+    pub fn set(&mut self, kind: PricedKind, tier: &RateTier, usd: Usd) {
+        self.remove(kind, tier);
+        let above = tier.above_input.map(|above| format!("_above_{above}_tokens")).unwrap_or_default();
+        let suffix = tier.service_tier.map(|tier| format!("_{}", fields::suffix(tier))).unwrap_or_default();
+        self.0.insert(format!("{}{above}{suffix}", fields::name(of_priced(kind))), usd.to_string().into());
+    }
+
+    /// Takes the price of a kind of tokens away, however it is spelled.
+    pub fn remove(&mut self, kind: PricedKind, tier: &RateTier) {
+        let kind = of_priced(kind);
+        self.0.retain(|name, _| {
+            !rate_of(name).is_some_and(|rate| rate.kind == kind && tier_of(&rate) == *tier)
+        });
+    }
+
+    /// Takes all prices away that have to do with a size of the input or a service tier. Whether there were any.
+    pub fn remove_tiers(&mut self, is_one: impl Fn(&RateTier) -> bool) -> bool {
+        let before = self.0.len();
+        self.0.retain(|name, _| {
+            let of_unit = unit_tier(name).is_some_and(|tier| is_one(&tier));
+            !of_unit && !rate_of(name).is_some_and(|rate| is_one(&tier_of(&rate)))
+        });
+        before != self.0.len()
+    }
+
+    /// The price of a unit, whatever it depended on.
+    pub fn set_unit(&mut self, unit: Unit, usd: Usd) {
+        self.remove_unit(unit);
+        self.0.insert(unit_field(unit).to_owned(), usd.to_string().into());
+    }
+
+    /// Takes the price of a unit away, but in service tiers.
+    pub fn remove_unit(&mut self, unit: Unit) {
+        self.0.retain(|name, _| match fields::read(name) {
+            Field::Unit(field) => field.unit != unit || field.when == When::InTier,
+            Field::Rate(_) | Field::Other | Field::Unknown => true,
+        });
+    }
+
+    /// Takes the list of ranges away, in which no rate has effect that is not of a size. Whether there was one.
+    pub fn remove_list(&mut self) -> bool {
+        self.0.remove(LIST).is_some()
+    }
+
+    /// Takes the prices of certain hours away. Whether there were any.
+    pub fn remove_hours(&mut self) -> bool {
+        self.0.remove(HOURS).is_some()
+    }
+
+    /// Whether it has a list of ranges.
+    #[must_use]
+    pub fn has_list(&self) -> bool {
+        self.0.contains_key(LIST)
+    }
+
+    /// Whether it has other prices at certain hours.
+    #[must_use]
+    pub fn has_hours(&self) -> bool {
+        self.0.contains_key(HOURS)
+    }
+
+    /// The prices in tiers: of a size of the input, of a service tier.
+    #[must_use]
+    pub fn tiers(&self) -> BTreeMap<RateTier, BTreeMap<PricedKind, String>> {
+        let mut tiers: BTreeMap<RateTier, BTreeMap<PricedKind, String>> = BTreeMap::new();
+        for (name, raw) in &self.0 {
+            let Some(rate) = rate_of(name) else { continue };
+            let (tier, kind) = (tier_of(&rate), priced(rate.kind));
+            if tier == RateTier::default() {
+                continue;
+            }
+            let text = raw.trim_matches('"').trim();
+            let usd =
+                super::number::read(text).map_or_else(|_| text.to_owned(), |number| number.usd.to_string());
+            // The older spelling counts where there is no other.
+            let rates = tiers.entry(tier).or_default();
+            if rate.old {
+                rates.entry(kind).or_insert(usd);
+            } else {
+                rates.insert(kind, usd);
+            }
+        }
+        tiers
+    }
+}
+
+fn rate_of(name: &str) -> Option<Rate> {
+    match fields::read(name) {
+        Field::Rate(rate) => Some(rate),
+        Field::Unit(_) | Field::Other | Field::Unknown => None,
+    }
+}
+
+/// The service tier of the price of a unit.
+fn unit_tier(name: &str) -> Option<RateTier> {
+    match fields::read(name) {
+        Field::Unit(field) if field.when == When::InTier => {
+            let (_, suffix) = name.rsplit_once('_')?;
+            let (_, tier) = fields::service_tiers().find(|(word, _)| *word == suffix)?;
+            Some(RateTier { above_input: None, service_tier: Some(tier) })
+        }
+        Field::Unit(_) | Field::Rate(_) | Field::Other | Field::Unknown => None,
+    }
+}
+
+const fn tier_of(rate: &Rate) -> RateTier {
+    RateTier { above_input: rate.above, service_tier: rate.tier }
+}
+
+const fn priced(kind: Kind) -> PricedKind {
+    match kind {
+        Kind::Input => PricedKind::Input,
+        Kind::CachedInput => PricedKind::CachedInput,
+        Kind::CacheWrite => PricedKind::CacheWrite,
+        Kind::CacheWrite1h => PricedKind::CacheWrite1h,
+        Kind::Output => PricedKind::Output,
+        Kind::Reasoning => PricedKind::Reasoning,
+    }
+}
+
+const fn of_priced(kind: PricedKind) -> Kind {
+    match kind {
+        PricedKind::Input => Kind::Input,
+        PricedKind::CachedInput => Kind::CachedInput,
+        PricedKind::CacheWrite => Kind::CacheWrite,
+        PricedKind::CacheWrite1h => Kind::CacheWrite1h,
+        PricedKind::Output => Kind::Output,
+        PricedKind::Reasoning => Kind::Reasoning,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Listed, PriceBook};
+    use super::*;
+    use crate::time::Timestamp;
+
+    fn rates(fields: &str) -> EntryRates {
+        let listed = Listed::read("m", &format!("{{{fields}}}")).unwrap();
+        EntryRates::of(&listed.as_entry())
+    }
+
+    fn tier(above_input: Option<u64>, service_tier: Option<&'static str>) -> RateTier {
+        RateTier { above_input, service_tier }
+    }
+
+    /// What an entry that is written again costs is what it cost.
+    #[test]
+    fn entries_of_the_shipped_book_are_the_same_when_they_are_written_again() {
+        let book = PriceBook::shipped();
+        let mut with_tiers = 0;
+        for entry in book.entries(Timestamp::default()).filter(PriceEntry::is_priced) {
+            let rates = EntryRates::of(&entry);
+            let again = Listed::read(entry.name, &rates.to_text()).unwrap();
+            assert!(again.price.costs_like(entry.price().unwrap()), "{}", entry.name);
+            assert_eq!(again.price.provider, entry.price().unwrap().provider, "{}", entry.name);
+            with_tiers += usize::from(!rates.tiers().is_empty());
+        }
+        assert!(with_tiers > 100, "{with_tiers} entries have tiers");
+    }
+
+    /// `fields | change | fields then`.
+    #[test]
+    fn one_rate_changes_and_the_others_stay_as_they_are_written() {
+        type Change = fn(&mut EntryRates);
+        let usd = |text: &str| text.parse::<Usd>().unwrap();
+        let all = r#""input_cost_per_token": 2e-6, "input_cost_per_token_above_200k_tokens": 4e-6, "input_cost_per_token_batches": 1e-6, "input_cost_per_token_cache_hit": 1e-7"#;
+        let changes: [(Change, &str); 8] = [
+            (
+                |rates| rates.set(PricedKind::Input, &RateTier::default(), "0.000003".parse().unwrap()),
+                r#"{"input_cost_per_token": 0.000003, "input_cost_per_token_above_200k_tokens": 4e-6, "input_cost_per_token_batches": 1e-6, "input_cost_per_token_cache_hit": 1e-7}"#,
+            ),
+            (
+                |rates| rates.set(PricedKind::Input, &tier(Some(200_000), None), "0.000003".parse().unwrap()),
+                r#"{"input_cost_per_token": 2e-6, "input_cost_per_token_above_200000_tokens": 0.000003, "input_cost_per_token_batches": 1e-6, "input_cost_per_token_cache_hit": 1e-7}"#,
+            ),
+            (
+                |rates| rates.set(PricedKind::Input, &tier(None, Some("batch")), "0.000003".parse().unwrap()),
+                r#"{"input_cost_per_token": 2e-6, "input_cost_per_token_above_200k_tokens": 4e-6, "input_cost_per_token_batches": 0.000003, "input_cost_per_token_cache_hit": 1e-7}"#,
+            ),
+            (
+                |rates| {
+                    rates.set(
+                        PricedKind::CacheWrite1h,
+                        &tier(Some(9), Some("flex")),
+                        "0.000003".parse().unwrap(),
+                    )
+                },
+                r#"{"cache_creation_input_token_cost_above_1hr_above_9_tokens_flex": 0.000003, "input_cost_per_token": 2e-6, "input_cost_per_token_above_200k_tokens": 4e-6, "input_cost_per_token_batches": 1e-6, "input_cost_per_token_cache_hit": 1e-7}"#,
+            ),
+            (
+                |rates| rates.set(PricedKind::CachedInput, &RateTier::default(), "0.000003".parse().unwrap()),
+                r#"{"cache_read_input_token_cost": 0.000003, "input_cost_per_token": 2e-6, "input_cost_per_token_above_200k_tokens": 4e-6, "input_cost_per_token_batches": 1e-6}"#,
+            ),
+            (
+                |rates| rates.remove(PricedKind::CachedInput, &RateTier::default()),
+                r#"{"input_cost_per_token": 2e-6, "input_cost_per_token_above_200k_tokens": 4e-6, "input_cost_per_token_batches": 1e-6}"#,
+            ),
+            (
+                |rates| assert!(rates.remove_tiers(|tier| tier.above_input.is_some())),
+                r#"{"input_cost_per_token": 2e-6, "input_cost_per_token_batches": 1e-6, "input_cost_per_token_cache_hit": 1e-7}"#,
+            ),
+            (
+                |rates| assert!(!rates.remove_tiers(|tier| tier.service_tier == Some("flex"))),
+                r#"{"input_cost_per_token": 2e-6, "input_cost_per_token_above_200k_tokens": 4e-6, "input_cost_per_token_batches": 1e-6, "input_cost_per_token_cache_hit": 1e-7}"#,
+            ),
+        ];
+        for (change, then) in changes {
+            let mut rates = rates(all);
+            change(&mut rates);
+            assert_eq!(rates.to_text(), then);
+            Listed::read("m", then).unwrap();
+        }
+        let found = rates(all).tiers();
+        let expected = BTreeMap::from([
+            (tier(None, Some("batch")), BTreeMap::from([(PricedKind::Input, usd("0.000001").to_string())])),
+            (tier(Some(200_000), None), BTreeMap::from([(PricedKind::Input, usd("0.000004").to_string())])),
+        ]);
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn the_price_of_a_unit_replaces_what_it_depended_on_but_for_service_tiers() {
+        let mut found = rates(
+            r#""output_cost_per_image": 0.04, "output_cost_per_image_1024": 0.08, "input_cost_per_audio_token": 1e-6, "input_cost_per_audio_token_priority": 2e-6"#,
+        );
+        found.set_unit(Unit::OutputImages, "0.05".parse().unwrap());
+        found.set_unit(Unit::InputAudioTokens, "0.000003".parse().unwrap());
+        let text = r#"{"input_cost_per_audio_token": 0.000003, "input_cost_per_audio_token_priority": 2e-6, "output_cost_per_image": 0.05}"#;
+        assert_eq!(found.to_text(), text);
+        assert!(found.remove_tiers(|tier| tier.service_tier == Some("priority")));
+        found.remove_unit(Unit::OutputImages);
+        assert_eq!(found.to_text(), r#"{"input_cost_per_audio_token": 0.000003}"#);
+    }
+
+    #[test]
+    fn a_service_tier_is_known_by_all_of_its_words() {
+        for (word, tier) in [
+            ("flex", Some("flex")),
+            ("Flex", Some("flex")),
+            ("batches", Some("batch")),
+            ("batch", Some("batch")),
+            ("standard", None),
+            ("nights", None),
+        ] {
+            assert_eq!(RateTier::service_tier(word), tier, "{word}");
+        }
+    }
+}

@@ -1,0 +1,116 @@
+//! Decisions about prices that are asked for again, under their idempotency key.
+
+use serde::Serialize;
+use tollgate_domain::event::{EventBody, PriceChanged, PriceEvent};
+use tollgate_domain::ids::TenantId;
+use tollgate_domain::price::{Listed, ModelName};
+use tollgate_wire::api::{PriceDecisionAnswer, PriceSetRequest, Problem};
+
+use super::InForce;
+use super::set_answer::answer_of;
+use super::set_rates::rates;
+use crate::ledger::keyed::{Keyed, append_named};
+use crate::problem::{Answer, CONTENDED, INTERNAL};
+
+/// A request about prices under its key, if it has one.
+pub(super) fn keyed<T: Serialize>(
+    key: Option<&str>,
+    what: &'static str,
+    request: &T,
+) -> Answer<Option<Keyed>> {
+    Keyed::of(&TenantId::ledger(), key, what, request)
+}
+
+/// The problem with a retry that the log knows and that cannot be read yet.
+pub(super) fn decided_elsewhere() -> Box<Problem> {
+    CONTENDED
+        .with("deciding about a price: the same request was decided at the same time; ask again".to_owned())
+}
+
+impl InForce {
+    /// Records the events of a request in one record, and puts what they decide in force here at once. `None`: it has a
+    /// key, and a retry was here first.
+    pub(super) async fn record_once(
+        &self,
+        events: Vec<PriceEvent>,
+        keyed: Option<&Keyed>,
+    ) -> Answer<Option<String>> {
+        let Some(keyed) = keyed else { return self.record_prices(events).await.map(Some) };
+        let events: Answer<Vec<_>> =
+            events.into_iter().map(|event| self.of_prices(EventBody::from(event))).collect();
+        let receipt = append_named(&*self.log, &events?, Some(keyed)).await?;
+        let is_new = keyed.is_new(&receipt)?;
+        self.learn_settings().await;
+        Ok(is_new.then(|| receipt.position.to_string()))
+    }
+
+    /// The answer to an approval or a rejection that was recorded under this key.
+    pub(super) async fn decided_before(&self, keyed: Option<&Keyed>) -> Answer<Option<PriceDecisionAnswer>> {
+        let Some(keyed) = keyed else { return Ok(None) };
+        let Some((event, position)) = keyed.recorded(0, &*self.log, &self.ask).await? else {
+            return Ok(None);
+        };
+        let EventBody::Price(PriceEvent::PriceDecided(decided)) = event.body else {
+            return Err(INTERNAL.with("the event of a decision about a price is another one".to_owned()));
+        };
+        self.learn_settings().await;
+        let answer = PriceDecisionAnswer {
+            entry: decided.entry,
+            price_version: decided.price_version,
+            repeated: true,
+            position: position.to_string(),
+            ..PriceDecisionAnswer::default()
+        };
+        // The price that was approved came into force in the same record.
+        let changed = keyed.recorded(1, &*self.log, &self.ask).await?;
+        if let Some((event, _)) = changed
+            && let EventBody::Price(PriceEvent::PriceChanged(changed)) = event.body
+        {
+            return Ok(Some(self.in_force_from(answer, changed.from)));
+        }
+        Ok(Some(answer))
+    }
+
+    /// The answer to a price that was set under this key.
+    pub(super) async fn set_before(
+        &self,
+        request: &PriceSetRequest,
+        keyed: Option<&Keyed>,
+    ) -> Answer<Option<PriceDecisionAnswer>> {
+        let Some(keyed) = keyed else { return Ok(None) };
+        let Some((event, position)) = keyed.recorded(0, &*self.log, &self.ask).await? else {
+            return Ok(None);
+        };
+        let EventBody::Price(PriceEvent::PriceChanged(changed)) = event.body else {
+            return Err(INTERNAL.with("the event of a price that was set is another one".to_owned()));
+        };
+        self.learn_settings().await;
+        let answer = PriceDecisionAnswer {
+            repeated: true,
+            position: position.to_string(),
+            ..self.as_answered(request, &changed)
+        };
+        Ok(Some(self.in_force_from(answer, changed.from)))
+    }
+
+    /// What was answered to a price that was set, from what was in force before it.
+    fn as_answered(&self, request: &PriceSetRequest, changed: &PriceChanged) -> PriceDecisionAnswer {
+        let settings = self.ask.settings();
+        let (book, old_version) = (&settings.prices, changed.old_version.as_deref());
+        let listed = old_version.and_then(|version| {
+            settings.price_history.entries.iter().find_map(|(entry, history)| {
+                let change = history.changes.iter().find(|change| change.version == version)?;
+                Listed::read(entry, &change.rates).ok()
+            })
+        });
+        let own = || {
+            let model = ModelName::of_entry(&changed.entry, request.provider.as_deref());
+            let is_own = old_version == Some(book.version());
+            is_own.then(|| book.own_entry(&changed.entry).or_else(|| book.same_model(&model))).flatten()
+        };
+        let before = listed.as_ref().map(Listed::as_entry).or_else(own);
+        // Under another price book, what was kept is no longer known.
+        let set = rates(request, before.as_ref()).unwrap_or_default();
+        answer_of(book, changed, set, old_version.is_none())
+    }
+}
