@@ -116,6 +116,7 @@ fn counts_as() -> Box<CountsAs> {
             .into(),
         priced_provider: None,
         priced_model: None,
+        unmade: false,
     })
 }
 
