@@ -1,5 +1,6 @@
 //! Deciding a tenant's commands in one order.
 
+mod from_log;
 mod known;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use tollgate_log::contract::{
 };
 use tollgate_wire::DecodedEvent;
 
+use self::from_log::Reading;
 pub(super) use self::known::is_behind;
 use super::Job;
 use super::command::{Command, Done, Judged, Recorded, WAIT, What};
@@ -50,6 +52,8 @@ pub(super) struct Decider {
     known: Option<(BudgetState, Sequence)>,
     /// What the view has to contain: a decision by someone else.
     seen: Option<Position>,
+    /// What is read out of the log while the view does not answer.
+    reading: Option<Reading>,
     /// What was used of its open allocations.
     uses: Uses,
     /// Whether it decided since this was last asked.
@@ -80,6 +84,7 @@ impl Decider {
             partition,
             known: None,
             seen: None,
+            reading: None,
             uses: Uses::default(),
             is_used: true,
         }
