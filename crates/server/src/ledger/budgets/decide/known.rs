@@ -46,7 +46,7 @@ impl Decider {
             Err(problem) => return Err(problem),
         };
         let end = self.log.tail_of(self.partition).await.map_err(|error| of_read(&error))?;
-        match (self.from_log(kept.clone(), end, up_to).await?, kept) {
+        match (self.read_out(kept.clone(), end, up_to).await?, kept) {
             (Some((state, last)), _) | (None, Some((state, last))) => Ok((state, last, true)),
             (None, None) => Err(self.still_reading(&problem, end)),
         }

@@ -31,7 +31,7 @@ pub(super) struct Reading {
 impl Decider {
     /// The state at this record of its partition, and the last decision; `None`: the log is too long to be read in
     /// this time. `kept`: what is known of an earlier record.
-    pub(super) async fn from_log(
+    pub(super) async fn read_out(
         &mut self,
         kept: Option<(BudgetState, Sequence)>,
         end: Sequence,
