@@ -169,10 +169,12 @@ async fn usage_before_its_allocation_uses_none_and_is_told() {
     assert_eq!(made["state"], "open", "{made}");
     let used = async || {
         let (_, shown) = service.get("/v1/allocations/a-2?at_least=tail").await;
-        (shown["used"]["tokens"].as_i64(), shown["remaining"]["tokens"].as_i64())
+        let usd = shown["used"]["usd"].as_str().unwrap_or_default().to_owned();
+        (shown["used"]["tokens"].as_i64(), shown["remaining"]["tokens"].as_i64(), usd)
     };
+    let unused = || (Some(0), Some(100), "0".to_owned());
     // It counts under the policies of what the usage says itself, here under none, and all stays reserved.
-    assert_eq!((used().await, figures(&service).await), ((Some(0), Some(100)), (0, 700)));
+    assert_eq!((used().await, figures(&service).await), (unused(), (0, 700)));
     // Nor do a correction and another price of it use the allocation.
     let correction = json!([{"id": "c-1", "task": "T-1", "usage_adjusted":
         {"adjusts": "u-1", "tokens": {"output": 10}, "reason": "counted too few"}}]);
@@ -185,10 +187,13 @@ async fn usage_before_its_allocation_uses_none_and_is_told() {
     let reprice = json!({"model": "gpt-5", "from": "2020-01-01T00:00:00Z", "by": "ann"});
     let (_, found) = service.post("/v1/prices/reprice", reprice).await;
     assert_eq!(found["adjustments"], 1, "{found}");
-    assert_eq!((used().await, figures(&service).await), ((Some(0), Some(100)), (0, 700)));
+    assert_eq!((used().await, figures(&service).await), (unused(), (0, 700)));
     let late = json!({"model": "gpt-5", "allocation": "a-2", "tokens": {"output": 30}});
     assert!(append(&service, "u-2", late).await.is_empty());
-    assert_eq!((used().await, figures(&service).await), ((Some(30), Some(70)), (30, 670)));
+    assert_eq!(
+        (used().await, figures(&service).await),
+        ((Some(30), Some(70), "0.0006".to_owned()), (30, 670))
+    );
     let (_, released) = service.post("/v1/allocations/a-2/release", json!({})).await;
     assert_eq!((released["used"]["tokens"].as_i64(), figures(&service).await), (Some(30), (30, 600)));
     // A retry of the early usage is the same usage.
