@@ -47,6 +47,11 @@ fn a_budget_that_is_not_there_is_said_and_a_date_is_a_time() {
     assert_eq!(lines(&shown, "over"), ["over 2026-11-19 23:00:00Z to 2026-11-20 23:00:00Z"], "{shown}");
     let raise = "--data d policy raise day --usd 1 --until 2220-01-01 --author a --reason r";
     assert!(place.fails(3, &format!("{raise} --from 2026-11-01")).contains("must not begin in the past"));
+    let next = "--data d policy set day --window daily --limit-usd 2 --zone Europe/Berlin --from 2026-11-02";
+    assert!(place.fails(3, next).contains("a further version must not begin in the past"));
+    let _ = place.ok("--data d usage record T-1 --model gpt-5 --output 100 --at 2026-11-03");
+    assert!(place.ok("--data d usage list").contains("2026-11-03 00:00:00Z  T-1"));
+    assert!(place.fails(3, "--data d usage record T-1 --output 100 --at 2026-11-31").contains("occurred_at"));
     assert!(place.ok(raise).contains("until 2219-12-31 23:00:00Z, by a: r"));
     assert!(
         place.ok("--data d prices history gpt-5 --known-on 2026-11-01").contains("no"),

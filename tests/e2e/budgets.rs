@@ -159,6 +159,12 @@ fn a_raise_a_new_version_and_the_policies_that_ship() {
     let session = place.ok("--data d policy show default-local_midweight-per_session");
     assert!(session.contains("each session by itself: ask with `tollgate --data d check`"), "{session}");
 
+    // Those near their limit are named.
+    let _ = place.ok("--data d policy set each --window per_task --limit-usd 1");
+    let _ = place.ok("--data d usage record T-near --model gpt-5 --output 96000");
+    let each = place.ok("--data d policy show each");
+    assert_eq!(lines(&each, "near"), ["near T-near action: 0.96 of 1 USD spent, 0 USD reserved"], "{each}");
+
     let _ = place.ok(FIVE_DOLLARS);
     let raised = place.ok(
         "--data d policy raise search --usd 2 --until 2220-01-01T00:00:00Z --author ada --reason \"release week\"",

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::io::Write;
 use std::sync::Arc;
 
 use tollgate_client::{Client, HttpTransport, TrackerBuilder, Usage};
@@ -13,7 +14,15 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 #[tokio::main]
 async fn main() -> Result<()> {
     let url = std::env::args().nth(1).unwrap_or_else(|| "http://127.0.0.1:7070".to_owned());
-    work(&url, "T-1/call-1").await?;
+    let became = work(&url, "T-1/call-1").await?;
+    let AllocationView { allocation, state, used, released, .. } = became;
+    let (tokens, usd) = (used.tokens, used.usd);
+    let mut out = std::io::stdout();
+    writeln!(out, "{allocation} {state}: {tokens} tokens for {usd} USD used, {} released", released.tokens)?;
+    // Every policy that it falls under says why, with its numbers.
+    for policy in became.policies {
+        writeln!(out, "policy {}: {}", policy.policy, policy.sentence)?;
+    }
     Ok(())
 }
 
@@ -32,7 +41,7 @@ pub(crate) async fn work(url: &str, name: &str) -> Result<AllocationView> {
     };
     let given = client.allocate(&request).await?;
     if given.state != AllocationStateWord::Open {
-        // Every policy that it falls under says why, with its numbers.
+        // Refused, or made, used and released before: the caller has crashed since.
         return Ok(given);
     }
     // A policy may have given a cheaper model than the one that was asked for.

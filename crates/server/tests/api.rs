@@ -60,6 +60,8 @@ mod money;
 mod money_keys;
 #[path = "api/named_as_priced.rs"]
 mod named_as_priced;
+#[path = "api/near.rs"]
+mod near;
 #[path = "api/overruns.rs"]
 mod overruns;
 #[path = "api/phases_and_money.rs"]

@@ -1,8 +1,8 @@
 //! Money on real logs: random histories of policies, allocations and usage through two servers, beside a naive model.
 //!
-//! What is tried: allocating, using with and without an allocation, late and repeated usage, extending, releasing,
-//! expiry, the same request again, requests that arrive at once through both servers, callers that leave, servers that
-//! end between a decision, its record and its answer. What has to hold is in `laws.rs`.
+//! What is tried: allocating, using with and without an allocation and before it is made, late and repeated usage,
+//! extending, releasing, expiry, the same request again, requests that arrive at once through both servers, callers
+//! that leave, servers that end between a decision, its record and its answer. What has to hold is in `laws.rs`.
 //!
 //! `TOLLGATE_MODEL_STEPS=100000 cargo test --release -p tollgate-server --test money_model` runs more;
 //! `TOLLGATE_MODEL_SEED=7` begins with another history. A failure names the seed and the step.

@@ -157,6 +157,7 @@ fn counts_as(bytes: &[u8]) -> Option<CountsAs> {
             5 => found.model = Some(field.text()?.to_owned()),
             7 => found.priced_provider = Some(field.text()?.to_owned()),
             8 => found.priced_model = Some(field.text()?.to_owned()),
+            9 => found.unmade = field.number()? != 0,
             LABELS => {
                 let (key, value) = label(field.bytes()?)?;
                 found.labels.insert(key, value);
@@ -296,6 +297,7 @@ mod tests {
                     .into(),
                 priced_provider: Some("azure".to_owned()),
                 priced_model: Some("gpt-5-mini".to_owned()),
+                unmade: true,
             })),
             execution: Some(NamedExecution { phase: "PLAN".parse().unwrap(), attempt: Some(2) }),
             provider: Some("openai".to_owned()),

@@ -16,6 +16,7 @@ mod replay;
 mod report;
 mod task;
 mod usage;
+mod when;
 
 use std::borrow::Cow;
 use std::path::PathBuf;

@@ -2,6 +2,8 @@
 
 use clap::{Args, Subcommand};
 
+use super::when::when;
+
 /// Where and under which id an event is appended.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Event")]
@@ -9,8 +11,8 @@ pub(crate) struct EventArgs {
     /// The event's id; repeating it is a duplicate and changes nothing (default: generated)
     #[arg(long, value_name = "ID")]
     pub(crate) id: Option<String>,
-    /// When it happened, in RFC 3339 (default: now)
-    #[arg(long, value_name = "TIME")]
+    /// When it happened: a time in RFC 3339, or a date, which is its beginning in UTC (default: now)
+    #[arg(long, value_name = "TIME", value_parser = when)]
     pub(crate) at: Option<String>,
 }
 

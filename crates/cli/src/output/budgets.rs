@@ -8,8 +8,8 @@ use tollgate_domain::money::Usd;
 use tollgate_domain::printable::printable;
 use tollgate_domain::units::in_words;
 use tollgate_wire::api::{
-    AmountView, BudgetList, BudgetView, LimitView, PolicyList, PolicyRule, PolicyStatus, PolicyView,
-    RaiseState, RaiseView,
+    AmountView, BudgetList, BudgetView, LimitView, NearLimit, PolicyList, PolicyRule, PolicyStatus,
+    PolicyView, RaiseState, RaiseView,
 };
 
 use super::{counted, grouped, grouped_u64, table, time};
@@ -140,6 +140,11 @@ pub(crate) fn policy(policy: &PolicyView, at: Option<&str>) -> String {
         Some(status) => stands(&mut text, status),
         None => fact(&mut text, "figures", Some(&without_figures(policy, rule, at))),
     }
+    for near in &policy.near {
+        fact(&mut text, "near", Some(&near_limit(near)));
+    }
+    let partial = "not all could be looked at, there are too many: `tollgate alerts list --rule task_budget` has each that reached a threshold";
+    fact(&mut text, "near", policy.near_is_partial.then_some(partial));
     let holds = |raise: &&RaiseView| match raise.state {
         RaiseState::InForce | RaiseState::ToCome => true,
         RaiseState::WithoutEffect | RaiseState::Over | RaiseState::Withdrawn => false,
@@ -155,6 +160,12 @@ pub(crate) fn policy(policy: &PolicyView, at: Option<&str>) -> String {
         let _ = write!(text, "\n{}", versions(policy));
     }
     text
+}
+
+/// `T-3  exhausted: 120 of 100 tokens spent, 0 reserved`.
+fn near_limit(near: &NearLimit) -> String {
+    let NearLimit { of, limit, booked, reserved, level } = near;
+    format!("{of}  {level}: {} spent, {} reserved", spent(limit, booked), amount(limit, reserved))
 }
 
 fn without_figures(policy: &PolicyView, rule: &PolicyRule, at: Option<&str>) -> String {
@@ -231,7 +242,7 @@ fn stands(text: &mut String, status: &PolicyStatus) {
         fact(text, name, Some(&format!("{} to {}", time(from), time(to))));
     }
     fact(text, "policy", Some(MADE_LATER).filter(|_| status.made_later));
-    fact(text, "spent", Some(&spent(status)));
+    fact(text, "spent", Some(&spent(&status.limit, &status.booked)));
     let reserved = amount(&status.limit, &status.reserved);
     fact(text, "reserved", Some(reserved.as_str()).filter(|_| !status.is_over));
     fact(text, "unpriced", unpriced(status).as_deref());
@@ -296,8 +307,7 @@ pub(super) fn limit(limit: &LimitView) -> String {
 }
 
 /// `1 of 5 USD, 10 of 1,000 tokens`.
-fn spent(status: &PolicyStatus) -> String {
-    let PolicyStatus { limit, booked, .. } = status;
+fn spent(limit: &LimitView, booked: &AmountView) -> String {
     let usd = limit.usd.as_ref().map(|usd| format!("{} of {usd} USD", booked.usd));
     let tokens =
         limit.tokens.map(|limit| format!("{} of {} tokens", grouped(booked.tokens), grouped_u64(limit)));

@@ -1,7 +1,7 @@
 //! From a command about money to the event that it causes, or the rule that refuses it.
 
 use super::policy::MAX_NAME_BYTES;
-use super::{Amount, BudgetRejection, BudgetState, Figures, OpenAllocation, Policy, judge};
+use super::{Amount, BudgetRejection, BudgetState, Figures, InvalidPolicy, OpenAllocation, Policy, judge};
 use crate::event::{
     Allocated, AllocationExpired, AllocationExtended, AllocationRefused, AllocationReleased,
     AllocationRequest, BudgetEvent, BudgetSet, LimitRaised, PolicySet,
@@ -100,6 +100,22 @@ pub fn set_policy(
         return Err(BudgetRejection::VersionMismatch { policy: policy.id, asked, current });
     }
     Ok(PolicySet { version: current.saturating_add(1), policy, author, reason }.into())
+}
+
+/// Checks that a version of a policy changes nothing of the past: what was decided under an earlier version stays as it
+/// was, and so does how windows that are over stood. The first version may begin in the past: nothing ruled then, and
+/// its author says since when it holds.
+///
+/// # Errors
+///
+/// It is a further one, and begins before now.
+pub fn changes_no_past(state: &BudgetState, policy: &Policy, now: Timestamp) -> Result<(), BudgetRejection> {
+    let (from, is_first) = (policy.from, state.policy(&policy.id).is_none());
+    if is_first || from >= now {
+        return Ok(());
+    }
+    let because = InvalidPolicy::BeginsInThePast { from, now };
+    Err(BudgetRejection::Policy { policy: policy.id.clone(), because })
 }
 
 /// Raises the limit of a policy for a time to come: what was decided under the limit of an earlier time stays as it

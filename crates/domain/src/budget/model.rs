@@ -1,8 +1,9 @@
 //! Random histories of decisions and usage beside a naive model. The laws are checked at every step:
 //!
 //! * allocated + overrun = used + remaining + released + expired, for each allocation and for all together;
-//! * nothing is oversold: as long as all usage is that of allocations, what is spent and what is still reserved
-//!   stays within every hard limit, whatever usage arrives while something is decided;
+//! * nothing is oversold: as long as all usage is that of allocations, or fits when it arrives, what is spent and what
+//!   is still reserved stays within every hard limit, whatever usage arrives while something is decided;
+//! * what is used of an allocation counts where it was reserved: usage from before it was made uses none of it;
 //! * every ruling is that of the naive model, which knows no index and looks at everything.
 //!
 //! `TOLLGATE_MODEL_STEPS` runs more steps. Planted faults have to be found.
@@ -14,11 +15,12 @@ pub(super) mod random;
 use std::collections::{BTreeMap, BTreeSet};
 
 use self::random::Random;
-use super::testing::{begin, policy, request};
+use super::testing::{begin, policy, request, usage_of};
 use super::*;
 use crate::event::{Allocated, AllocationRequest, BudgetEvent};
 use crate::money::Usd;
 use crate::time::Timestamp;
+use crate::usage::{CountsAs, UsageRecorded};
 
 /// What goes wrong on purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +38,8 @@ enum Fault {
     IgnoresExtension,
     /// Sums are behind the end that the log had when something was released or expired.
     Behind,
+    /// Usage that names an allocation uses it, also if that was made later.
+    UsesBefore,
 }
 
 /// What the naive model keeps of an allocation.
@@ -49,7 +53,9 @@ struct Kept {
 }
 
 struct Usage {
+    /// With what it counts.
     request: AllocationRequest,
+    /// The allocation that it uses.
     allocation: Option<String>,
     at: Timestamp,
     amount: Amount,
@@ -151,7 +157,8 @@ impl Model {
             | Fault::TornSums
             | Fault::CountsUseTwice
             | Fault::IgnoresExtension
-            | Fault::Behind => {}
+            | Fault::Behind
+            | Fault::UsesBefore => {}
         }
         self.state.apply(event);
     }
@@ -172,8 +179,9 @@ impl Model {
         if let BudgetEvent::Allocated(made) = &event {
             let Allocated { request, .. } = &**made;
             let (amount, expires_at) = (request.amount, request.expires_at);
-            let kept =
-                Kept { request: request.clone(), amount, used: Amount::NOTHING, released: false, expires_at };
+            // None, whatever usage named it before.
+            let used = Amount::NOTHING;
+            let kept = Kept { request: request.clone(), amount, used, released: false, expires_at };
             self.kept.insert(request.allocation.clone(), kept);
         } else {
             self.refused += 1;
@@ -220,6 +228,26 @@ impl Model {
         let request = self.random_request();
         let amount = request.amount;
         self.usage.push(Usage { request, allocation: None, at: self.now, amount });
+    }
+
+    /// Usage that names one of the next allocations, and says itself as what it counts.
+    fn use_before(&mut self) {
+        let name = format!("a{}", self.made + 1 + self.random.below(2));
+        let request = self.random_request();
+        self.made -= 1;
+        // The appender looks for what the allocation was made for, and does not find it.
+        let counts_as = (self.fault != Fault::UsesBefore).then(CountsAs::of_unmade);
+        let usage = UsageRecorded { counts_as, ..usage_of(&name) };
+        let allocation = usage.used_allocation().map(str::to_owned);
+        let amount = Amount { tokens: 1 + i128::from(self.random.below(50)), usd: Usd::ZERO };
+        // Spending that is no allocation's is only promised to fit where it does.
+        let fits = |policy: &Policy| {
+            !Self::counts(policy, &request) || policy.limit.holds(self.counted(policy).plus(amount))
+        };
+        if self.strict && !self.policies.iter().all(fits) {
+            return;
+        }
+        self.usage.push(Usage { request, allocation, at: self.now, amount });
     }
 
     fn extend(&mut self) -> Result<(), String> {
@@ -279,7 +307,8 @@ impl Model {
     fn step(&mut self) -> Result<(), String> {
         match self.random.below(100) {
             0..=39 => self.allocate()?,
-            40..=69 => self.use_allocation(),
+            40..=67 => self.use_allocation(),
+            68..=69 => self.use_before(),
             70..=79 => self.extend()?,
             80..=89 => self.close()?,
             90..=96 => self.now = self.now.plus_millis(self.random.below(HOUR_MS as u64 / 8) as i64),
@@ -336,6 +365,7 @@ fn planted_faults_are_found() {
         Fault::CountsUseTwice,
         Fault::IgnoresExtension,
         Fault::Behind,
+        Fault::UsesBefore,
     ] {
         let found = [true, false].map(|strict| run(20_000, 1, strict, fault).err());
         assert!(found.iter().flatten().next().is_some(), "{fault:?} was not found");

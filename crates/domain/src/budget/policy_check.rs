@@ -68,6 +68,17 @@ pub enum InvalidPolicy {
         /// Its end.
         to: Timestamp,
     },
+    /// A further version that begins before it is set.
+    #[error(
+        "from `{from}`: a further version must not begin in the past, which is before {now}: what was decided under the version \
+         of then stays, and so does how windows that are over stood; leave `from` out to have it rule from now on"
+    )]
+    BeginsInThePast {
+        /// Its beginning.
+        from: Timestamp,
+        /// When it is set.
+        now: Timestamp,
+    },
     /// A fixed window that ends before it begins.
     #[error("the window's end must be after its begin")]
     EmptyWindow,

@@ -5,6 +5,9 @@ use super::{
 };
 use crate::event::AllocationRequest;
 use crate::time::Timestamp;
+use crate::tokens::TokenCounts;
+use crate::units::UnitCounts;
+use crate::usage::{Cost, UsageRecorded};
 use crate::zone::Zone;
 
 /// When tests begin.
@@ -45,5 +48,25 @@ pub(crate) fn request(allocation: &str, tokens: i128) -> AllocationRequest {
         is_priced: true,
         expires_at: begin().plus_millis(24 * 60 * 60 * 1000),
         ..AllocationRequest::default()
+    }
+}
+
+/// Usage that names an allocation and nothing else.
+pub(crate) fn usage_of(allocation: &str) -> UsageRecorded {
+    UsageRecorded {
+        execution: None,
+        provider: None,
+        model: None,
+        component: None,
+        request_id: None,
+        service_tier: None,
+        allocation: Some(allocation.to_owned()),
+        context: None,
+        labels: std::collections::BTreeMap::new(),
+        tokens: TokenCounts::default(),
+        units: UnitCounts::default(),
+        estimated: false,
+        cost: Cost::Unpriced,
+        counts_as: None,
     }
 }

@@ -29,6 +29,9 @@ pub struct CountsAs {
     pub priced_provider: Option<String>,
     /// Which model, as the price book knows it, if that is another name.
     pub priced_model: Option<String>,
+    /// The allocation that the usage names had not been made: it uses none, also if one is made under that name later.
+    /// Else it would free a reservation where it does not count.
+    pub unmade: bool,
 }
 
 impl CountsAs {
@@ -51,8 +54,7 @@ impl CountsAs {
             provider: or(usage.provider.as_ref(), made.provider.as_ref().filter(|_| same_model)),
             model: or(usage.model.as_ref(), made.model.as_ref()),
             labels,
-            priced_provider: None,
-            priced_model: None,
+            ..Self::default()
         };
         let says_all = usage.allocation.as_ref() == Some(&found.allocation)
             && own_phase == found.phase.as_ref()
@@ -61,6 +63,12 @@ impl CountsAs {
             && usage.model == found.model
             && found.labels.keys().all(|key| usage.labels.contains_key(key));
         (!says_all).then(|| Box::new(found))
+    }
+
+    /// How usage counts that names an allocation which is not made: as what it says itself, and as use of none.
+    #[must_use]
+    pub fn of_unmade() -> Box<Self> {
+        Box::new(Self { unmade: true, ..Self::default() })
     }
 
     /// What it says, with the names by which the usage was priced, where they are not those with which it counts.
@@ -113,12 +121,15 @@ macro_rules! counts {
                 self.counts_as.as_ref().map_or(own, |counts| counts.dimensions(own))
             }
 
-            /// The allocation that it uses, named or found by its context.
+            /// The allocation that it uses, named or found by its context; none that was not made before it.
             #[must_use]
             pub fn used_allocation(&self) -> Option<&str> {
-                let found = self.counts_as.as_ref().map(|found| &found.allocation);
-                let found = found.filter(|name| !name.is_empty());
-                found.or(self.allocation.as_ref()).map(String::as_str)
+                let named = self.allocation.as_deref();
+                match self.counts_as.as_deref() {
+                    Some(found) if found.unmade => None,
+                    Some(found) if !found.allocation.is_empty() => Some(&found.allocation),
+                    Some(_) | None => named,
+                }
             }
         }
     )+};

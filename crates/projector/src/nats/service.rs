@@ -28,10 +28,10 @@ use crate::queries::{
     AllocationsMoved, AllocationsNamed, BillsOf, ChangesAfter, ChangesFor, ConfigsOf, DecisionBasisOf,
     DeliveriesOf, EarlyCorrections, EndpointOf, ExpiredBy, FindEvents, GoverningOf, HasPolicies,
     LastSettingsOf, LinesOf, ListAccesses, ListAlerts, ListAllocations, ListDeliveries, ListQuarantine,
-    ListTasks, Marks, ObservedOfBudgets, ObservedOfViews, OneAlert, OneQuarantined, OneTask, OpenOfContext,
-    OthersOfClass, OverviewOf, PricesDecided, RaisedBefore, RecordedLateIn, RunningTasks, SavingsOf,
-    SpentNow, SpentOf, SpentOnce, SpentSince, TenantBudgetsOf, TenantsWithBudgets, TotalsOf, TouchedSince,
-    UsageKindsOf, UsageSummaryOf,
+    ListTasks, Marks, NearestTo, ObservedOfBudgets, ObservedOfViews, OneAlert, OneQuarantined, OneTask,
+    OpenOfContext, OthersOfClass, OverviewOf, PricesDecided, RaisedBefore, RecordedLateIn, RunningTasks,
+    SavingsOf, SpentNow, SpentOf, SpentOnce, SpentSince, TenantBudgetsOf, TenantsWithBudgets, TotalsOf,
+    TouchedSince, UsageKindsOf, UsageSummaryOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -81,7 +81,7 @@ macro_rules! served {
 served!(Status: OneTask, DecisionBasisOf, ListTasks, OverviewOf, SavingsOf, RunningTasks, FindEvents, Marks);
 served!(
     Spending: TenantsWithBudgets, HasPolicies, UsageKindsOf, ExpiredBy, TenantBudgetsOf, AllocationsNamed, OpenOfContext, AllocationsMoved, ListAllocations, SpentOf, SpentNow, SpentSince, SpentOnce, TouchedSince, RecordedLateIn,
-    UsageSummaryOf, Marks
+    UsageSummaryOf, NearestTo, Marks
 );
 served!(
     Reports: TotalsOf, LinesOf, BillsOf, OthersOfClass, ListAccesses, ConfigsOf, LastSettingsOf, PricesDecided, EarlyCorrections, Marks

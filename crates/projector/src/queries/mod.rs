@@ -42,5 +42,5 @@ pub use spent::{SinceAnswer, SpentAnswer, SpentNow, SpentOf, SpentOnce, SpentSin
 pub use status::{ListTasks, OneTask, TaskAnswer, TaskPage};
 pub use tollgate_projection::spending::{RecordedLate, SpentAsk, Touch, TouchedLately};
 pub use touched::{RecordedLateIn, TouchedSince};
-pub use usage::{UsageSummaryOf, UsageSummaryPart};
+pub use usage::{Nearest, NearestTo, UsageSummaryOf, UsageSummaryPart};
 pub use watched::{ObservedOfBudgets, ObservedOfViews, RunningPage, RunningTasks};

@@ -4,12 +4,12 @@ use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use tollgate_domain::budget::Scope;
+use tollgate_domain::budget::{AmountLimit, Dimension, Scope};
 use tollgate_domain::position::Position;
 use tollgate_projection::spending::{Asked, Spending, SpentAsk};
 
 use crate::projector::Projector;
-use crate::queries::{SpentAnswer, SpentNow, SpentOf};
+use crate::queries::{Nearest, NearestTo, SpentAnswer, SpentNow, SpentOf};
 use crate::query::{Query, Wait};
 use crate::rows::RowError;
 use crate::seen::Seen;
@@ -92,4 +92,30 @@ async fn what_is_folded_while_a_sum_is_read_is_neither_missed_nor_counted_twice(
         again.ask(wait, &SpentNow(query)).await.unwrap().answer.map(|answer| answer.spent[0].tokens),
         Some(143)
     );
+}
+
+/// In tests no more than eight rows are read: a task has one a day.
+#[tokio::test]
+async fn who_is_nearest_to_a_limit_is_asked_of_a_bounded_number_of_rows_and_says_so() {
+    let (log, dir) = (memory(), tempfile::tempdir().unwrap());
+    let projector = Projector::start(Spending, dir.path(), Arc::clone(&log)).await.unwrap();
+    let used = |nth: u64| usage(&format!("T-{nth}"), &format!("u-{nth}"), 10 * nth);
+    let eight = append(&*log, (1..=8).map(used).collect()).await;
+    let query = NearestTo {
+        tenant: "default".to_owned(),
+        scope: Scope::default(),
+        each: Dimension::Task,
+        limit: AmountLimit { tokens: Some(100), usd: None },
+        most: 3,
+    };
+    let asked = async |at_least: &Position| {
+        let wait = Wait { at_least: Some(at_least), up_to: LONG };
+        projector.ask(wait, &query).await.unwrap().answer
+    };
+    let of = ["T-8", "T-7", "T-6"].map(str::to_owned).to_vec();
+    assert_eq!(asked(&eight).await, Nearest { of, more: true, is_partial: false });
+    let nine = append(&*log, vec![used(9)]).await;
+    let of = ["T-8", "T-7", "T-6"].map(str::to_owned).to_vec();
+    assert_eq!(asked(&nine).await, Nearest { of, more: true, is_partial: true });
+    projector.stop().await;
 }

@@ -155,11 +155,12 @@ async fn the_model_of_an_allocation_says_what_its_usage_costs() {
     assert_eq!(policy["status"]["booked"]["tokens"], 100_000, "{policy}");
 }
 
-/// What an allocation was made for is not known before it is made: earlier usage keeps what it says itself.
+/// What an allocation was made for is not known before it is made: earlier usage keeps what it says itself, and frees
+/// nothing of what is reserved later where it does not count. Else a hard limit would be sold twice.
 #[tokio::test]
-async fn usage_before_its_allocation_is_not_completed_and_is_told() {
+async fn usage_before_its_allocation_uses_none_and_is_told() {
     let service = with_a_policy_of_a_team().await;
-    let early = json!({"allocation": "a-2", "tokens": {"output": 40}});
+    let early = json!({"model": "gpt-5", "allocation": "a-2", "tokens": {"output": 40}});
     let warnings = append(&service, "u-1", early).await;
     let warning = warnings.first().and_then(Value::as_str).unwrap_or_default();
     assert!(warning.contains("also if that is made later; make it before its usage"), "{warnings:?}");
@@ -168,13 +169,41 @@ async fn usage_before_its_allocation_is_not_completed_and_is_told() {
     assert_eq!(made["state"], "open", "{made}");
     let used = async || {
         let (_, shown) = service.get("/v1/allocations/a-2?at_least=tail").await;
-        (shown["used"]["tokens"].as_i64(), shown["remaining"]["tokens"].as_i64())
+        let usd = shown["used"]["usd"].as_str().unwrap_or_default().to_owned();
+        (shown["used"]["tokens"].as_i64(), shown["remaining"]["tokens"].as_i64(), usd)
     };
-    // It is use of the allocation, and counts under the policies of what the usage says itself: here, under none.
-    assert_eq!((used().await, figures(&service).await), ((Some(40), Some(60)), (0, 660)));
-    let late = json!({"allocation": "a-2", "tokens": {"output": 30}});
+    let unused = || (Some(0), Some(100), "0".to_owned());
+    // It counts under the policies of what the usage says itself, here under none, and all stays reserved.
+    assert_eq!((used().await, figures(&service).await), (unused(), (0, 700)));
+    // Nor do a correction and another price of it use the allocation.
+    let correction = json!([{"id": "c-1", "task": "T-1", "usage_adjusted":
+        {"adjusts": "u-1", "tokens": {"output": 10}, "reason": "counted too few"}}]);
+    let (_, answer) = service.append(correction).await;
+    assert_eq!(answer["outcomes"][0]["outcome"], "appended", "{answer}");
+    let price = json!({"entry": "gpt-5", "usd_per_token": {"output": "0.00002"}, "by": "ann",
+        "from": "2020-01-01T00:00:00Z", "reason": "the contract"});
+    let (status, set) = service.post("/v1/prices/set", price).await;
+    assert_eq!(status, 200, "{set}");
+    let reprice = json!({"model": "gpt-5", "from": "2020-01-01T00:00:00Z", "by": "ann"});
+    let (_, found) = service.post("/v1/prices/reprice", reprice).await;
+    assert_eq!(found["adjustments"], 1, "{found}");
+    assert_eq!((used().await, figures(&service).await), (unused(), (0, 700)));
+    let late = json!({"model": "gpt-5", "allocation": "a-2", "tokens": {"output": 30}});
     assert!(append(&service, "u-2", late).await.is_empty());
-    assert_eq!((used().await, figures(&service).await), ((Some(70), Some(30)), (30, 630)));
+    assert_eq!(
+        (used().await, figures(&service).await),
+        ((Some(30), Some(70), "0.0006".to_owned()), (30, 670))
+    );
+    let (_, released) = service.post("/v1/allocations/a-2/release", json!({})).await;
+    assert_eq!((released["used"]["tokens"].as_i64(), figures(&service).await), (Some(30), (30, 600)));
+    // A retry of the early usage is the same usage.
+    assert_eq!(append_again(&service).await, "duplicate");
     let (_, rebuilt) = service.post("/v1/views/spending/rebuild", json!({})).await;
     assert_eq!(rebuilt["identical"], true, "{rebuilt}");
+}
+
+async fn append_again(service: &Service) -> String {
+    let usage = json!({"model": "gpt-5", "allocation": "a-2", "tokens": {"output": 40}});
+    let (_, answer) = service.append(json!([{"id": "u-1", "task": "T-1", "usage_recorded": usage}])).await;
+    answer["outcomes"][0]["outcome"].as_str().unwrap_or_default().to_owned()
 }

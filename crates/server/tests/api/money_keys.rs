@@ -59,7 +59,7 @@ async fn what_a_policy_says_already_makes_no_version() {
     set_policy(&service, "p", says.clone()).await;
     let again = set_policy(&service, "p", says.clone()).await;
     assert_eq!(again["versions"].as_array().unwrap().len(), 1, "{again}");
-    for (field, value) in [("limit_usd", "6"), ("reason", "s"), ("from", "2026-11-01T00:00:00Z")] {
+    for (field, value) in [("limit_usd", "6"), ("reason", "s"), ("from", "2026-12-01T00:00:00Z")] {
         let mut other = says.clone();
         other[field] = json!(value);
         set_policy(&service, "p", other).await;

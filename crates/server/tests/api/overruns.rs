@@ -107,10 +107,11 @@ async fn each_allocation_that_is_exceeded_raises_one_alert_however_many_look() {
 async fn it_stands_until_a_person_acknowledges_it_and_does_not_come_back() {
     let ground = Ground::new();
     let service = ground.server().await;
-    // Used before it was asked for: whoever made that mistake is told.
-    uses(&service, "u-1", "a", 2000).await;
-    assert_eq!(look(&service).await, 0);
+    // Usage from before it was made is none of it, however much: who appends it is told.
+    uses(&service, "u-0", "a", 2000).await;
     allocate(&service, json!({"allocation": "a", "model": "gpt-5", "tokens": 1000})).await;
+    assert_eq!(look(&service).await, 0);
+    uses(&service, "u-1", "a", 2000).await;
     assert_eq!(look(&service).await, 1);
     let (_, list) = service.get("/v1/alerts?at_least=tail").await;
     let alert = &list["alerts"][0];

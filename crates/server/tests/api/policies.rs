@@ -139,3 +139,34 @@ async fn policies_of_a_budget_that_is_not_there_are_not_found() {
     let (status, list) = service.get("/v1/policies?budget=search").await;
     assert_eq!((status.as_u16(), list["policies"].as_array().map(Vec::len)), (200, Some(0)), "{list}");
 }
+
+/// A further version rules from now on or later: it rewrites nothing. The first one may say since when it holds.
+#[tokio::test]
+async fn a_further_version_does_not_begin_in_the_past() {
+    let service = Service::new().await;
+    service.clock.set(at("2026-11-20T10:00:00Z"));
+    let daily = |limit: &str, from: Value| json!({"window": "daily", "limit_usd": limit, "from": from});
+    let first = set_policy(&service, "day", daily("1", json!("2026-11-02"))).await;
+    assert_eq!(first["versions"][0]["from"], "2026-11-02T00:00:00Z");
+    for from in ["2026-11-01", "2026-11-20", "2026-11-20T09:59:59.999999Z"] {
+        let (status, refused) = service.post("/v1/policies/day", daily("2", json!(from))).await;
+        assert_eq!((status.as_u16(), refused["code"].as_str()), (422, Some("invalid_policy")), "{refused}");
+        let detail = refused["detail"].as_str().unwrap();
+        assert!(
+            detail.contains("must not begin in the past") && detail.contains("leave `from` out"),
+            "{detail}"
+        );
+    }
+    // What was said before, said again, changes nothing: a file of policies can be applied any number of times.
+    let again = set_policy(&service, "day", daily("1", json!("2026-11-02"))).await;
+    assert_eq!(again["versions"].as_array().map(Vec::len), Some(1), "{again}");
+    let other = service.post("/v1/policies/day", daily("1", json!("2026-11-03"))).await;
+    assert_eq!(other.0.as_u16(), 422, "{}", other.1);
+    set_policy(&service, "day", daily("2", json!("2026-11-20T10:00:00Z"))).await;
+    set_policy(&service, "day", daily("3", Value::Null)).await;
+    let last = set_policy(&service, "day", daily("4", json!("2026-12-01"))).await;
+    assert_eq!((&last["version"], last["versions"].as_array().map(Vec::len)), (&json!(3), Some(4)), "{last}");
+    // Windows that are over are judged by the version of then.
+    let (_, shown) = service.get("/v1/policies/day?at=2026-11-19").await;
+    assert_eq!((&shown["version"], &shown["status"]["limit"]["usd"]), (&json!(1), &json!("1")), "{shown}");
+}

@@ -23,13 +23,21 @@ fn used(id: &str, task: &str, when: &str, team: &str, output: u64) -> Value {
     }})
 }
 
+/// Usage of team `search` uses it.
+async fn with_an_allocation() -> Service {
+    let service = Service::new().await;
+    let (_, made) = service.post("/v1/allocations", json!({"allocation": "al-search", "tokens": 1000})).await;
+    assert_eq!(made["state"], "open", "{made}");
+    service
+}
+
 fn position(answer: &Value) -> Position {
     answer["position"].as_str().unwrap().parse().unwrap()
 }
 
 #[tokio::test]
 async fn a_scope_asked_for_today_has_what_was_spent_before_and_a_correction_counts_where_its_usage_did() {
-    let service = Service::new().await;
+    let service = with_an_allocation().await;
     let (_, answer) = service
         .append(json!([
             used("u-1", "T-1", "2026-10-31T22:50:00Z", "search", 100),
@@ -77,7 +85,7 @@ async fn a_scope_asked_for_today_has_what_was_spent_before_and_a_correction_coun
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn whatever_is_folded_meanwhile_an_answer_is_what_its_position_has() {
     const EVENTS: u64 = 300;
-    let service = Arc::new(Service::new().await);
+    let service = Arc::new(with_an_allocation().await);
     let appended = {
         let service = Arc::clone(&service);
         tokio::spawn(async move {

@@ -13,6 +13,8 @@ fn used(id: &str, task: &str, when: &str, team: &str, output: u64) -> Value {
 
 async fn with_usage() -> Service {
     let service = Service::new().await;
+    let (_, made) = service.post("/v1/allocations", json!({"allocation": "al-1", "tokens": 1000})).await;
+    assert_eq!(made["state"], "open", "{made}");
     // One request each: those of several tasks in one may be recorded in any order.
     for event in [
         used("u-1", "T-1", "2026-10-31T22:50:00Z", "search", 100),

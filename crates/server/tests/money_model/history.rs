@@ -68,6 +68,7 @@ impl Tried {
             ("asked again", 60),
             ("sent again", 100),
             ("used beyond", 100),
+            ("used before", 400),
             ("at once", 60),
             ("a caller left", 100),
             ("a server ended before its record", 200),
@@ -112,7 +113,8 @@ impl<'a> History<'a> {
             74..=77 => self.send_again()?,
             78..=83 => self.at_once()?,
             84..=88 => self.time_passes(),
-            89..=91 => self.ground.record_expired(self.random.below(2) as usize),
+            89..=90 => self.ground.record_expired(self.random.below(2) as usize),
+            91 => self.use_before()?,
             92 => self.ground.observe_levels(self.random.below(2) as usize),
             93..=95 if !self.strict => self.free_usage()?,
             96..=97 if !self.strict => {

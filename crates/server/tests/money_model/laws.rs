@@ -3,7 +3,7 @@
 //! * allocated + overrun = used + remaining + released + expired, for each allocation, and each is as the model has it;
 //! * each policy has booked and reserved what adding up everything gives;
 //! * the usage under policies that tell it apart is all usage;
-//! * as long as all usage is that of open allocations, no hard limit is oversold;
+//! * as long as all usage is that of open allocations, or fits when it arrives, no hard limit is oversold;
 //! * both servers say the same as of the same position.
 
 use serde_json::{Value, json};

@@ -80,6 +80,26 @@ impl History<'_> {
         self.use_now(values, tokens, self.naive.now, None)
     }
 
+    /// Usage that names an allocation which is made later, or never: it is use of none.
+    pub(crate) fn use_before(&mut self) -> Result<(), String> {
+        let (values, tokens) = (self.values(), 1 + self.random.below(100) as i64);
+        if self.strict && !self.naive.exceeded(&values, values.of(tokens)).0.is_empty() {
+            return Ok(());
+        }
+        let id = self.fresh();
+        let usage = json!({"model": values.model, "labels": values.labels(), "tokens": {"output": tokens},
+            "allocation": format!("a{}", id + 1 + self.random.below(3))});
+        let when = self.naive.now;
+        let event = json!({"id": format!("u{id}"), "task": values.task, "occurred_at": at(when), "usage_recorded": usage});
+        let (status, answer) = self.settled(&self.events(&event), true);
+        if !matches!(status, 200 | 201) {
+            return Err(format!("using before it is made: {answer}"));
+        }
+        self.tried.note("used before");
+        self.used(Usage { amount: values.of(tokens), values, at: when, event }, None);
+        Ok(())
+    }
+
     fn use_now(
         &mut self,
         values: Values,

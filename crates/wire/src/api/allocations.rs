@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::event::Ruling;
 use utoipa::ToSchema;
 
-use super::budgets::{AmountView, LimitView};
+use super::amounts::{AmountView, LimitView};
 use super::word::{self, AllocationStateWord, list};
 
 /// May this be spent? With an allocation's name it is also reserved.

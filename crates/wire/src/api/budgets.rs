@@ -6,27 +6,9 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::budget::{BudgetEnforcement, Measure, OnStale};
 use utoipa::ToSchema;
 
-use super::word::{self, PolicyLevel, RaiseState, list};
-
-/// Tokens and money.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct AmountView {
-    /// Tokens.
-    pub tokens: i64,
-    /// US dollars.
-    pub usd: String,
-}
-
-/// A limit of tokens, of money, or of both; what is absent is not limited.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct LimitView {
-    /// The most tokens.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub tokens: Option<u64>,
-    /// The most US dollars.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub usd: Option<String>,
-}
+use super::amounts::AmountView;
+use super::policy_status::{NearLimit, PolicyStatus};
+use super::word::{self, RaiseState, list};
 
 /// Makes or changes a budget: a name for policies that belong together. What is absent stays as it is; an empty text
 /// takes away what was there.
@@ -211,6 +193,13 @@ pub struct PolicyView {
     /// How it stands in the current window; absent if it does not rule, or counts tasks or sessions one by one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status: Option<PolicyStatus>,
+    /// Of a policy that counts tasks or sessions one by one, asked for by its name: up to 20 of them that reached a
+    /// threshold, the highest level and the least left first. As of the position of this answer or a later one.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub near: Vec<NearLimit>,
+    /// Whether `near` is of some tasks or sessions only: there are too many to look at all of them.
+    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
+    pub near_is_partial: bool,
     /// What its author should know about the version that was just set.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub warnings: Vec<String>,
@@ -229,71 +218,6 @@ pub struct VersionSource {
     /// Why, if they said so.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub reason: Option<String>,
-}
-
-/// How a policy stands in a window.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct PolicyStatus {
-    /// When the window began; absent for all time.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub window_from: Option<String>,
-    /// When it ends.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub window_to: Option<String>,
-    /// Whether it is over: then nothing is reserved in it. What is recorded late still counts in it.
-    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
-    pub is_over: bool,
-    /// Whether the policy was made after the window: it ruled nothing in it, and this is what its first version would
-    /// have counted.
-    #[serde(skip_serializing_if = "std::ops::Not::not", default)]
-    pub made_later: bool,
-    /// The limit, with what rolled over and what was added for a time.
-    pub limit: LimitView,
-    /// What was spent.
-    pub booked: AmountView,
-    /// What is reserved and not used.
-    pub reserved: AmountView,
-    /// What was spent without a price: tokens, and at most how much money.
-    pub unpriced: AmountView,
-    /// What else has no known price, by unit, such as `output_images`; times are in milliseconds.
-    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
-    pub unpriced_units: BTreeMap<String, i64>,
-    /// What is left if everything unpriced costs its most and everything reserved is used.
-    pub remaining_least: LimitView,
-    /// What is left if nothing of that happens.
-    pub remaining_most: LimitView,
-    /// The level that is reached.
-    #[serde(with = "word")]
-    #[schema(value_type = list::PolicyLevel)]
-    pub level: PolicyLevel,
-    /// How fast it is spent, and when the limit is reached at that rate.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub burn: Option<BurnView>,
-}
-
-/// How fast a limit is used up.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct BurnView {
-    /// What was spent per day on average since the window began, or per hour in an hourly one.
-    pub per_period: AmountView,
-    /// `day` or `hour`.
-    pub period: String,
-    /// The number of whole periods behind the average.
-    pub periods: u32,
-    /// What is spent by the end of the window at that rate.
-    pub by_end: AmountView,
-    /// When the limit is reached at that rate; absent if that is not before the window ends.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub exhausted_at: Option<String>,
-    /// When it is reached at the rate of the dearest period so far: the earliest.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub exhausted_earliest: Option<String>,
-    /// When it is reached at the rate of the cheapest period so far: the latest; absent if that is not before the
-    /// window ends.
-    #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub exhausted_latest: Option<String>,
-    /// A sentence that says so.
-    pub sentence: String,
 }
 
 /// Policies, ordered by name.

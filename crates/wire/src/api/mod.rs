@@ -7,6 +7,7 @@
 mod access;
 mod alerts;
 mod allocations;
+mod amounts;
 mod append;
 mod bills;
 mod budgets;
@@ -17,6 +18,7 @@ mod limits;
 mod money;
 mod operate;
 mod policy_rule;
+mod policy_status;
 mod price_decisions;
 mod prices;
 mod problem;
@@ -38,15 +40,15 @@ pub use allocations::{
     AllocateRequest, AllocationList, AllocationView, CheckResponse, ExtendRequest, PolicyFiguresView,
     ReleaseRequest, RouteRequest, RouteResponse, RouteView,
 };
+pub use amounts::{AmountView, LimitView};
 pub use append::{AppendRequest, AppendResponse, EventOutcome, FindRequest, FindResponse, Outcome};
 pub use bills::{
     BillComparison, BillComparisonRow, BillLineView, BillReason, BillRequest, BillResponse, ComparedAmounts,
     ExplainedDifference,
 };
 pub use budgets::{
-    AmountView, BudgetList, BudgetRequest, BudgetView, BurnView, DefaultsRequest, LimitView, PolicyList,
-    PolicyRequest, PolicyRule, PolicyStatus, PolicyView, RaiseRequest, RaiseView, VersionSource,
-    WithdrawRequest,
+    BudgetList, BudgetRequest, BudgetView, DefaultsRequest, PolicyList, PolicyRequest, PolicyRule,
+    PolicyView, RaiseRequest, RaiseView, VersionSource, WithdrawRequest,
 };
 pub use gate::{GateAfter, GateRequest, GateResponse, MAX_GATES, ReasonView, UtilizationView};
 pub use health::{
@@ -60,6 +62,7 @@ pub use operate::{
     ConfigResponse, ConnectionHealth, Health, HealthCheck, LogPage, LogServerHealth, PositionResponse,
     QuarantinedTask, RebuildResponse, ReloadResponse, ViewHealth,
 };
+pub use policy_status::{BurnView, NearLimit, PolicyStatus};
 pub use price_decisions::{
     PriceAmounts, PriceChangeRow, PriceDecisionAnswer, PriceDecisionRequest, PriceDecisions, PriceDifference,
     PriceEntryHistory, PriceRejected, PriceSetRequest, PriceSourceList, PriceSourceState, PriceTier,

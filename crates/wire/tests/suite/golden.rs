@@ -4,7 +4,7 @@
 //! none). Next to it: `NAME.canonical.hex` and `NAME.hash`, the content and its BLAKE3; `NAME.stored.hex`,
 //! the bytes in a record; `NAME.recorded.json`, what readers are shown. A vector is never changed. To add
 //! one, write its JSON and run the tests once with `TOLLGATE_WRITE_FIXTURES=1`: missing files are written,
-//! existing ones never are.
+//! existing ones never are. `fields.rs` names fields that no vector has.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,7 +1,9 @@
 //! What the wire forms guarantee, seen from outside: golden vectors, the rules of JSON, properties of every event.
 
 mod contract;
+mod fields;
 mod golden;
+mod later;
 mod money;
 mod noted;
 mod priced;

@@ -106,7 +106,7 @@ fn policy_set_fixed() -> PolicySet {
     PolicySet { version: 1, policy, author: None, reason: None }
 }
 
-fn raised() -> LimitRaised {
+pub(crate) fn raised() -> LimitRaised {
     LimitRaised {
         raise: String::new(),
         withdraws: None,
@@ -119,7 +119,7 @@ fn raised() -> LimitRaised {
     }
 }
 
-fn request() -> AllocationRequest {
+pub(crate) fn request() -> AllocationRequest {
     AllocationRequest {
         allocation: "run-7/plan".to_owned(),
         context: Some("run-7".to_owned()),
@@ -157,7 +157,7 @@ fn figures(ruling: Ruling) -> PolicyFigures {
     }
 }
 
-fn allocated() -> Allocated {
+pub(crate) fn allocated() -> Allocated {
     let per_task = PolicyFigures {
         policy: "per-task".to_owned(),
         window: None,
@@ -197,7 +197,7 @@ fn refused_by_rate() -> AllocationRefused {
     refused
 }
 
-fn refused() -> AllocationRefused {
+pub(crate) fn refused() -> AllocationRefused {
     AllocationRefused {
         request: AllocationRequest { is_priced: false, context: None, ..request() },
         policies: vec![figures(Ruling::Refused)],

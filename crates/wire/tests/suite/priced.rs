@@ -65,7 +65,7 @@ fn by_hand() -> PriceChanged {
     }
 }
 
-fn proposed() -> PriceProposed {
+pub(crate) fn proposed() -> PriceProposed {
     PriceProposed {
         entry: "gpt-5".to_owned(),
         rates: RATES.to_owned(),
@@ -112,7 +112,7 @@ fn begun() -> PriceUpdateBegun {
     PriceUpdateBegun { after: Some("2026-11-20T08:30:00Z".parse().expect("a time")) }
 }
 
-fn repriced() -> UsageRepriced {
+pub(crate) fn repriced() -> UsageRepriced {
     UsageRepriced {
         counts_as: None,
         adjusts: "u-7".to_owned(),

@@ -15,7 +15,6 @@ use tollgate_domain::metadata::LimitOverride;
 use tollgate_domain::phase::{Advance, ExecutionId, Phase};
 use tollgate_domain::position::Sequence;
 use tollgate_domain::tier::{Complexity, Importance, ImportanceSource};
-use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::units::{Unit, UnitSums};
 use tollgate_domain::usage::{AdjustedUsage, Cost, CountsAs, NamedExecution, Unpriced, UnpricedPart};
 
@@ -30,7 +29,7 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
     let mut body = sent.clone();
     let cost = if name.contains("unpriced") { Cost::Unpriced } else { priced() };
     let allocated = name.contains("allocated");
-    let counted_as = name.contains("counted_as").then(counts_as);
+    let counted_as = name.contains("counted_as").then(counts_as).or_else(|| crate::later::counts_as(name));
     match &mut body {
         EventBody::Task(TaskEvent::TaskOpened(opened)) => {
             let plain = opened.metadata.budget_overrides.is_empty();
@@ -59,7 +58,7 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
                     usd: "-0.00054".parse().expect("an amount"),
                     price_version: "shipped@0123456789ab".to_owned(),
                 },
-                excess: TokenCounts::default(),
+                excess: crate::later::excess(name),
                 excess_units: UnitSums::from_pairs(
                     name.contains("units").then_some((Unit::OutputImages, 2_i128)),
                 ),
@@ -116,6 +115,7 @@ fn counts_as() -> Box<CountsAs> {
             .into(),
         priced_provider: None,
         priced_model: None,
+        unmade: false,
     })
 }
 
@@ -180,6 +180,7 @@ pub(crate) fn own_events() -> Vec<(&'static str, Event)> {
     .into_iter()
     .chain(crate::noted::events())
     .chain(crate::money::events())
+    .chain(crate::later::events())
     .chain(crate::priced::events())
     .collect()
 }

@@ -1,6 +1,6 @@
 //! What has to hold at every step.
 
-use super::super::Amount;
+use super::super::{Amount, Policy};
 use super::Model;
 
 impl Model {
@@ -24,15 +24,20 @@ impl Model {
             return Ok(());
         }
         for policy in &self.policies {
-            let counted = self.usage.iter().filter(|usage| Self::counts(policy, &usage.request));
-            let spent = counted.fold(Amount::NOTHING, |sum, usage| sum.plus(usage.amount));
-            let open =
-                self.kept.values().filter(|kept| self.is_open(kept) && Self::counts(policy, &kept.request));
-            let all = open.fold(spent, |sum, kept| sum.plus(kept.amount.beyond(kept.used)));
+            let all = self.counted(policy);
             if !policy.limit.holds(all) {
                 return Err(format!("policy {} is oversold: {all:?} of {:?}", policy.id, policy.limit));
             }
         }
         Ok(())
+    }
+
+    /// What is spent and what is reserved under a policy.
+    pub(super) fn counted(&self, policy: &Policy) -> Amount {
+        let counted = self.usage.iter().filter(|usage| Self::counts(policy, &usage.request));
+        let spent = counted.fold(Amount::NOTHING, |sum, usage| sum.plus(usage.amount));
+        let open =
+            self.kept.values().filter(|kept| self.is_open(kept) && Self::counts(policy, &kept.request));
+        open.fold(spent, |sum, kept| sum.plus(kept.amount.beyond(kept.used)))
     }
 }

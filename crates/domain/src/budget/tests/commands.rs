@@ -328,7 +328,7 @@ fn a_raise_that_is_withdrawn_ends_then_and_not_before() {
     let history = tenant.state.policy("p").unwrap();
     assert_eq!(history.withdrawal_of("r-1").unwrap().author, "bob");
     for (name, who, code) in
-        [("r-1", "bob", "invalid_raise"), ("r-9", "bob", "unknown_raise"), ("r-9", "", "unknown_raise")]
+        [("r-1", "bob", "invalid_raise"), ("r-3", "bob", "invalid_raise"), ("r-9", "", "unknown_raise")]
     {
         assert_eq!(withdraw(&tenant.state, name, who).unwrap_err().code(), code, "{name} {who}");
     }

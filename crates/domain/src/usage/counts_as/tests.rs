@@ -94,3 +94,18 @@ fn labels_that_no_scope_can_name_are_not_copied() {
     let found = found.expect("the allocation says more");
     assert_eq!(found.labels, labels(&[("team", "ads"), ("user", "ada")]));
 }
+
+#[test]
+fn usage_before_its_allocation_uses_none_also_once_it_is_made() {
+    let priced = ModelName { provider: "openai".to_owned(), model: "gpt-5".to_owned() };
+    let early = usage(["", "", "", ""], &[("team", "ads")]);
+    let own = early.dimensions("T-1");
+    for counts_as in [
+        Some(CountsAs::of_unmade()),
+        // The names by which it is priced change nothing of that.
+        CountsAs::named(Some(CountsAs::of_unmade()), &own, &priced),
+    ] {
+        let early = UsageRecorded { counts_as, ..early.clone() };
+        assert_eq!((early.used_allocation(), shown(&early.dimensions("T-1"))), (None, shown(&own)));
+    }
+}

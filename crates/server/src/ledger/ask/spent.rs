@@ -9,7 +9,8 @@ use tollgate_domain::position::{PartitionId, Position};
 use tollgate_projection::spending::{GroupKey, Grouping, SpentAsk, Summary};
 use tollgate_projector::Wait;
 use tollgate_projector::queries::{
-    SinceAnswer, SpentAnswer, SpentNow, SpentOf, SpentOnce, SpentSince, UsageSummaryOf, UsageSummaryPart,
+    Nearest, NearestTo, SinceAnswer, SpentAnswer, SpentNow, SpentOf, SpentOnce, SpentSince, UsageSummaryOf,
+    UsageSummaryPart,
 };
 
 use super::{Queries, VIEW_WAIT};
@@ -106,6 +107,27 @@ impl Queries {
         let next = groups.last_key_value().filter(|_| more).map(|(key, _)| key.clone());
         let named = groups.into_iter().filter_map(|(mut key, sums)| Some((key.values.pop()??, sums.spent)));
         Ok((named.collect(), next))
+    }
+
+    /// Which tasks or sessions spent the largest part of a limit that each has for itself, of each part so many.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Self::spent`].
+    pub(in crate::ledger) async fn nearest_to(
+        &self,
+        query: &NearestTo,
+        at_least: &Position,
+    ) -> Answer<Nearest> {
+        let wait = Wait { at_least: Some(at_least), up_to: VIEW_WAIT };
+        let asked = self.spending.ask_all(wait, query).await;
+        let mut all = Nearest::default();
+        for part in asked.map_err(|error| of_query(&error))?.0 {
+            all.of.extend(part.of);
+            all.more |= part.more;
+            all.is_partial |= part.is_partial;
+        }
+        Ok(all)
     }
 
     /// The same as [`Self::spent`] if all parts have it at hand.

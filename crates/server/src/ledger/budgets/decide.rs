@@ -1,12 +1,13 @@
 //! Deciding a tenant's commands in one order.
 
 mod known;
+mod read_out;
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use tollgate_domain::budget::decide::Extension;
-use tollgate_domain::budget::{BudgetRejection, BudgetState, Figures, Policy, SetBy, decide, judge, needed};
+use tollgate_domain::budget::{BudgetRejection, BudgetState, Figures, decide, judge, needed};
 use tollgate_domain::event::{AllocationRequest, BudgetEvent, EventBody};
 use tollgate_domain::ids::{BUDGET_TASK, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Position, Sequence};
@@ -17,11 +18,12 @@ use tollgate_log::contract::{
 use tollgate_wire::DecodedEvent;
 
 pub(super) use self::known::is_behind;
+use self::read_out::Reading;
 use super::Job;
 use super::command::{Command, Done, Judged, Recorded, WAIT, What};
 use super::exhausted::exhausted;
 use super::figures::requests_of;
-use super::repeated::answer_again;
+use super::repeated::{answer_again, is_latest};
 use super::request::{alternatives, price_of};
 use super::uses::Uses;
 use crate::ledger::OWN_PRODUCER;
@@ -50,6 +52,8 @@ pub(super) struct Decider {
     known: Option<(BudgetState, Sequence)>,
     /// What the view has to contain: a decision by someone else.
     seen: Option<Position>,
+    /// What is read out of the log while the view does not answer.
+    reading: Option<Reading>,
     /// What was used of its open allocations.
     uses: Uses,
     /// Whether it decided since this was last asked.
@@ -80,6 +84,7 @@ impl Decider {
             partition,
             known: None,
             seen: None,
+            reading: None,
             uses: Uses::default(),
             is_used: true,
         }
@@ -298,13 +303,14 @@ impl Decider {
         let event = match command.what.clone() {
             What::Budget(change) => decide::set_budget(state, change),
             What::Policy { ref policy, if_version, ref author, ref reason }
-                if if_version.is_none()
-                    && !command.from_given
-                    && is_latest(state, policy, author, reason) =>
+                if if_version.is_none() && is_latest(state, policy, command.from_given, (author, reason)) =>
             {
                 return Ok(Err(Done::Unchanged));
             }
             What::Policy { policy, if_version, author, reason } => {
+                if command.from_given {
+                    decide::changes_no_past(state, &policy, at).map_err(refused)?;
+                }
                 decide::set_policy(state, *policy, if_version, author, reason)
             }
             What::Raise(raised) => decide::raise_limit(state, raised, at),
@@ -361,18 +367,6 @@ impl Decider {
         let stored = new_event(&submitted, &body).map_err(|error| INTERNAL.with(error.to_string()))?;
         Ok(Draft { nth, event, stored })
     }
-}
-
-/// Whether a policy's latest version says the same, from whenever it does, by the same author for the same reason.
-fn is_latest(state: &BudgetState, policy: &Policy, author: &Option<String>, reason: &Option<String>) -> bool {
-    let Some(history) = state.policy(&policy.id) else { return false };
-    let by = SetBy { author: author.clone(), reason: reason.clone() };
-    let latest = history.versions.last().zip(history.set_by.last());
-    latest.is_some_and(|(latest, set_by)| {
-        *set_by == by
-            && latest.from <= policy.from
-            && Policy { from: latest.from, ..policy.clone() } == *latest
-    })
 }
 
 /// How long these wait for the view: the one that waits longest.

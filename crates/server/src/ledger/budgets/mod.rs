@@ -10,6 +10,7 @@ mod exhausted;
 mod expiry;
 mod figures;
 mod late;
+mod near;
 mod one_by_one;
 mod overruns;
 mod policies;

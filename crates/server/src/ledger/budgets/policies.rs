@@ -94,7 +94,7 @@ impl BudgetDecisions {
             }
         };
         let read = Read { at_least: Some(at_least), ..Read::default() };
-        let set = self.policy(tenant.as_str(), name, None, &read).await?;
+        let set = self.shown(tenant.as_str(), name, None, &read).await?;
         Ok(PolicyView { warnings, ..set })
     }
 
@@ -143,7 +143,7 @@ impl BudgetDecisions {
         };
         let recorded = self.recorded(&tenant, command("raise", Some(raise), What::Raise(raised))?).await?;
         let read = Read { at_least: Some(recorded.position), ..Read::default() };
-        self.policy(tenant.as_str(), name, None, &read).await
+        self.shown(tenant.as_str(), name, None, &read).await
     }
 
     /// Withdraws a raise from now on.
@@ -153,7 +153,7 @@ impl BudgetDecisions {
         let what = What::Withdraw { policy: name.to_owned(), raise, author, reason };
         let recorded = self.recorded(&tenant, command("withdraw", id, what)?).await?;
         let read = Read { at_least: Some(recorded.position), ..Read::default() };
-        self.policy(tenant.as_str(), name, None, &read).await
+        self.shown(tenant.as_str(), name, None, &read).await
     }
 
     /// In which zone a policy's days begin; UTC, if there is no such policy.
@@ -194,10 +194,28 @@ impl BudgetDecisions {
         Ok(BudgetList { budgets: budgets.collect(), as_of })
     }
 
-    /// A policy in all its versions, and how it stands.
+    /// A policy in all its versions, how it stands, and who is near its limit, if each task or session has one.
     ///
     /// `at`: in the window of this moment, which may be over; `None`: in the one of now.
     pub async fn policy(
+        &self,
+        tenant_name: &str,
+        name: &str,
+        at: Option<&str>,
+        read: &Read,
+    ) -> Answer<PolicyView> {
+        let mut found = self.shown(tenant_name, name, at, read).await?;
+        if at.is_none() && found.status.is_none() {
+            let tenant = tenant(Some(&tenant_name.to_owned()))?;
+            let (known, _) = self.ask.tenant_state(&tenant, read).await?;
+            let near = self.near(&tenant, &known.state, name).await?;
+            (found.near, found.near_is_partial) = (near.limits, near.is_partial);
+        }
+        Ok(found)
+    }
+
+    /// A policy in all its versions, and how it stands.
+    async fn shown(
         &self,
         tenant_name: &str,
         name: &str,
@@ -256,6 +274,8 @@ impl BudgetDecisions {
             set_by: answer::set_by(history),
             raises: history.raises.iter().map(|raise| answer::raise(history, raise, now)).collect(),
             status: statuses.remove(name.as_str()),
+            near: Vec::new(),
+            near_is_partial: false,
             warnings: Vec::new(),
             as_of: as_of.clone(),
         };

@@ -1,7 +1,7 @@
 //! Whether a command comes again, or another one under the same name.
 
-use tollgate_domain::budget::Policy;
 use tollgate_domain::budget::decide::{BudgetChange, LimitRaise};
+use tollgate_domain::budget::{BudgetState, Policy, SetBy};
 use tollgate_domain::event::{AllocationRequest, BudgetEvent, BudgetSet, LimitRaised};
 
 use super::command::{Command, Done, Recorded, What};
@@ -70,6 +70,24 @@ fn is_same(command: &Command, event: &BudgetEvent) -> bool {
         }
         (_, _) => false,
     }
+}
+
+/// Whether a policy's latest version says the same, by the same author for the same reason: from the same time on, or
+/// from whenever it does if nobody says.
+pub(super) fn is_latest(
+    state: &BudgetState,
+    policy: &Policy,
+    from_given: bool,
+    (author, reason): (&Option<String>, &Option<String>),
+) -> bool {
+    let Some(history) = state.policy(&policy.id) else { return false };
+    let by = SetBy { author: author.clone(), reason: reason.clone() };
+    let latest = history.versions.last().zip(history.set_by.last());
+    latest.is_some_and(|(latest, set_by)| {
+        *set_by == by
+            && (if from_given { latest.from == policy.from } else { latest.from <= policy.from })
+            && Policy { from: latest.from, ..policy.clone() } == *latest
+    })
 }
 
 /// Whether a budget was set to what a change names. What that leaves as it was is not compared: it may have changed.

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use tollgate_domain::budget::{
-    Amount, AmountLimit, BudgetState, Burn, Figures, Measure, PastWindow, Policy, SpentIn, Threshold, Window,
-    burn, level, needed_by, past_window, standing,
+    Amount, BudgetState, Burn, Figures, Measure, PastWindow, Policy, SpentIn, Threshold, Window, burn, level,
+    needed_by, past_window, standing,
 };
 use tollgate_domain::event::PolicyFigures;
 use tollgate_domain::ids::TenantId;
@@ -165,11 +165,6 @@ const fn period_of(window: Window) -> Option<Grain> {
 fn status(policy: &Policy, found: &PolicyFigures) -> PolicyStatus {
     let counted = found.booked.plus(found.reserved);
     let worst = counted.plus(Amount { tokens: 0, usd: found.unpriced.usd });
-    let measured = match policy.measure {
-        Measure::Booked => found.booked,
-        Measure::Reserved => counted,
-        Measure::Worst => worst,
-    };
     PolicyStatus {
         is_over: false,
         made_later: false,
@@ -182,13 +177,20 @@ fn status(policy: &Policy, found: &PolicyFigures) -> PolicyStatus {
         unpriced_units: unit_totals(&found.unpriced_units),
         remaining_least: answer::remaining(found.limit, worst),
         remaining_most: answer::remaining(found.limit, found.booked),
-        level: level_of(policy, measured, found.limit),
+        level: reached(policy, found),
         burn: None,
     }
 }
 
-fn level_of(policy: &Policy, measured: Amount, limit: AmountLimit) -> PolicyLevel {
-    match level(policy, measured, limit) {
+/// The level that is reached, by what the policy compares with its thresholds.
+pub(super) fn reached(policy: &Policy, found: &PolicyFigures) -> PolicyLevel {
+    let counted = found.booked.plus(found.reserved);
+    let measured = match policy.measure {
+        Measure::Booked => found.booked,
+        Measure::Reserved => counted,
+        Measure::Worst => counted.plus(Amount { tokens: 0, usd: found.unpriced.usd }),
+    };
+    match level(policy, measured, found.limit) {
         None => PolicyLevel::Within,
         Some(reached) if reached == Threshold::LIMIT => PolicyLevel::Exhausted,
         Some(reached) if reached == policy.act_at => PolicyLevel::Action,

@@ -56,9 +56,10 @@ impl Writer {
             (None, None) => return Ok(None),
         };
         let Some(made) = self.made_for(tenant, &name).await? else {
+            usage.counts_as = Some(CountsAs::of_unmade());
             return Ok(Some(format!(
-                "{told}, which tenant `{tenant}` has not made: counted by what the usage itself says, also if that is made \
-                 later; make it before its usage"
+                "{told}, which tenant `{tenant}` has not made: counted by what the usage itself says, and against no \
+                 allocation, also if that is made later; make it before its usage"
             )));
         };
         usage.counts_as = CountsAs::of(usage, &made);

@@ -18,6 +18,7 @@ pub(super) fn to_proto(found: &CountsAs) -> proto::CountsAs {
         labels: found.labels.clone(),
         priced_provider: or_empty(found.priced_provider.as_ref()),
         priced_model: or_empty(found.priced_model.as_ref()),
+        unmade: found.unmade,
     }
 }
 
@@ -33,6 +34,7 @@ pub(super) fn to_domain(stored: Option<proto::CountsAs>) -> Result<Option<Box<Co
         labels: stored.labels,
         priced_provider: optional(stored.priced_provider),
         priced_model: optional(stored.priced_model),
+        unmade: stored.unmade,
     })))
 }
 
@@ -46,5 +48,8 @@ pub(super) fn written(stored: &proto::CountsAs) -> Value {
     out.labels("labels", &stored.labels);
     out.text("priced_provider", &stored.priced_provider);
     out.text("priced_model", &stored.priced_model);
+    if stored.unmade {
+        out.value("unmade", true.into());
+    }
     out.object()
 }

@@ -56,8 +56,8 @@ pub(super) fn usage() -> impl Strategy<Value = UsageRecorded> {
 
 fn counts_as() -> BoxedStrategy<Option<Box<CountsAs>>> {
     let names = [optional(), optional(), optional(), optional(), optional()];
-    let found = (optional(), option::of(phase()), names, btree_map(text(), text(), 0..3));
-    let found = found.prop_map(|(allocation, phase, names, labels)| {
+    let found = (optional(), option::of(phase()), names, btree_map(text(), text(), 0..3), any::<bool>());
+    let found = found.prop_map(|(allocation, phase, names, labels, unmade)| {
         let [component, provider, model, priced_provider, priced_model] = names;
         let allocation = allocation.unwrap_or_default();
         Box::new(CountsAs {
@@ -69,6 +69,7 @@ fn counts_as() -> BoxedStrategy<Option<Box<CountsAs>>> {
             labels,
             priced_provider,
             priced_model,
+            unmade,
         })
     });
     option::of(found).boxed()

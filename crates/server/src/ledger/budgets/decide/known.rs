@@ -25,8 +25,8 @@ impl Decider {
     }
 
     /// The state to decide with, and whether nothing more can be known of it. What is known is good enough where nobody
-    /// else decides; it has to be where the view does not answer: then policies do what they say of figures that are
-    /// behind.
+    /// else decides. Where the view does not answer, the log says what was decided since, or ever; what is known has to
+    /// do where that takes too long. Then policies do what they say of figures that are behind.
     pub(super) async fn current(
         &mut self,
         may_be_behind: bool,
@@ -37,10 +37,18 @@ impl Decider {
             kept => kept,
         };
         let up_to = if kept.is_some() { wait.max(BRIEFLY) } else { VIEW_WAIT };
-        match (self.load(up_to).await, kept) {
-            (Ok((state, last)), _) => Ok((state, last, true)),
-            (Err(problem), Some((state, last))) if is_behind(&problem) => Ok((state, last, true)),
-            (Err(problem), _) => Err(problem),
+        let problem = match self.load(up_to).await {
+            Ok((state, last)) => {
+                self.reading = None;
+                return Ok((state, last, true));
+            }
+            Err(problem) if is_behind(&problem) => problem,
+            Err(problem) => return Err(problem),
+        };
+        let end = self.log.tail_of(self.partition).await.map_err(|error| of_read(&error))?;
+        match (self.read_out(kept.clone(), end, up_to).await?, kept) {
+            (Some((state, last)), _) | (None, Some((state, last))) => Ok((state, last, true)),
+            (None, None) => Err(self.still_reading(&problem, end)),
         }
     }
 
