@@ -147,8 +147,13 @@ fn what_cannot_be_replayed_is_said() {
         (1, "--from empty --config built-in", "reading sessions of empty"),
         (6, "--from data --config wrong.yaml", "unknown key"),
         (1, "--from data --config missing.yaml", "reading missing.yaml"),
-        (1, "--from data --config built-in --config built-in", "config `built-in` is named twice"),
+        (1, "--from data --config built-in --config built-in", "--config `built-in` is named twice"),
         (6, "--from data --config built-in --policies policies.yaml", "policy `p`: "),
+        (
+            1,
+            "--from data --policies policies.yaml --policies ./policies.yaml",
+            "--policies `policies.yaml` and `./policies.yaml` are the same file",
+        ),
         (
             1,
             "--from data --config loose.yaml --config ./loose.yaml",
@@ -177,7 +182,7 @@ fn sessions_of_an_agent_are_judged_before_each_call() {
         (&json!("judge"), &json!(1))
     );
     assert_eq!(result["candidates"][0]["saved"]["tokens"], 5_100);
-    assert_eq!(result["policies"][0]["exceeded"][0]["over_tokens"], 15_300);
+    assert_eq!(result["money"]["candidates"][0]["policies"][0]["exceeded"][0]["over_tokens"], 15_300);
     let left = place.json("replay what-if --from sessions --config built-in --unopened leave-out");
     assert_eq!(left["result"]["candidates"][0]["judged"], 0);
     // Rules give their calls phases of every config that is compared, or none.

@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Replay) -> Result<String, String> {
         progress(&format!("replay: {threads} threads"));
         let question = Question {
             candidates: &candidates,
-            policies: None,
+            policies: &[],
             pool: None,
             unopened: Unopened::LeaveOut,
             session_phases: None,

@@ -109,10 +109,10 @@ pub(crate) struct WhatIfArgs {
     /// several are shown side by side
     #[arg(id = "config", long = "config", value_name = "FILE")]
     pub(crate) configs: Vec<PathBuf>,
-    /// Policies of money and tokens to run history through: `policies:` and below it each by its name, with the keys of
-    /// the API
+    /// A set of policies of money and tokens to run history through, beside the configs: `policies:` and below it each
+    /// by its name, with the keys of the API; several are shown side by side
     #[arg(long, value_name = "FILE")]
-    pub(crate) policies: Option<PathBuf>,
+    pub(crate) policies: Vec<PathBuf>,
     /// A pool of unused budget that tasks share by priority, beside the same limits without it: `pool:` with window,
     /// give, step, ceiling, leave. `pool: {}` takes the defaults
     #[arg(long, value_name = "FILE")]

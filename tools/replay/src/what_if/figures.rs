@@ -273,7 +273,7 @@ fn code(code: ReasonCode) -> &'static str {
 }
 
 /// Percent of a limit, rounded up; without a limit any use is shown as the largest.
-fn percent_up(of: &Utilization) -> u64 {
+pub(super) fn percent_up(of: &Utilization) -> u64 {
     let percent = of.used.saturating_mul(100).checked_add(of.limit.saturating_sub(1));
     let percent = percent.and_then(|sum| sum.checked_div(of.limit));
     percent.map_or(u64::MAX, |percent| u64::try_from(percent).unwrap_or(u64::MAX))

@@ -16,7 +16,7 @@ use super::compared::Compared;
 use super::crossing::Crossing;
 use super::figures::{Figures, Sum, amounts, count, shown};
 use super::inputs::Inputs;
-use super::money::PolicyFold;
+use super::money::{Money, MoneyLog, Names};
 use super::partition::{PartitionState, Tasks};
 use super::pool::{Moves, PoolFigures};
 use super::result::{
@@ -26,7 +26,6 @@ use super::result::{
 use super::run::Question;
 use super::settled::{Settled, SettledUnder};
 use super::task::Unopened;
-use super::windows::{Names, policy_results};
 use crate::error::ReplayError;
 
 /// What every result assumes.
@@ -60,7 +59,16 @@ const LEFT_OUT: &str = "tasks that were not opened have no limits and are not ju
 const PROGRESS: &str = "where budgets follow progress a decision is also made inside a phase: at each check, and as soon as it spins; fixed limits are those of the \
      same config without that, asked as all others are; forecasts are compared with completed tasks, as they were when they closed";
 
-const POLICIES: &str = "policies: no allocation reserves anything, usage counts at the time that it states, and unpriced usage counts as nothing; a policy without a begin rules from the first usage on";
+const POLICIES: [&str; 5] = [
+    "policies: a use that no allocation covers is a request for exactly what it used, of normal priority, at the time that it states; a request that is \
+     refused stops its task, and what a stopped task would have used counts in no window",
+    "policies: an allocation that the ledger made is asked for again, reserves what it has left until it is released or expires, and covers its uses; one that \
+     the ledger refused is only compared: what it would have used is not known",
+    "policies: unpriced usage counts as nothing; corrections count at their own time; a policy without a begin rules from the first usage on; a policy that degrades \
+     refuses, as what another model would have cost is not known; budgets are not switched off and limits not raised",
+    "policies: windows and headroom are of all that was used, whoever would have been stopped",
+    "policies: each set is run by itself, and no gate stops anything before it",
+];
 
 const POOL: &str = "pool: a task that is blocked for its own tokens alone goes on if it can draw all that it used beyond its limit, in whole steps; gifts and draws are \
      decided by time, for each owner; a task that is blocked gives nothing";
@@ -73,7 +81,7 @@ pub(super) fn summary(
 ) -> Result<WhatIf, ReplayError> {
     states.sort_by_key(|(partition, _)| *partition);
     let mut all = All::new(question.candidates.len());
-    let (mut partitions, mut policies) = (Vec::new(), PolicyFold::default());
+    let (mut partitions, mut logs): (_, Vec<(PartitionId, MoneyLog)>) = (Vec::new(), Vec::new());
     let (mut names, mut tasks): (Names, Vec<Tasks>) = (HashMap::new(), Vec::new());
     for (partition, mut state) in states {
         partitions.push(PartitionInput {
@@ -86,15 +94,16 @@ pub(super) fn summary(
         for (sum, compared) in all.compared.iter_mut().zip(&state.compared) {
             sum.merge(compared);
         }
-        policies.merge(std::mem::take(&mut state.policies));
-        let of_partition = state.into_tasks()?;
-        if question.policies.is_some() {
+        logs.push((partition, std::mem::take(&mut state.money)));
+        let of_partition = state.into_tasks(partition)?;
+        if !question.policies.is_empty() {
             let named =
                 of_partition.names.iter().map(|(key, place)| ((partition.number(), *place), key.clone()));
             names.extend(named);
         }
         tasks.push(of_partition);
     }
+    all.money = Money::of(question.policies, &logs, &names);
     all.add_tasks(&mut tasks, question)?;
     let unopened = match question.unopened {
         Unopened::LeaveOut => LEFT_OUT,
@@ -103,7 +112,9 @@ pub(super) fn summary(
     };
     let follows = question.candidates.iter().any(|candidate| candidate.config.progress.is_some());
     let assumed = ASSUMPTIONS.into_iter().chain([unopened]).chain(follows.then_some(PROGRESS));
-    let assumed = assumed.chain(question.policies.map(|_| POLICIES)).chain(question.pool.map(|_| POOL));
+    let assumed = assumed
+        .chain(all.money.is_some().then_some(POLICIES).into_iter().flatten())
+        .chain(question.pool.map(|_| POOL));
     let named = question.candidates.iter().zip(all.candidates).zip(&all.compared);
     let mut pools = all.pools.into_iter();
     let candidates = named.map(|((candidate, figures), compared)| CandidateResult {
@@ -120,7 +131,7 @@ pub(super) fn summary(
         candidates: candidates.collect(),
         differing,
         anomalies: all.anomalies.result(),
-        policies: question.policies.map(|given| policy_results(given, &policies, &names)).unwrap_or_default(),
+        money: all.money.map(Money::result),
         assumptions: assumed.map(str::to_owned).collect(),
     })
 }
@@ -134,6 +145,8 @@ struct All {
     /// One for each candidate, if there is a pool.
     pools: Vec<PoolFigures>,
     anomalies: Anomalies,
+    /// If there are policies.
+    money: Option<Money>,
     compared: Vec<Compared>,
     differing: Vec<DifferingTask>,
 }
@@ -147,6 +160,7 @@ impl All {
             candidates: vec![Figures::default(); candidates],
             pools: Vec::new(),
             anomalies: Anomalies::default(),
+            money: None,
             compared: vec![Compared::default(); candidates],
             differing: Vec::new(),
         }
@@ -162,7 +176,7 @@ impl All {
             .map(|_| Moves::default())
             .collect();
         for of_partition in &mut *tasks {
-            of_partition.each(|key, task| {
+            of_partition.each(|key, _, task| {
                 if let Some(task) = task.filter(|task| !task.is_remediation) {
                     usual.note(key, &task);
                     add_moves(&mut moves, key, number, &task);
@@ -176,8 +190,12 @@ impl All {
         }
         number = 0;
         for of_partition in tasks {
-            of_partition.each(|key, task| {
+            let partition = of_partition.partition;
+            of_partition.each(|key, place, task| {
                 self.add(key, number, task.as_ref());
+                if let (Some(money), Some(task)) = (&mut self.money, &task) {
+                    money.add((partition, place), key, task);
+                }
                 number += 1;
             })?;
         }

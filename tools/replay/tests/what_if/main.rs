@@ -3,10 +3,13 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test an error is a failed test")]
 
+mod allocations;
 mod anomaly;
 mod calibrated;
 mod doubled;
+mod generated;
 mod money;
+mod money_candidates;
 mod outcomes;
 mod phases;
 mod pictures;

@@ -199,7 +199,16 @@ fn built_in() -> Candidate {
 /// The configs that flags name. A name is as much of a file's path as tells the files apart, however the path was
 /// typed: it is in the result, and in its hash.
 pub(super) fn named(paths: &[PathBuf]) -> Result<Vec<Named>, Failure> {
-    let is_word = |path: &Path| [BUILT_IN, IN_FORCE].iter().any(|word| path == Path::new(word));
+    let read = |(path, name): (&PathBuf, String)| match Named::read(path)? {
+        Named::Config(candidate) => Ok(Named::Config(Box::new(Candidate { name, ..*candidate }))),
+        Named::InForce => Ok(Named::InForce),
+    };
+    paths.iter().zip(names("config", &[BUILT_IN, IN_FORCE], paths)?).map(read).collect()
+}
+
+/// The names of what files hold, and of these words; a file that is named twice is refused.
+pub(super) fn names(kind: &str, words: &[&str], paths: &[PathBuf]) -> Result<Vec<String>, Failure> {
+    let is_word = |path: &Path| words.iter().any(|word| path == Path::new(word));
     let full: Vec<PathBuf> = paths
         .iter()
         .map(|path| {
@@ -215,19 +224,14 @@ pub(super) fn named(paths: &[PathBuf]) -> Result<Vec<Named>, Failure> {
             let [one, other] = [earlier, nth]
                 .map(|nth| paths.get(nth).map_or_else(String::new, |path| path.display().to_string()));
             let twice = if one == other {
-                format!("config `{one}` is named twice")
+                format!("--{kind} `{one}` is named twice")
             } else {
-                format!("configs `{one}` and `{other}` are the same file")
+                format!("--{kind} `{one}` and `{other}` are the same file")
             };
             return Err(Failure::failed(format!("replay: {twice}: name each once")));
         }
     }
-    let names = full.iter().map(|path| short(path, &full));
-    let read = |(path, name): (&PathBuf, String)| match Named::read(path)? {
-        Named::Config(candidate) => Ok(Named::Config(Box::new(Candidate { name, ..*candidate }))),
-        Named::InForce => Ok(Named::InForce),
-    };
-    paths.iter().zip(names).map(read).collect()
+    Ok(full.iter().map(|path| short(path, &full)).collect())
 }
 
 /// The end of a path that no other one has.
