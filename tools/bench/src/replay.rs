@@ -57,6 +57,7 @@ pub(crate) fn run(args: &Replay) -> Result<String, String> {
             policies: &[],
             pool: None,
             unopened: Unopened::LeaveOut,
+            marks: None,
             session_phases: None,
             stated: Stated::default(),
             threads,

@@ -11,6 +11,7 @@ pub mod collect;
 mod digest;
 mod error;
 pub mod generate;
+mod marks;
 pub mod pictures;
 pub mod session_phases;
 mod shelf;
@@ -19,4 +20,5 @@ mod walk;
 pub mod what_if;
 
 pub use error::ReplayError;
+pub use marks::{InvalidMarks, Marks};
 pub use walk::{Progress, Watcher};

@@ -25,6 +25,10 @@ pub(crate) struct HistoryArgs {
     /// How many threads work (default: one for each core)
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) threads: Option<u16>,
+    /// What tasks were, beside what the history says: CSV with the columns `task,mark`, legitimate or runaway; of
+    /// session files, a task is codex-ID or claude-ID of the session
+    #[arg(long, value_name = "FILE")]
+    pub(crate) marks: Option<PathBuf>,
     /// Session files: whose they are, codex or claude (default: by the names of the files)
     #[arg(long, value_name = "AGENT", value_parser = tollgate_import::reader::Format::NAMES)]
     pub(crate) agent: Option<String>,

@@ -54,6 +54,9 @@ pub struct CalibrationInputs {
     pub unreadable_tasks: u64,
     /// The hash of the config in force, which says what stays as it is.
     pub current: String,
+    /// BLAKE3 of the marks that were given beside the history, and their tenant, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub marks_hash: Option<String>,
     /// What phases came from, if they were given to sessions by rules.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_phases: Option<PhaseCoverage>,

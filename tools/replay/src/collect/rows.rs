@@ -20,6 +20,7 @@ use crate::calibrate::{History, samples_of};
 use crate::checkpoint::Saved;
 use crate::digest::Digest;
 use crate::error::ReplayError;
+use crate::marks::Met;
 use crate::shelf::{Kept, Shelf};
 use crate::walk::recorded;
 
@@ -139,10 +140,16 @@ impl Rows {
     /// # Errors
     ///
     /// [`CollectError`]: too many tasks, or rows that cannot be read back.
-    pub(super) fn into_samples(mut self, history: &mut History, origin: &str) -> Result<Made, CollectError> {
+    pub(super) fn into_samples(
+        mut self,
+        history: &mut History,
+        met: &mut Met<'_>,
+        origin: &str,
+    ) -> Result<Made, CollectError> {
         let mut made = Made::default();
         for (key, entry) in self.tasks {
             made.tasks += 1;
+            let mark = met.mark(&key);
             let row = match entry {
                 Entry::Open(row) => row,
                 Entry::Closed(kept) => self.closed.get(kept)?,
@@ -155,7 +162,7 @@ impl Rows {
                 .and_then(|(tenant, task)| Some((TenantId::new(tenant).ok()?, TaskId::new(task).ok()?)));
             // Every key was made of an owner and a task of the log.
             let Some((tenant, task)) = named else { continue };
-            for sample in samples_of(&tenant, &task, &row) {
+            for sample in samples_of(&tenant, &task, &row, mark) {
                 made.phases += u64::from(sample.phase.is_some());
                 let refused = |error| CollectError::Calibrate { origin: origin.to_owned(), error };
                 history.push(&sample).map_err(refused)?;

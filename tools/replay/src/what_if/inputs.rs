@@ -6,6 +6,7 @@ use tollgate_domain::hex::hex;
 use super::result::{CandidateInput, FORMAT, InputsView, PartitionInput, PoliciesInput};
 use super::run::Question;
 use super::task::Unopened;
+use crate::marks::Marks;
 use crate::session_phases::PhaseCoverage;
 
 /// The inputs beside history.
@@ -16,6 +17,8 @@ pub(super) struct Inputs {
     candidates: Vec<CandidateInput>,
     policies: Vec<PoliciesInput>,
     pool_hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    marks_hash: Option<String>,
     unopened: Unopened,
     session_phases: Option<PhaseCoverage>,
     stated_cost_usd: Option<String>,
@@ -38,6 +41,7 @@ impl Inputs {
             candidates: candidates.collect(),
             policies: policies.collect(),
             pool_hash: question.pool.map(|pool| hex(blake3::hash(pool.canonical().as_bytes()).as_bytes())),
+            marks_hash: question.marks.map(Marks::hash),
             unopened: question.unopened,
             session_phases: question.session_phases.cloned(),
             stated_cost_usd: question.stated.cost.map(|cost| cost.to_string()),
@@ -64,6 +68,7 @@ impl Inputs {
             candidates: self.candidates.clone(),
             policies: self.policies.clone(),
             pool_hash: self.pool_hash.clone(),
+            marks_hash: self.marks_hash.clone(),
             unopened: self.unopened,
             session_phases: self.session_phases.clone(),
             stated_cost_usd: self.stated_cost_usd.clone(),

@@ -18,6 +18,7 @@ use super::summary::summary;
 use super::task::Unopened;
 use crate::checkpoint::{Begun, Checkpoint};
 use crate::error::ReplayError;
+use crate::marks::Marks;
 use crate::session_phases::PhaseCoverage;
 use crate::shelf::Shelf;
 use crate::source::History;
@@ -29,6 +30,8 @@ pub struct Question<'a> {
     pub candidates: &'a [Candidate],
     /// Sets of policies of money and tokens, each a candidate of its own beside the configs; all of one tenant.
     pub policies: &'a [Policies],
+    /// What people say that tasks were, beside the history, if anything.
+    pub marks: Option<&'a Marks>,
     /// The pool of tokens that tasks share, if any.
     pub pool: Option<&'a PoolRules>,
     /// What is done with tasks that were not opened.

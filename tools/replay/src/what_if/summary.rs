@@ -27,6 +27,7 @@ use super::run::Question;
 use super::settled::{Settled, SettledUnder};
 use super::task::Unopened;
 use crate::error::ReplayError;
+use crate::marks::Met;
 
 /// What every result assumes.
 const ASSUMPTIONS: [&str; 10] = [
@@ -175,15 +176,20 @@ impl All {
             .filter(|_| question.pool.is_some())
             .map(|_| Moves::default())
             .collect();
+        let mut met = Met::new(question.marks);
         for of_partition in &mut *tasks {
             of_partition.each(|key, _, task| {
-                if let Some(task) = task.filter(|task| !task.is_remediation) {
+                // Those that cannot be judged are met, too.
+                let mark = met.mark(key);
+                if let Some(mut task) = task.filter(|task| !task.is_remediation) {
+                    task.mark = mark.or(task.mark);
                     usual.note(key, &task);
                     add_moves(&mut moves, key, number, &task);
                 }
                 number += 1;
             })?;
         }
+        met.check()?;
         self.anomalies = Anomalies::beside(usual);
         if let Some(pool) = question.pool {
             self.pools = moves.into_iter().map(|moves| PoolFigures::new(moves.settle(pool))).collect();
@@ -191,7 +197,10 @@ impl All {
         number = 0;
         for of_partition in tasks {
             let partition = of_partition.partition;
-            of_partition.each(|key, place, task| {
+            of_partition.each(|key, place, mut task| {
+                if let Some(task) = &mut task {
+                    task.mark = met.mark(key).or(task.mark);
+                }
                 self.add(key, number, task.as_ref());
                 if let (Some(money), Some(task)) = (&mut self.money, &task) {
                     money.add((partition, place), key, task);

@@ -8,6 +8,7 @@ mod anomaly;
 mod calibrated;
 mod doubled;
 mod generated;
+mod marks;
 mod money;
 mod money_candidates;
 mod outcomes;

@@ -43,6 +43,7 @@ fn calibrated(threads: usize) -> Calibrated {
     let asked = Asked {
         current: &current,
         options: &Options::default(),
+        marks: None,
         session_phases: None,
         threads,
         out: None,
@@ -147,6 +148,7 @@ fn few_tasks_and_none_have_pictures_too() {
     let asked = Asked {
         current: &current,
         options: &Options::default(),
+        marks: None,
         session_phases: None,
         threads: 1,
         out: None,

@@ -44,7 +44,7 @@ const MICRO: i128 = 1_000_000_000_000;
 /// config in force; `open [complexity=…] [importance=…] [PHASE=TOKENS]`, `start PHASE`, `end PHASE`, `close OUTCOME`,
 /// `gate ADVANCE`, `pass ADVANCE`, `mark WORD`, `signal NAME VALUE [KEY]` of the running phase, `use TOKENS
 /// [unpriced] [team=…] [ago=SECONDS] [allocation=NAME]`,
-/// what [`crate::allocations`] says,, `adjust TOKENS` of the latest usage, `torn` for an event that nobody can read.
+/// what [`crate::allocations`] says, `adjust TOKENS` of the latest usage, `torn` for an event that nobody can read.
 pub(crate) struct Story {
     events: Vec<(Event, Timestamp)>,
     rows: BTreeMap<(String, String), TaskRow>,
@@ -331,6 +331,7 @@ pub(crate) fn about(candidates: &[Candidate]) -> Question<'_> {
         policies: &[],
         pool: None,
         unopened: Unopened::LeaveOut,
+        marks: None,
         session_phases: None,
         stated: Stated::default(),
         threads: 1,

@@ -8,6 +8,7 @@ use tollgate_domain::price::PriceBook;
 use tollgate_files::make_private_dirs;
 use tollgate_import::reader::Format as Agent;
 use tollgate_log::embedded::Snapshot;
+use tollgate_replay::Marks;
 use tollgate_replay::session_phases::{PhaseCoverage, Rules, SHIPPED};
 use tollgate_replay::source::sessions::{self, Completion};
 use tollgate_replay::source::{History, LedgerHistory, LogHistory, last_config};
@@ -164,6 +165,17 @@ pub(in crate::commands) fn rules(
                 .map_err(|invalid| Failure::differs(format!("{path}: {invalid}")))
         }
     }
+}
+
+/// What people say that tasks of a history were.
+pub(super) fn marks(global: &Global, args: &HistoryArgs) -> Result<Option<Marks>, Failure> {
+    let Some(path) = &args.marks else { return Ok(None) };
+    let name = path.display().to_string();
+    let text = tollgate_files::read_settings(path)
+        .map_err(|error| Failure::failed(format!("reading {name}: {error}")))?;
+    Marks::read(&name, &text, &tenant(global)?)
+        .map(Some)
+        .map_err(|invalid| Failure::differs(format!("{name}: {invalid}")))
 }
 
 /// The directory of a ledger or backup that a path names.

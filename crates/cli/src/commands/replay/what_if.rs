@@ -11,7 +11,7 @@ use tollgate_replay::ReplayError;
 use tollgate_replay::pictures::what_if_page;
 use tollgate_replay::what_if::{Policies, Question, Replayed, Unopened, read_policies, what_if};
 
-use super::history::{Named, make, named, names, open, own_directory, replace, tenant};
+use super::history::{Named, make, marks, named, names, open, own_directory, replace, tenant};
 use super::interrupted::{SAVE_EVERY, interrupted, resumed};
 use super::pictures::Pictures;
 use super::progress::{Watched, watched};
@@ -26,6 +26,7 @@ pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, 
         named.push(Named::InForce);
     }
     let policies = policies(global, &args.policies)?;
+    let marks = marks(global, &args.history)?;
     let pool = args.pool.as_deref().map(pool).transpose()?;
     let stated = stated(&args.cost)?;
     let out_dir =
@@ -41,6 +42,7 @@ pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, 
     let question = Question {
         candidates: &opened.configs,
         policies: &policies,
+        marks: marks.as_ref(),
         pool: pool.as_ref(),
         unopened,
         session_phases: opened.session_phases.as_ref(),

@@ -35,6 +35,9 @@ pub struct InputsView {
     /// BLAKE3 of the canonical rules of the pool, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool_hash: Option<String>,
+    /// BLAKE3 of the marks that were given beside the history, and their tenant, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub marks_hash: Option<String>,
     /// What was done with tasks that were not opened.
     pub unopened: Unopened,
     /// What phases came from, if they were given to sessions by rules.
