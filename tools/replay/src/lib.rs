@@ -10,6 +10,7 @@ mod checkpoint;
 pub mod collect;
 mod digest;
 mod error;
+mod estimates;
 pub mod generate;
 mod marks;
 pub mod pictures;
@@ -20,5 +21,6 @@ mod walk;
 pub mod what_if;
 
 pub use error::ReplayError;
+pub use estimates::EstimateView;
 pub use marks::{InvalidMarks, Marks};
 pub use walk::{Progress, Watcher};

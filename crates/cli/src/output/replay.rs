@@ -67,6 +67,9 @@ fn history(replayed: &Replayed) -> String {
         grouped_u64(history.runaway),
     );
     let _ = writeln!(text, "used      {}", amounts(&history.used));
+    if let Some(sentence) = history.estimates.sentence() {
+        let _ = writeln!(text, "estimated {sentence}");
+    }
     let _ = writeln!(
         text,
         "live gate asked about {}: {} blocked, {} warned; its rules would have blocked {}",

@@ -20,6 +20,7 @@ use crate::calibrate::{History, samples_of};
 use crate::checkpoint::Saved;
 use crate::digest::Digest;
 use crate::error::ReplayError;
+use crate::estimates::Estimates;
 use crate::marks::Met;
 use crate::shelf::{Kept, Shelf};
 use crate::walk::recorded;
@@ -33,6 +34,7 @@ pub(super) struct Rows {
     pub(super) records: u64,
     pub(super) digest: Digest,
     pub(super) counts: Counts,
+    pub(super) estimates: Estimates,
     /// The tasks by owner and id.
     tasks: HashMap<Box<[u8]>, Entry, FixedState>,
     closed: Shelf,
@@ -125,6 +127,7 @@ impl Rows {
         if !event.concerns_task() {
             return Ok(());
         }
+        self.estimates.take(&event);
         write_task_key(tenant, frame.task, key);
         if let Some(known) = self.tasks.get_mut(key.as_slice()) {
             return known.take(&event, &mut self.closed);

@@ -14,6 +14,7 @@ use super::rows::{Made, Rows};
 use crate::calibrate::{CalibrateError, History as Samples, Options, calibrate};
 use crate::checkpoint::{Begun, Checkpoint};
 use crate::error::ReplayError;
+use crate::estimates::{EstimateView, Estimates};
 use crate::marks::{Marks, Met};
 use crate::session_phases::PhaseCoverage;
 use crate::source::History;
@@ -129,7 +130,9 @@ fn calibrated(
     let (mut all, mut met) = (Made::default(), Met::new(asked.marks));
     let mut digest = blake3::Hasher::new();
     let (mut partitions, mut repeated_events, mut unreadable_events) = (Vec::new(), 0, 0);
-    for (partition, rows) in parts {
+    let mut estimates: Vec<Estimates> = Vec::new();
+    for (partition, mut rows) in parts {
+        estimates.push(std::mem::take(&mut rows.estimates));
         let counts = rows.counts;
         let input = PartitionInput {
             partition: partition.index(),
@@ -146,6 +149,8 @@ fn calibrated(
         all.phases += made.phases;
     }
     met.check()?;
+    let estimates = EstimateView::of(&estimates);
+    estimates.sentence().into_iter().for_each(|sentence| samples.remark(sentence));
     if all.phases == 0 {
         return Err(CollectError::NoPhases { origin: origin(), tasks: all.tasks });
     }
@@ -157,6 +162,7 @@ fn calibrated(
         partitions,
         unreadable_events,
         unreadable_tasks: all.unreadable,
+        estimates,
         current: asked.current.config.hash(),
         marks_hash: asked.marks.map(Marks::hash),
         session_phases: asked.session_phases.cloned(),

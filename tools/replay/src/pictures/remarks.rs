@@ -38,6 +38,7 @@ fn history(result: &WhatIf) -> Vec<String> {
         counted(history.runaway)
     )];
     said.extend(left_out(history));
+    said.extend(history.estimates.sentence());
     said.push(format!(
         "the live gate was asked about {}: {} blocked, {} warned; its rules would have blocked {}",
         tasks(live.asked),

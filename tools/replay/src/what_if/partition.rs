@@ -20,6 +20,7 @@ use super::task::{OpenTask, Unopened};
 use crate::checkpoint::Saved;
 use crate::digest::Digest;
 use crate::error::ReplayError;
+use crate::estimates::Estimates;
 use crate::shelf::{Kept, Shelf};
 use crate::walk::recorded;
 
@@ -47,6 +48,7 @@ pub(super) struct PartitionState {
     /// What policies are judged by.
     pub(super) money: MoneyLog,
     pub(super) counts: Counts,
+    pub(super) estimates: Estimates,
 }
 
 /// What was met that is no decision.
@@ -84,6 +86,7 @@ impl PartitionState {
             compared: vec![Compared::default(); setting.rules.len()],
             money: MoneyLog::default(),
             counts: Counts::default(),
+            estimates: Estimates::default(),
         }
     }
 
@@ -146,6 +149,7 @@ impl PartitionState {
             }
         };
         *last = Some((frame.task, at));
+        self.estimates.take(&event);
         self.money.take(&event, at, &setting.money);
         let Some(entry) = self.entries.get_mut(at as usize) else { return Ok(()) };
         match entry {

@@ -18,6 +18,8 @@ use super::pool::PoolResult;
 use super::progress::ProgressResult;
 use super::thresholds::ThresholdCurve;
 
+use crate::estimates::EstimateView;
+
 pub use inputs::{CandidateInput, InputsView, PartitionInput, PoliciesInput, Source};
 pub use money::{
     DifferingMoney, ExceededWindow, LeftTokens, LeftUsd, LiveMoney, MoneyBlockPoint, MoneyCandidate,
@@ -94,6 +96,8 @@ pub struct HistoryFigures {
     pub runaway: u64,
     /// What all tasks used.
     pub used: Amounts,
+    /// How much of it was estimated, and how far estimates were off.
+    pub estimates: EstimateView,
 }
 
 /// Tokens and money.

@@ -27,6 +27,7 @@ use super::run::Question;
 use super::settled::{Settled, SettledUnder};
 use super::task::Unopened;
 use crate::error::ReplayError;
+use crate::estimates::{EstimateView, Estimates};
 use crate::marks::Met;
 
 /// What every result assumes.
@@ -83,6 +84,7 @@ pub(super) fn summary(
     states.sort_by_key(|(partition, _)| *partition);
     let mut all = All::new(question.candidates.len());
     let (mut partitions, mut logs): (_, Vec<(PartitionId, MoneyLog)>) = (Vec::new(), Vec::new());
+    let mut estimates: Vec<Estimates> = Vec::new();
     let (mut names, mut tasks): (Names, Vec<Tasks>) = (HashMap::new(), Vec::new());
     for (partition, mut state) in states {
         partitions.push(PartitionInput {
@@ -95,6 +97,7 @@ pub(super) fn summary(
         for (sum, compared) in all.compared.iter_mut().zip(&state.compared) {
             sum.merge(compared);
         }
+        estimates.push(std::mem::take(&mut state.estimates));
         logs.push((partition, std::mem::take(&mut state.money)));
         let of_partition = state.into_tasks(partition)?;
         if !question.policies.is_empty() {
@@ -104,6 +107,7 @@ pub(super) fn summary(
         }
         tasks.push(of_partition);
     }
+    all.history.estimates = EstimateView::of(&estimates);
     all.money = Money::of(question.policies, &logs, &names);
     all.add_tasks(&mut tasks, question)?;
     let unopened = match question.unopened {

@@ -7,6 +7,7 @@ mod allocations;
 mod anomaly;
 mod calibrated;
 mod doubled;
+mod estimates;
 mod generated;
 mod marks;
 mod money;

@@ -43,7 +43,7 @@ const MICRO: i128 = 1_000_000_000_000;
 /// Steps are separated by commas: `in TASK`, `of TENANT`, `+90` (seconds), `live YAML` (with `;` for line ends) for the
 /// config in force; `open [complexity=…] [importance=…] [PHASE=TOKENS]`, `start PHASE`, `end PHASE`, `close OUTCOME`,
 /// `gate ADVANCE`, `pass ADVANCE`, `mark WORD`, `signal NAME VALUE [KEY]` of the running phase, `use TOKENS
-/// [unpriced] [team=…] [ago=SECONDS] [allocation=NAME]`,
+/// [unpriced] [estimated] [team=…] [ago=SECONDS] [allocation=NAME]`,
 /// what [`crate::allocations`] says, `adjust TOKENS` of the latest usage, `torn` for an event that nobody can read.
 pub(crate) struct Story {
     events: Vec<(Event, Timestamp)>,
@@ -178,6 +178,7 @@ impl Story {
                 Some((key, value)) => {
                     usage.labels.insert(key.to_owned(), value.to_owned());
                 }
+                None if *word == "estimated" => usage.estimated = true,
                 None => usage.cost = Cost::Unpriced,
             }
         }
