@@ -137,6 +137,18 @@ fn results_are_written_to_a_directory_of_their_own() {
 }
 
 #[test]
+fn what_the_live_gate_returned_is_what_the_report_of_savings_says() {
+    let place = ledger();
+    let costs = "--cost-usd 0.5 --interruption-usd 0.01";
+    let replayed = place.json(&format!("replay what-if --from data {costs}"));
+    let report = place.json(&format!("--data data report savings {costs}"));
+    let [of_replay, of_report] =
+        [&replayed["result"]["live"]["return_on_investment"], &report["return_on_investment"]];
+    assert!(of_report["runaways"]["of"].is_u64(), "{report}");
+    assert_eq!(of_replay, of_report);
+}
+
+#[test]
 fn what_cannot_be_replayed_is_said() {
     let place = ledger();
     place.write("wrong.yaml", "rolout: enforce\n");

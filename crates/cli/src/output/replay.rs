@@ -78,6 +78,9 @@ fn history(replayed: &Replayed) -> String {
         grouped_u64(live.warned),
         grouped_u64(live.ruled_blocked),
     );
+    for sentence in live.return_on_investment.iter().flat_map(tollgate_projection::savings::in_words) {
+        let _ = writeln!(text, "live gate {sentence}");
+    }
     let said = [
         (history.unreadable_tasks, "not judged: an event cannot be read"),
         (history.remediations, "not judged: follow-ups of blocks"),

@@ -1,5 +1,7 @@
 //! What a reader of the page should know: the same warnings, places of blocks and returns that the text has.
 
+use tollgate_projection::savings::in_words;
+
 use super::share::{counted, signed};
 use crate::session_phases::{CoveredCalls, PhaseCoverage};
 use crate::what_if::result::{
@@ -46,6 +48,8 @@ fn history(result: &WhatIf) -> Vec<String> {
         counted(live.warned),
         counted(live.ruled_blocked)
     ));
+    let returned = live.return_on_investment.iter().flat_map(in_words);
+    said.extend(returned.map(|sentence| format!("the live gate: {sentence}")));
     said
 }
 

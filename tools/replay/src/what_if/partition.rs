@@ -5,11 +5,13 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
-use tollgate_domain::event::EventBody;
+use tollgate_domain::event::{EventBody, LedgerEvent};
 use tollgate_domain::ids::LEDGER_TENANT;
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_log::record::{EventFrame, StoredRecord};
 use tollgate_projection::fold::write_task_key;
+use tollgate_projection::reports::Blocks;
+use tollgate_projection::savings::Configs;
 use tollgate_wire::decode_stored;
 
 use super::candidate::Rules;
@@ -47,6 +49,8 @@ pub(super) struct PartitionState {
     pub(super) compared: Vec<Compared>,
     /// What policies are judged by.
     pub(super) money: MoneyLog,
+    /// Those that the ledger had in force, and whom they let the gate block.
+    pub(super) configs: Configs,
     pub(super) counts: Counts,
     pub(super) estimates: Estimates,
 }
@@ -85,6 +89,7 @@ impl PartitionState {
             shelf,
             compared: vec![Compared::default(); setting.rules.len()],
             money: MoneyLog::default(),
+            configs: Configs::new(),
             counts: Counts::default(),
             estimates: Estimates::default(),
         }
@@ -131,6 +136,9 @@ impl PartitionState {
         let event = recorded(stored, frame, &decoded);
         if let EventBody::Budget(decided) = event.body {
             self.money.decide(event.tenant, decided, &setting.money);
+        }
+        if let EventBody::Ledger(LedgerEvent::ConfigLoaded(loaded)) = event.body {
+            self.configs.insert(loaded.config_hash.clone(), Blocks::of(&loaded.canonical));
         }
         if !event.concerns_task() {
             return Ok(());

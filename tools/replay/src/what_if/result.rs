@@ -127,6 +127,8 @@ pub struct LiveFigures {
     pub ruled_blocked: u64,
     /// Tasks that it warned of and never blocked.
     pub warned: u64,
+    /// What it returned for what it costs: what `report savings` says of the same tasks.
+    pub return_on_investment: Option<ReturnView>,
 }
 
 /// What would have happened under one candidate.

@@ -10,6 +10,7 @@ use tollgate_domain::position::PartitionId;
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::fold::read_task_key;
+use tollgate_projection::savings::{Configs, Savings, report};
 
 use super::anomaly::{Anomalies, Usual};
 use super::compared::Compared;
@@ -97,6 +98,7 @@ pub(super) fn summary(
         for (sum, compared) in all.compared.iter_mut().zip(&state.compared) {
             sum.merge(compared);
         }
+        all.configs.append(&mut state.configs);
         estimates.push(std::mem::take(&mut state.estimates));
         logs.push((partition, std::mem::take(&mut state.money)));
         let of_partition = state.into_tasks(partition)?;
@@ -126,13 +128,17 @@ pub(super) fn summary(
         pool: pools.next().map(|pool| pool.result(candidate, question.stated)),
         ..figures.result(candidate, compared, question.stated)
     });
+    // The smallest sample that says something is that of the first config, as it is that in force in a ledger.
+    let min_tasks = question.candidates.first().map_or(0, |first| first.config.alerts.min_tasks);
+    let live = report(&all.savings, min_tasks, question.stated, String::new());
+    let live_return = Some(live.return_on_investment);
     let mut differing = all.differing;
     differing.sort_by(|one, other| (&one.tenant, &one.task).cmp(&(&other.tenant, &other.task)));
     Ok(WhatIf {
         format: FORMAT,
         inputs: inputs.with(partitions),
         history: HistoryFigures { used: all.used.view(), ..all.history },
-        live: all.live,
+        live: LiveFigures { return_on_investment: live_return, ..all.live },
         candidates: candidates.collect(),
         differing,
         anomalies: all.anomalies.result(),
@@ -150,6 +156,8 @@ struct All {
     /// One for each candidate, if there is a pool.
     pools: Vec<PoolFigures>,
     anomalies: Anomalies,
+    configs: Configs,
+    savings: Savings,
     /// If there are policies.
     money: Option<Money>,
     compared: Vec<Compared>,
@@ -165,6 +173,8 @@ impl All {
             candidates: vec![Figures::default(); candidates],
             pools: Vec::new(),
             anomalies: Anomalies::default(),
+            configs: Configs::new(),
+            savings: Savings::default(),
             money: None,
             compared: vec![Compared::default(); candidates],
             differing: Vec::new(),
@@ -242,6 +252,9 @@ impl All {
             pool.add(key, number, task, under);
         }
         self.anomalies.judge(key, task);
+        if let Some(saved) = task.saved() {
+            self.savings.add_task(&saved, &self.configs);
+        }
         if differs(task) {
             self.differing.push(differing(key, task));
         }

@@ -19,6 +19,7 @@ mod planted;
 mod pool;
 mod progress;
 mod resumed;
+mod returned;
 mod same;
 mod sessions;
 mod story;

@@ -47,8 +47,8 @@ const MICRO: i128 = 1_000_000_000_000;
 /// what [`crate::allocations`] says, `adjust TOKENS` of the latest usage, `torn` for an event that nobody can read.
 pub(crate) struct Story {
     events: Vec<(Event, Timestamp)>,
-    rows: BTreeMap<(String, String), TaskRow>,
-    config: BudgetConfig,
+    pub(crate) rows: BTreeMap<(String, String), TaskRow>,
+    pub(crate) config: BudgetConfig,
     pub(crate) tenant: String,
     pub(crate) task: String,
     pub(crate) now: Timestamp,
@@ -108,6 +108,7 @@ impl Story {
             ["signal", name, value, ref key @ ..] => self.signal(name, value.parse().unwrap(), key.first()),
             ["use", tokens, ref said @ ..] => self.use_tokens(tokens.parse().unwrap(), said),
             ["allocate" | "extend" | "release", ..] => self.about_allocation(&words),
+            ["config"] => self.load_config(),
             ["adjust", tokens] => self.adjust(tokens.parse().unwrap()),
             ["torn"] => {
                 self.torn.push(self.events.len());
@@ -225,7 +226,7 @@ impl Story {
     pub(crate) fn append(&mut self, body: EventBody, at: Timestamp) -> EventId {
         let id = EventId::new(format!("e{}", self.events.len())).unwrap();
         let event = Event {
-            tenant: TenantId::new(&*self.tenant).unwrap(),
+            tenant: TenantId::new(&*self.tenant).unwrap_or_else(|_| TenantId::ledger()),
             task: TaskId::new(&*self.task).unwrap(),
             producer: ProducerId::new("agent").unwrap(),
             id: id.clone(),
