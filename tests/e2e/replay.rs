@@ -148,6 +148,10 @@ fn what_the_live_gate_returned_is_what_the_report_of_savings_says() {
     assert_eq!(of_replay, of_report);
 }
 
+/// Which file, what was attempted, and what to do.
+const MISSING: &str =
+    "reading missing.yaml: No such file or directory (os error 2): check the path, which begins at /";
+
 #[test]
 fn what_cannot_be_replayed_is_said() {
     let place = ledger();
@@ -160,7 +164,10 @@ fn what_cannot_be_replayed_is_said() {
         (1, "--from nowhere --config built-in", "--from nowhere: does not exist; name a data directory"),
         (1, "--from empty --config built-in", "reading sessions of empty"),
         (6, "--from data --config wrong.yaml", "unknown key"),
-        (1, "--from data --config missing.yaml", "reading missing.yaml"),
+        (1, "--from data --config missing.yaml", MISSING),
+        (1, "--from data --policies missing.yaml", MISSING),
+        (1, "--from data --pool missing.yaml", MISSING),
+        (1, "--from data --marks missing.yaml", MISSING),
         (1, "--from data --config built-in --config built-in", "--config `built-in` is named twice"),
         (6, "--from data --config built-in --policies policies.yaml", "policy `p`: "),
         (6, "--from data --marks wrong.csv", "line 2: task `T-1`: mark `bad` must be legitimate or runaway"),
