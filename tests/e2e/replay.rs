@@ -137,18 +137,46 @@ fn results_are_written_to_a_directory_of_their_own() {
 }
 
 #[test]
+fn what_the_live_gate_returned_is_what_the_report_of_savings_says() {
+    let place = ledger();
+    let costs = "--cost-usd 0.5 --interruption-usd 0.01";
+    let replayed = place.json(&format!("replay what-if --from data {costs}"));
+    let report = place.json(&format!("--data data report savings {costs}"));
+    let [of_replay, of_report] =
+        [&replayed["result"]["live"]["return_on_investment"], &report["return_on_investment"]];
+    assert!(of_report["runaways"]["of"].is_u64(), "{report}");
+    assert_eq!(of_replay, of_report);
+}
+
+/// Which file, what was attempted, and what to do.
+const MISSING: &str =
+    "reading missing.yaml: No such file or directory (os error 2): check the path, which begins at /";
+
+#[test]
 fn what_cannot_be_replayed_is_said() {
     let place = ledger();
     place.write("wrong.yaml", "rolout: enforce\n");
     place.write("policies.yaml", "policies: {p: {window: daily}}\n");
     place.write("empty/nothing.txt", "");
+    place.write("wrong.csv", "task,mark\nT-1,bad\n");
+    place.write("slip.csv", "task,mark\nT-77,runaway\n");
     for (code, line, said) in [
         (1, "--from nowhere --config built-in", "--from nowhere: does not exist; name a data directory"),
         (1, "--from empty --config built-in", "reading sessions of empty"),
         (6, "--from data --config wrong.yaml", "unknown key"),
-        (1, "--from data --config missing.yaml", "reading missing.yaml"),
-        (1, "--from data --config built-in --config built-in", "config `built-in` is named twice"),
+        (1, "--from data --config missing.yaml", MISSING),
+        (1, "--from data --policies missing.yaml", MISSING),
+        (1, "--from data --pool missing.yaml", MISSING),
+        (1, "--from data --marks missing.yaml", MISSING),
+        (1, "--from data --config built-in --config built-in", "--config `built-in` is named twice"),
         (6, "--from data --config built-in --policies policies.yaml", "policy `p`: "),
+        (6, "--from data --marks wrong.csv", "line 2: task `T-1`: mark `bad` must be legitimate or runaway"),
+        (1, "--from data --marks slip.csv", "`T-77`; name tasks as the history has them"),
+        (
+            1,
+            "--from data --policies policies.yaml --policies ./policies.yaml",
+            "--policies `policies.yaml` and `./policies.yaml` are the same file",
+        ),
         (
             1,
             "--from data --config loose.yaml --config ./loose.yaml",
@@ -177,7 +205,10 @@ fn sessions_of_an_agent_are_judged_before_each_call() {
         (&json!("judge"), &json!(1))
     );
     assert_eq!(result["candidates"][0]["saved"]["tokens"], 5_100);
-    assert_eq!(result["policies"][0]["exceeded"][0]["over_tokens"], 15_300);
+    assert_eq!(result["money"]["candidates"][0]["policies"][0]["exceeded"][0]["over_tokens"], 15_300);
+    place.write("marks.csv", "task,mark\ncodex-0199cbc9-c52b-7310-a697-9a5dc7d2a91d,runaway\n");
+    let marked = place.json("replay what-if --from sessions --config built-in --marks marks.csv");
+    assert_eq!(marked["result"]["candidates"][0]["found_runaways"]["part"], 1);
     let left = place.json("replay what-if --from sessions --config built-in --unopened leave-out");
     assert_eq!(left["result"]["candidates"][0]["judged"], 0);
     // Rules give their calls phases of every config that is compared, or none.

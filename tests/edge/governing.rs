@@ -54,8 +54,10 @@ fn pm2_false_positives_are_marked_counted_and_lead_to_a_proposal(ground: &mut Gr
         let _ = ground.append(&task(name, "2026-11-18", "medium", tokens, None));
         assert_eq!(verdict(&ground.gate(name, "VERIFY")), "block");
     }
-    let refused = ground.fails(3, "task mark T-1 legitimate --author grace --reason looked");
-    assert!(refused.contains("neither warned of the task nor blocked it"), "{refused}");
+    let refused = ground.fails(3, "task mark T-99 legitimate --author grace --reason looked");
+    assert!(refused.contains("the ledger has no event of this task"), "{refused}");
+    // One that no gate stopped is no part of the rate.
+    let _ = ground.ok("task mark T-1 legitimate --author grace --reason looked");
     let marked = ground.ok("task mark B-1 legitimate --author grace --reason schema --id m1");
     assert_eq!(marked, "B-1: legitimate, says grace\n");
     let again = ground.ok("task mark B-1 legitimate --author grace --reason schema --id m1");

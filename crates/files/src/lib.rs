@@ -8,11 +8,14 @@ pub mod crash;
 pub mod disk;
 pub mod fault;
 pub mod filter;
+mod named;
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
+
+pub use named::explained;
 
 /// Opens files that, if they are created, are accessible to their owner alone (mode 0600). Existing files
 /// keep their mode.
@@ -41,11 +44,12 @@ pub const MAX_SETTINGS_BYTES: u64 = 16 << 20;
 ///
 /// # Errors
 ///
-/// The operating system's error; also if the file is longer than [`MAX_SETTINGS_BYTES`], or is not UTF-8
+/// The operating system's error, [`explained`]; also if the file is longer than [`MAX_SETTINGS_BYTES`], or is not UTF-8
 /// text.
 pub fn read_settings(path: &Path) -> io::Result<String> {
     let mut bytes = Vec::new();
-    File::open(path)?.take(MAX_SETTINGS_BYTES + 1).read_to_end(&mut bytes)?;
+    let read = File::open(path).and_then(|file| file.take(MAX_SETTINGS_BYTES + 1).read_to_end(&mut bytes));
+    read.map_err(|error| explained(path, error))?;
     if bytes.len() as u64 > MAX_SETTINGS_BYTES {
         let rule =
             format!("it has more than {MAX_SETTINGS_BYTES} bytes, more than any file of settings may have");

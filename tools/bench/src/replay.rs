@@ -54,9 +54,10 @@ pub(crate) fn run(args: &Replay) -> Result<String, String> {
         progress(&format!("replay: {threads} threads"));
         let question = Question {
             candidates: &candidates,
-            policies: None,
+            policies: &[],
             pool: None,
             unopened: Unopened::LeaveOut,
+            marks: None,
             session_phases: None,
             stated: Stated::default(),
             threads,

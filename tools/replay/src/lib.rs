@@ -10,7 +10,9 @@ mod checkpoint;
 pub mod collect;
 mod digest;
 mod error;
+mod estimates;
 pub mod generate;
+mod marks;
 pub mod pictures;
 pub mod session_phases;
 mod shelf;
@@ -19,4 +21,6 @@ mod walk;
 pub mod what_if;
 
 pub use error::ReplayError;
+pub use estimates::EstimateView;
+pub use marks::{InvalidMarks, Marks};
 pub use walk::{Progress, Watcher};

@@ -25,6 +25,10 @@ pub(crate) struct HistoryArgs {
     /// How many threads work (default: one for each core)
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u16).range(1..=64))]
     pub(crate) threads: Option<u16>,
+    /// What tasks were, beside what the history says: CSV with the columns `task,mark`, legitimate or runaway; of
+    /// session files, a task is codex-ID or claude-ID of the session
+    #[arg(long, value_name = "FILE")]
+    pub(crate) marks: Option<PathBuf>,
     /// Session files: whose they are, codex or claude (default: by the names of the files)
     #[arg(long, value_name = "AGENT", value_parser = tollgate_import::reader::Format::NAMES)]
     pub(crate) agent: Option<String>,
@@ -109,10 +113,10 @@ pub(crate) struct WhatIfArgs {
     /// several are shown side by side
     #[arg(id = "config", long = "config", value_name = "FILE")]
     pub(crate) configs: Vec<PathBuf>,
-    /// Policies of money and tokens to run history through: `policies:` and below it each by its name, with the keys of
-    /// the API
+    /// A set of policies of money and tokens to run history through, beside the configs: `policies:` and below it each
+    /// by its name, with the keys of the API; several are shown side by side
     #[arg(long, value_name = "FILE")]
-    pub(crate) policies: Option<PathBuf>,
+    pub(crate) policies: Vec<PathBuf>,
     /// A pool of unused budget that tasks share by priority, beside the same limits without it: `pool:` with window,
     /// give, step, ceiling, leave. `pool: {}` takes the defaults
     #[arg(long, value_name = "FILE")]

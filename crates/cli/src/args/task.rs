@@ -49,7 +49,7 @@ pub(crate) enum TaskCommand {
     Override(OverrideArgs),
     /// Change a task's importance; its limits do not change, and raising it two tiers raises an alert
     Importance(ImportanceArgs),
-    /// Mark a task that the gate warned about or blocked: were the rules right? Recorded with who and why
+    /// Mark what a task was, legitimate or runaway: were the rules right, or would they be? Recorded with who and why
     Mark(MarkArgs),
 }
 

@@ -24,6 +24,7 @@ async fn import(global: &Global, args: BillImportArgs) -> Result<ExitCode, Failu
     let wrong = |path: &Path, why: String| Failure::refused(format!("{}: {why}", path.display()));
     let text = |path: &Path| {
         std::fs::read_to_string(path)
+            .map_err(|error| tollgate_files::explained(path, error))
             .map_err(|error| Failure::failed(format!("reading {}: {error}", path.display())))
     };
     let columns = match &args.map {

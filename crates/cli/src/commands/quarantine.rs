@@ -38,6 +38,7 @@ pub(crate) async fn run(global: &Global, command: QuarantineCommand) -> Result<E
             let payload = match &args.payload {
                 Some(path) => Some(
                     std::fs::read_to_string(path)
+                        .map_err(|error| tollgate_files::explained(path, error))
                         .map_err(|error| Failure::failed(format!("reading {}: {error}", path.display())))?,
                 ),
                 None => None,

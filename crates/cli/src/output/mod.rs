@@ -18,6 +18,7 @@ mod quarantine;
 mod replay;
 mod replay_anomalies;
 mod replay_figures;
+mod replay_money;
 mod replay_pool;
 mod replay_progress;
 mod report;

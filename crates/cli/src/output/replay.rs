@@ -6,22 +6,14 @@ use std::fmt::Write;
 use tollgate_projection::report::csv_text;
 use tollgate_replay::what_if::Replayed;
 use tollgate_replay::what_if::WhatIf;
-use tollgate_replay::what_if::result::{
-    CandidateResult, DifferingTask, FirstCrossing, PolicyResult, TaskOutcomeView,
-};
+use tollgate_replay::what_if::result::{CandidateResult, DifferingTask, FirstCrossing, TaskOutcomeView};
 
 use super::replay_anomalies::anomalies;
-use super::replay_figures::{amounts, money, share};
+use super::replay_figures::{SHOWN_TASKS, amounts, money, share};
 use super::replay_pool::pool;
 use super::replay_progress::progress;
 use super::session_phases::session_phases;
 use super::{counted, grouped, grouped_u64, table};
-
-/// Differing tasks that are shown; all of them are in the result's files.
-const SHOWN_TASKS: usize = 50;
-
-/// Windows of a policy that are shown.
-const SHOWN_WINDOWS: usize = 10;
 
 /// The result for people.
 pub(crate) fn what_if(replayed: &Replayed) -> String {
@@ -43,8 +35,8 @@ pub(crate) fn what_if(replayed: &Replayed) -> String {
     }
     text += &differing(result);
     text += &anomalies(&result.anomalies);
-    for policy in &result.policies {
-        text += &policy_windows(policy);
+    if let Some(money) = &result.money {
+        text += &super::replay_money::money(money);
     }
     text += "\nassumptions\n";
     let of_return = result.candidates.first().map(|first| &first.return_on_investment.assumptions);
@@ -75,6 +67,9 @@ fn history(replayed: &Replayed) -> String {
         grouped_u64(history.runaway),
     );
     let _ = writeln!(text, "used      {}", amounts(&history.used));
+    if let Some(sentence) = history.estimates.sentence() {
+        let _ = writeln!(text, "estimated {sentence}");
+    }
     let _ = writeln!(
         text,
         "live gate asked about {}: {} blocked, {} warned; its rules would have blocked {}",
@@ -83,6 +78,9 @@ fn history(replayed: &Replayed) -> String {
         grouped_u64(live.warned),
         grouped_u64(live.ruled_blocked),
     );
+    for sentence in live.return_on_investment.iter().flat_map(tollgate_projection::savings::in_words) {
+        let _ = writeln!(text, "live gate {sentence}");
+    }
     let said = [
         (history.unreadable_tasks, "not judged: an event cannot be read"),
         (history.remediations, "not judged: follow-ups of blocks"),
@@ -219,38 +217,6 @@ fn figures(first: &FirstCrossing) -> String {
     let percent = first.percent.as_ref().map(|percent| format!(" ({percent} %)")).unwrap_or_default();
     let unit = if first.unit == "tokens" { String::new() } else { format!(" {}", first.unit) };
     format!("{} / {}{unit}{percent}", grouped_u64(first.used), grouped_u64(first.limit))
-}
-
-fn policy_windows(policy: &PolicyResult) -> String {
-    let mut text = format!(
-        "\npolicy {} ({}, {}): {} of {} exceeded, {} warned; {} affected\n",
-        policy.policy,
-        policy.window,
-        policy.enforcement,
-        policy.exceeded.len(),
-        counted(policy.windows, "window"),
-        grouped_u64(policy.warned_windows),
-        counted(policy.affected_tasks, "task"),
-    );
-    let rows = policy.exceeded.iter().take(SHOWN_WINDOWS).map(|window| {
-        let or_dash = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
-        vec![
-            or_dash(window.of.clone().or_else(|| window.from.clone())),
-            window.exceeded_at.clone(),
-            window.ruling.to_owned(),
-            or_dash(window.over_tokens.map(grouped)),
-            or_dash(window.over_usd.clone()),
-            window.tasks.join(" "),
-        ]
-    });
-    let rows: Vec<Vec<String>> = rows.collect();
-    if !rows.is_empty() {
-        text += &table(&["window", "exceeded at", "says", "tokens over", "USD over", "tasks"], &[3, 4], rows);
-    }
-    if policy.exceeded.len() > SHOWN_WINDOWS {
-        let _ = writeln!(text, "… and {} more", policy.exceeded.len() - SHOWN_WINDOWS);
-    }
-    text
 }
 
 /// A row for each candidate of each task whose outcome differs.

@@ -5,6 +5,9 @@ use tollgate_replay::what_if::result::{Amounts, ShareView};
 
 use super::grouped;
 
+/// Differing tasks that are shown; all of them are in the result's files.
+pub(super) const SHOWN_TASKS: usize = 50;
+
 /// A share with its interval.
 pub(super) fn share(share: &ShareView) -> String {
     match (&share.percent, &share.interval) {

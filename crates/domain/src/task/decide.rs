@@ -5,7 +5,6 @@ use crate::config::UnknownPhase;
 use crate::event::{
     ImportanceChanged, OverrideScope, PhaseEnded, PhaseStarted, TaskClosed, TaskEvent, TaskOutcome,
 };
-use crate::gate::Verdict;
 use crate::phase::{Advance, ExecutionId, Phase};
 
 /// The events that a command causes. The first carries the command's own id, the others ids derived from it.
@@ -54,8 +53,8 @@ pub fn decide(state: &TaskState, command: TaskEvent) -> Result<Decided, Rejectio
             Ok(command.into())
         }
         TaskEvent::ImportanceChanged(changed) => change_importance(state, changed),
-        // Also for a closed task: whether the rules were right often becomes clear only later.
-        TaskEvent::TaskMarked(_) if state.judged < Some(Verdict::Warn) => Err(Rejection::TaskNotStopped),
+        // Also for a closed task: what it was often becomes clear only later. And for one that no gate judged: replay
+        // learns from it. That the ledger knows the task is for the caller to say: a task of usage alone has no state.
         TaskEvent::TaskMarked(_) => Ok(command.into()),
     }
 }

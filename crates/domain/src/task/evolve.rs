@@ -3,11 +3,11 @@
 use super::{TaskStage, TaskState};
 use crate::event::{EventBody, GateEvent, OverrideScope, TaskEvent};
 
-/// Folds one event into the state. Facts leave it unchanged, except for verdicts of the gate.
+/// Folds one event into the state. Facts leave it unchanged, except for verdicts of the gate, which no decision depends
+/// on.
 pub fn evolve(state: &mut TaskState, event: &EventBody) {
     match event {
         EventBody::Task(event) => apply(state, event),
-        // The one fact that a decision depends on. It only ever rises, so a decision based on it stays right.
         EventBody::Gate(GateEvent::GateDecided(decided)) if !decided.stale => {
             state.judged = state.judged.max(Some(decided.ruled));
         }

@@ -53,9 +53,9 @@ pub enum Rejection {
     /// The task already has that importance.
     #[error("the task is of {0} importance already: nothing to change")]
     ImportanceUnchanged(Importance),
-    /// The gate has neither warned about the task nor blocked it.
-    #[error("the gate has neither warned of the task nor blocked it: there is nothing to judge")]
-    TaskNotStopped,
+    /// The ledger has no event of the task: there is nothing to judge.
+    #[error("the ledger has no event of this task: mark one that it knows (`tollgate tasks`)")]
+    TaskUnknown,
     /// The gate blocks the task, and the config says to refuse such commands.
     #[error(
         "the gate blocks the task before {0}, and `stop_loss.on_bypass` is `refuse`: ask it again once there is a reason to, or have a person set the block aside"
@@ -80,7 +80,7 @@ impl Rejection {
             Self::AttemptNotActive { .. } => "attempt_mismatch",
             Self::ImportanceMismatch { .. } => "importance_mismatch",
             Self::ImportanceUnchanged(_) => "importance_unchanged",
-            Self::TaskNotStopped => "task_not_stopped",
+            Self::TaskUnknown => "task_unknown",
             Self::Blocked(_) => "blocked",
             Self::UnknownPhase(_) => "unknown_phase",
         }

@@ -204,13 +204,14 @@ fn overrides_name_a_phase_of_the_task() {
 }
 
 #[test]
-fn only_what_was_stopped_is_judged() {
+fn whatever_the_gate_said_a_person_may_judge() {
     check(
         "
-                                          | mark legitimate | task_not_stopped
-        open                              | mark legitimate | task_not_stopped
-        open, gate allow                  | mark legitimate | task_not_stopped
-        open, gate block stale            | mark legitimate | task_not_stopped
+                                          | mark legitimate | task_marked
+        open                              | mark runaway    | task_marked
+        open, close                       | mark legitimate | task_marked
+        open, gate allow                  | mark legitimate | task_marked
+        open, gate block stale            | mark legitimate | task_marked
         open, gate warn                   | mark legitimate | task_marked
         open, gate block, gate allow      | mark runaway    | task_marked
         open, gate block, close           | mark runaway    | task_marked

@@ -93,7 +93,7 @@ fn rule_of(rejection: &Rejection) -> Option<AlertRule> {
         | Rejection::TaskClosed(_)
         | Rejection::ImportanceMismatch { .. }
         | Rejection::ImportanceUnchanged(_)
-        | Rejection::TaskNotStopped
+        | Rejection::TaskUnknown
         | Rejection::Blocked(_)
         | Rejection::UnknownPhase(_) => None,
     }

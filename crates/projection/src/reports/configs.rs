@@ -34,7 +34,8 @@ impl Blocks {
     }
 
     /// For a config, according to its canonical text.
-    fn of(canonical: &str) -> Self {
+    #[must_use]
+    pub fn of(canonical: &str) -> Self {
         let value = |key: &str| canonical.lines().find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
         if value("stop_loss.enabled") == Some("false") {
             return Self::Nobody;

@@ -10,6 +10,7 @@ mod interval;
 mod report;
 mod returned;
 mod sums;
+mod task;
 #[cfg(test)]
 mod tests;
 mod words;
@@ -18,4 +19,5 @@ pub use interval::interval;
 pub use report::report;
 pub use returned::{Between, Effect, MIN_TASKS, Stated, return_on_investment};
 pub use sums::{ClassSavings, Configs, Savings, Side, Stopped};
+pub use task::{SavedTask, SavedUse};
 pub use words::in_words;

@@ -27,8 +27,8 @@ const RETURN_ASSUMPTIONS: [&str; 4] = [
     "overhead: each block of a task that is marked legitimate interrupted somebody, at most each that is not marked runaway; what that costs is \
      what was stated for an interruption",
     "runaways: stopped tasks marked runaway, at most those that nobody marked and nobody completed as well, of the tasks that the gate could block",
-    "`replay what-if` has another return by the same formula: it is about limits that were not in force, so what a block would have saved did happen \
-     and is measured; here the work after a block never happened, so it is assumed from the baseline, and nothing was done again",
+    "`replay what-if` says this return of the live gate, too, and by the same formula those of limits that were not in force: what a block would have \
+     saved did happen there and is measured; here the work after a block never happened, so it is assumed from the baseline, and nothing was done again",
 ];
 
 /// The report. `min_tasks`: the smallest sample that gives numbers. `stated`: what no log knows.

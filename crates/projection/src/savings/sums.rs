@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::event::{Mark, TaskOutcome};
-use tollgate_domain::ids::LEDGER_PRODUCER;
-use tollgate_domain::metadata::Enforcement;
 use tollgate_domain::money::Usd;
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::tier::{Complexity, Importance};
@@ -13,7 +11,9 @@ use tollgate_domain::units::UnitSums;
 
 use crate::overview::Counted;
 use crate::reports::Blocks;
-use crate::status::{Activity, TaskRow, figures};
+use crate::status::TaskRow;
+
+use super::task::{SavedTask, SavedUse};
 
 /// Units per micro-dollar: cost distributions are kept in micro-dollars.
 const MICRO: i128 = 1_000_000_000_000;
@@ -97,30 +97,32 @@ pub struct Stopped {
 }
 
 impl Savings {
-    /// Adds a task. A task that was not opened has no class, and a remediation is not planned work.
+    /// Adds the task of a row. A task that was not opened has no class, and a remediation is not planned work.
     pub fn add(&mut self, row: &TaskRow, configs: &Configs) {
-        let (Some(limits), Some(opened)) = (row.state.limits.as_deref(), &row.opened) else { return };
-        if opened.producer == LEDGER_PRODUCER {
-            return;
+        if let Some(task) = SavedTask::of(row) {
+            self.add_task(&task, configs);
         }
-        let blocks = |hash: &str| configs.get(hash).is_some_and(|blocks| blocks.reaches(limits.importance));
-        let Some(enforced) = is_enforced(row, &limits.config_hash, blocks) else {
+    }
+
+    /// Adds a task.
+    pub fn add_task(&mut self, task: &SavedTask, configs: &Configs) {
+        let (_, importance) = task.class;
+        let blocks = |hash: &str| configs.get(hash).is_some_and(|blocks| blocks.reaches(importance));
+        let Some(enforced) = task.is_enforced(blocks) else {
             count(&mut self.left_out);
             return;
         };
-        let total = figures(row, None).total;
-        let class = self.classes.entry((limits.complexity, limits.importance)).or_default();
+        let class = self.classes.entry(task.class).or_default();
         if enforced {
-            class.stopped.add(row, &total);
+            class.stopped.add(task);
         }
         let side = if enforced { &mut class.enforced } else { &mut class.observed };
         count(&mut side.tasks);
-        let overrides = u64::try_from(row.overrides.len()).unwrap_or(u64::MAX);
-        side.overrides = side.overrides.saturating_add(overrides);
-        if let TaskStage::Closed(outcome) = row.state.stage {
-            side.closed.note(&total);
+        side.overrides = side.overrides.saturating_add(task.overrides);
+        if let TaskStage::Closed(outcome) = task.stage {
+            side.closed.note(&task.used);
             if outcome == TaskOutcome::Completed {
-                side.completed.note(&total);
+                side.completed.note(&task.used);
             }
         }
     }
@@ -138,21 +140,6 @@ impl Savings {
     }
 }
 
-/// Whether the gate could block a task; `None`: it is on neither side.
-///
-/// It could, once it decided under a config that allows blocking. It could not if it only decided, or the
-/// task was opened, under one that does not. A task that was never checked by a gate that blocks says nothing
-/// about either.
-fn is_enforced(row: &TaskRow, opened_under: &str, blocks: impl Fn(&str) -> bool) -> Option<bool> {
-    if row.state.enforcement == Enforcement::Off {
-        return None;
-    }
-    if row.stopped || row.decisions.iter().any(|decision| blocks(&decision.config_hash)) {
-        return Some(true);
-    }
-    (!row.decisions.is_empty() || !blocks(opened_under)).then_some(false)
-}
-
 impl Side {
     fn merge(&mut self, other: &Self) {
         self.tasks = self.tasks.saturating_add(other.tasks);
@@ -163,12 +150,12 @@ impl Side {
 }
 
 impl TaskCosts {
-    fn note(&mut self, used: &Activity) {
-        let tokens = u64::try_from(used.tokens.used()).unwrap_or(u64::MAX);
+    fn note(&mut self, used: &SavedUse) {
+        let tokens = used.counted_tokens();
         count(&mut self.tasks);
         self.tokens = self.tokens.saturating_add(tokens);
         self.token_counts.note(tokens);
-        if used.unpriced_tokens != 0 || !used.units.unpriced.is_empty() {
+        if used.is_unpriced() {
             count(&mut self.unpriced_tasks);
             return;
         }
@@ -188,31 +175,31 @@ impl TaskCosts {
 }
 
 impl Stopped {
-    fn add(&mut self, row: &TaskRow, used: &Activity) {
-        if !row.stopped {
+    fn add(&mut self, task: &SavedTask) {
+        if !task.stopped {
             return;
         }
         count(&mut self.tasks);
-        let mark = row.mark.as_ref().map(|marked| marked.mark);
-        match mark {
+        match task.mark {
             Some(Mark::Legitimate) => count(&mut self.legitimate),
             Some(Mark::Runaway) => count(&mut self.runaway),
             None => {}
         }
-        match row.state.stage {
+        match task.stage {
             TaskStage::Closed(TaskOutcome::Completed) => {
                 count(&mut self.completed);
                 return;
             }
             // It was let through, and continues.
-            TaskStage::Open | TaskStage::Implicit if row.blocked().is_none() => return,
+            TaskStage::Open | TaskStage::Implicit if !task.is_blocked => return,
             TaskStage::Open | TaskStage::Implicit | TaskStage::Closed(_) => {}
         }
+        let used = &task.used;
         self.sunk.note(used);
         let unpriced = u64::try_from(used.unpriced_tokens).unwrap_or_default();
         self.sunk_unpriced_tokens = self.sunk_unpriced_tokens.saturating_add(unpriced);
-        self.sunk_unpriced_units.add(&used.units.unpriced);
-        if mark == Some(Mark::Runaway) {
+        self.sunk_unpriced_units.add(&used.unpriced_units);
+        if task.mark == Some(Mark::Runaway) {
             self.runaways.note(used);
         }
     }

@@ -27,7 +27,9 @@ pub struct UsageSums {
 pub struct Counted<'a> {
     /// Owner of the task.
     pub tenant: &'a str,
-    /// The [quarter of an hour](quarter) in which it counts.
+    /// When it counts.
+    pub at: Timestamp,
+    /// The [quarter of an hour](quarter) in which that is.
     pub quarter: i64,
     /// What it can be told apart by.
     pub dimensions: Dimensions<'a>,
@@ -110,6 +112,7 @@ fn believed(stated: Timestamp, event: &RecordedEvent<'_>) -> Timestamp {
 }
 
 fn recorded<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> Counted<'a> {
+    let at = believed(event.occurred_at, event);
     let tokens = TokenSums::from(usage.tokens);
     let spent = Spent {
         events: 1,
@@ -120,7 +123,8 @@ fn recorded<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> Counted<
     };
     Counted {
         tenant: event.tenant,
-        quarter: quarter(believed(event.occurred_at, event)),
+        at,
+        quarter: quarter(at),
         dimensions: usage.dimensions(event.task),
         allocation: usage.used_allocation(),
         sums: UsageSums { spent, tokens, priced_later: 0 },
@@ -131,10 +135,12 @@ fn recorded<'a>(event: &RecordedEvent<'a>, usage: &'a UsageRecorded) -> Counted<
 
 /// Another price counts when it is recorded, so that a closed window keeps its figures; it adds no tokens.
 fn repriced<'a>(event: &RecordedEvent<'a>, priced: &'a UsageRepriced) -> Counted<'a> {
+    let at = believed(event.occurred_at, event);
     let spent = Spent { usd: priced.difference(), ..Spent::default() };
     Counted {
         tenant: event.tenant,
-        quarter: quarter(believed(event.occurred_at, event)),
+        at,
+        quarter: quarter(at),
         dimensions: priced.dimensions(event.task),
         allocation: priced.used_allocation(),
         sums: UsageSums { spent, ..UsageSums::default() },
@@ -144,6 +150,7 @@ fn repriced<'a>(event: &RecordedEvent<'a>, priced: &'a UsageRepriced) -> Counted
 }
 
 fn corrected<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> Counted<'a> {
+    let at = believed(event.occurred_at, event);
     let counted = adjusted.counted();
     let found = adjusted.resolved.as_ref();
     let tokens = counted.tokens;
@@ -165,7 +172,8 @@ fn corrected<'a>(event: &RecordedEvent<'a>, adjusted: &'a UsageAdjusted) -> Coun
     };
     Counted {
         tenant: event.tenant,
-        quarter: quarter(believed(event.occurred_at, event)),
+        at,
+        quarter: quarter(at),
         dimensions,
         allocation: found.and_then(|found| found.used_allocation()),
         sums: UsageSums { spent, tokens, priced_later: 0 },

@@ -141,6 +141,7 @@ mod tests {
         let (provider, model, phase, component) = (None, None, None, None);
         let usage = Counted {
             tenant: "t",
+            at: tollgate_domain::time::Timestamp::default(),
             quarter,
             dimensions: Dimensions {
                 task,

@@ -110,6 +110,7 @@ mod tests {
         };
         let usage = Counted {
             tenant: "t",
+            at: tollgate_domain::time::Timestamp::default(),
             quarter: 0,
             dimensions,
             allocation: (!allocation.is_empty()).then_some(allocation),

@@ -150,14 +150,14 @@ pub(crate) async fn change_importance(
     command(&app, &caller, &body, "importance_changed", &[("task", &task)]).await
 }
 
-/// Mark a task that the gate warned about or blocked
+/// Mark a task: what it was
 ///
 /// Takes the fields of `tollgate.v1.TaskMarked` plus `id` and `producer`: mark (`legitimate` or `runaway`),
-/// author, reason. The latest mark counts. Closed tasks can be marked too.
+/// author, reason. The latest mark counts. Any task that the ledger knows can be marked, closed ones too.
 #[utoipa::path(post, path = "/v1/tasks/{task}/mark", tag = "tasks", params(("task" = String, Path), Caller),
     request_body = Object, responses(
     (status = 201, description = "Marked", body = AppendResponse),
-    (status = 422, description = "A rule refused it: `task_not_stopped`", body = Problem),
+    (status = 422, description = "A rule refused it: `task_unknown`", body = Problem),
 ))]
 pub(crate) async fn mark(
     State(app): State<App>,

@@ -108,18 +108,18 @@ async fn a_task_that_is_remembered_is_decided_without_its_view() {
 }
 
 #[tokio::test]
-async fn a_mark_is_decided_with_what_the_gate_said() {
-    // What the gate says is not a decision: it changes the task but not the memory of it.
+async fn a_mark_is_of_any_task_that_the_ledger_knows() {
     let [first, second] = two().await;
-    first.open("T-1").await;
     let (_, answer) = first.append(json!([event("T-1", "m", "mark")])).await;
-    assert_eq!(outcomes(&answer), ["m refused task_not_stopped"], "{answer}");
-    let (status, _) = second.append(json!([usage("T-1", "u", "", 100_000_000)])).await;
+    assert_eq!(outcomes(&answer), ["m refused task_unknown"], "{answer}");
+    // Another server learns of it: usage alone, no opening, and no gate is asked.
+    let (status, _) = second.append(json!([usage("T-1", "u", "", 100)])).await;
     assert_eq!(status, 201);
-    let (_, gate) = second.post("/v1/tasks/T-1/gate", json!({"advance_to": "PLAN"})).await;
-    assert_eq!(gate["ruled"], "block", "{gate}");
     let (_, answer) = first.append(json!([event("T-1", "m", "mark")])).await;
     assert_eq!(outcomes(&answer), ["m appended"], "{answer}");
+    // Usage of the same request makes a task known.
+    let (_, answer) = second.append(json!([usage("T-2", "u2", "", 1), event("T-2", "m2", "mark")])).await;
+    assert_eq!(outcomes(&answer), ["u2 appended", "m2 appended"], "{answer}");
 }
 
 #[tokio::test]

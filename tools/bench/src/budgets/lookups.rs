@@ -136,6 +136,7 @@ fn counting(policies: &[Policy], requests: &[Told]) -> f64 {
         .iter()
         .map(|told| Counted {
             tenant: DEFAULT_TENANT,
+            at: time(0),
             quarter,
             dimensions: told.dimensions(),
             allocation: None,

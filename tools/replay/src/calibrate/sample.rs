@@ -64,9 +64,9 @@ pub struct Sample {
     pub outcome: Outcome,
 }
 
-/// The samples of a task: a row of the view `status`.
+/// The samples of a task: a row of the view `status`. `mark`: what a person says that it was, before what its row says.
 #[must_use]
-pub fn samples_of(tenant: &TenantId, task: &TaskId, row: &TaskRow) -> Vec<Sample> {
+pub fn samples_of(tenant: &TenantId, task: &TaskId, row: &TaskRow, mark: Option<Mark>) -> Vec<Sample> {
     let limits = row.state.limits.as_deref();
     let sample = |phase: Option<Phase>, activity: &Activity, latency_ms: Option<u64>| Sample {
         tenant: tenant.clone(),
@@ -78,7 +78,7 @@ pub fn samples_of(tenant: &TenantId, task: &TaskId, row: &TaskRow) -> Vec<Sample
         latency_ms,
         cost: is_priced(activity).then_some(activity.cost),
         at: row.began_at(),
-        outcome: outcome_of(row),
+        outcome: outcome_of(row, mark),
     };
     let mut samples: Vec<Sample> = row
         .executions
@@ -111,8 +111,8 @@ fn active_ms(execution: &Execution) -> Option<u64> {
 }
 
 /// A person's word counts before how the task was closed.
-fn outcome_of(row: &TaskRow) -> Outcome {
-    match row.mark.as_ref().map(|marked| marked.mark) {
+fn outcome_of(row: &TaskRow, mark: Option<Mark>) -> Outcome {
+    match mark.or(row.mark.as_ref().map(|marked| marked.mark)) {
         Some(Mark::Legitimate) => return Outcome::Legitimate,
         Some(Mark::Runaway) => return Outcome::Runaway,
         None => {}
@@ -141,7 +141,7 @@ mod tests {
             row.unphased.usage_events = 1;
             row.unphased.unpriced_tokens = tokens;
             row.unphased.units.unpriced = units;
-            let samples = samples_of(&TenantId::default_tenant(), &TaskId::new("T").unwrap(), &row);
+            let samples = samples_of(&TenantId::default_tenant(), &TaskId::new("T").unwrap(), &row, None);
             assert_eq!(samples[0].cost.is_some(), known, "{tokens}");
         }
     }

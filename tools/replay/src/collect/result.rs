@@ -4,6 +4,7 @@ use serde::Serialize;
 use tollgate_domain::hex::hex;
 
 use crate::calibrate::Calibration;
+use crate::estimates::EstimateView;
 use crate::session_phases::PhaseCoverage;
 use crate::what_if::result::{PartitionInput, Source};
 
@@ -52,8 +53,13 @@ pub struct CalibrationInputs {
     pub unreadable_events: u64,
     /// Tasks with such an event: they are left out.
     pub unreadable_tasks: u64,
+    /// How much of the usage was estimated, and how far estimates were off.
+    pub estimates: EstimateView,
     /// The hash of the config in force, which says what stays as it is.
     pub current: String,
+    /// BLAKE3 of the marks that were given beside the history, and their tenant, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub marks_hash: Option<String>,
     /// What phases came from, if they were given to sessions by rules.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub session_phases: Option<PhaseCoverage>,

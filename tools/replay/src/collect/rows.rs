@@ -20,6 +20,8 @@ use crate::calibrate::{History, samples_of};
 use crate::checkpoint::Saved;
 use crate::digest::Digest;
 use crate::error::ReplayError;
+use crate::estimates::Estimates;
+use crate::marks::Met;
 use crate::shelf::{Kept, Shelf};
 use crate::walk::recorded;
 
@@ -32,6 +34,7 @@ pub(super) struct Rows {
     pub(super) records: u64,
     pub(super) digest: Digest,
     pub(super) counts: Counts,
+    pub(super) estimates: Estimates,
     /// The tasks by owner and id.
     tasks: HashMap<Box<[u8]>, Entry, FixedState>,
     closed: Shelf,
@@ -124,6 +127,7 @@ impl Rows {
         if !event.concerns_task() {
             return Ok(());
         }
+        self.estimates.take(&event);
         write_task_key(tenant, frame.task, key);
         if let Some(known) = self.tasks.get_mut(key.as_slice()) {
             return known.take(&event, &mut self.closed);
@@ -139,10 +143,16 @@ impl Rows {
     /// # Errors
     ///
     /// [`CollectError`]: too many tasks, or rows that cannot be read back.
-    pub(super) fn into_samples(mut self, history: &mut History, origin: &str) -> Result<Made, CollectError> {
+    pub(super) fn into_samples(
+        mut self,
+        history: &mut History,
+        met: &mut Met<'_>,
+        origin: &str,
+    ) -> Result<Made, CollectError> {
         let mut made = Made::default();
         for (key, entry) in self.tasks {
             made.tasks += 1;
+            let mark = met.mark(&key);
             let row = match entry {
                 Entry::Open(row) => row,
                 Entry::Closed(kept) => self.closed.get(kept)?,
@@ -155,7 +165,7 @@ impl Rows {
                 .and_then(|(tenant, task)| Some((TenantId::new(tenant).ok()?, TaskId::new(task).ok()?)));
             // Every key was made of an owner and a task of the log.
             let Some((tenant, task)) = named else { continue };
-            for sample in samples_of(&tenant, &task, &row) {
+            for sample in samples_of(&tenant, &task, &row, mark) {
                 made.phases += u64::from(sample.phase.is_some());
                 let refused = |error| CollectError::Calibrate { origin: origin.to_owned(), error };
                 history.push(&sample).map_err(refused)?;

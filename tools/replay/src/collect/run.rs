@@ -14,6 +14,8 @@ use super::rows::{Made, Rows};
 use crate::calibrate::{CalibrateError, History as Samples, Options, calibrate};
 use crate::checkpoint::{Begun, Checkpoint};
 use crate::error::ReplayError;
+use crate::estimates::{EstimateView, Estimates};
+use crate::marks::{Marks, Met};
 use crate::session_phases::PhaseCoverage;
 use crate::source::History;
 use crate::walk::{self, Part, Walk, Watcher};
@@ -26,6 +28,8 @@ pub struct Asked<'a> {
     pub current: &'a Candidate,
     /// How.
     pub options: &'a Options,
+    /// What people say that tasks were, beside the history, if anything.
+    pub marks: Option<&'a Marks>,
     /// What the phases of sessions came from, if rules gave them any.
     pub session_phases: Option<&'a PhaseCoverage>,
     /// How many threads read.
@@ -90,6 +94,7 @@ struct Setting<'a> {
     current: String,
     options: &'a Options,
     session_phases: Option<&'a PhaseCoverage>,
+    marks: Option<String>,
 }
 
 impl<'a> Setting<'a> {
@@ -101,6 +106,7 @@ impl<'a> Setting<'a> {
             current: asked.current.config.hash(),
             options: asked.options,
             session_phases: asked.session_phases,
+            marks: asked.marks.map(Marks::hash),
         }
     }
 
@@ -121,10 +127,12 @@ fn calibrated(
     for sentence in asked.session_phases.iter().flat_map(|coverage| coverage.sentences()) {
         samples.remark(sentence);
     }
-    let mut all = Made::default();
+    let (mut all, mut met) = (Made::default(), Met::new(asked.marks));
     let mut digest = blake3::Hasher::new();
     let (mut partitions, mut repeated_events, mut unreadable_events) = (Vec::new(), 0, 0);
-    for (partition, rows) in parts {
+    let mut estimates: Vec<Estimates> = Vec::new();
+    for (partition, mut rows) in parts {
+        estimates.push(std::mem::take(&mut rows.estimates));
         let counts = rows.counts;
         let input = PartitionInput {
             partition: partition.index(),
@@ -135,11 +143,14 @@ fn calibrated(
         partitions.push(input);
         repeated_events += counts.repeated;
         unreadable_events += counts.unreadable;
-        let made = rows.into_samples(&mut samples, history.origin())?;
+        let made = rows.into_samples(&mut samples, &mut met, history.origin())?;
         all.tasks += made.tasks;
         all.unreadable += made.unreadable;
         all.phases += made.phases;
     }
+    met.check()?;
+    let estimates = EstimateView::of(&estimates);
+    estimates.sentence().into_iter().for_each(|sentence| samples.remark(sentence));
     if all.phases == 0 {
         return Err(CollectError::NoPhases { origin: origin(), tasks: all.tasks });
     }
@@ -151,7 +162,9 @@ fn calibrated(
         partitions,
         unreadable_events,
         unreadable_tasks: all.unreadable,
+        estimates,
         current: asked.current.config.hash(),
+        marks_hash: asked.marks.map(Marks::hash),
         session_phases: asked.session_phases.cloned(),
     };
     let result = CalibrationResult { format: FORMAT, inputs, calibration };

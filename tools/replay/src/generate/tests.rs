@@ -93,7 +93,7 @@ fn samples_of_the_folded_log_are_those_of_the_plans() {
     for (key, row) in &rows.0 {
         let (tenant, task) = read_task_key(key).unwrap();
         let (tenant, task) = (TenantId::new(tenant).unwrap(), TaskId::new(task).unwrap());
-        of_rows.extend(samples_of(&tenant, &task, row));
+        of_rows.extend(samples_of(&tenant, &task, row, None));
     }
     // A row has a sample for each attempt; they are added up.
     let mut summed: BTreeMap<(String, String), Sample> = BTreeMap::new();

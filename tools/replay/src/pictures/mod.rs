@@ -9,6 +9,7 @@ mod candidates;
 mod distributions;
 mod forecasts;
 mod holdout;
+mod money;
 mod outcomes;
 mod remarks;
 mod share;
@@ -32,6 +33,7 @@ pub fn what_if(replayed: &Replayed) -> Vec<Figure> {
     figures.extend(trade_off::trade_off(result));
     figures.extend(trade_off::over_thresholds(result));
     figures.extend(forecasts::errors(result));
+    figures.extend(money::side_by_side(result));
     figures.extend(windows::exceeded(result));
     figures
 }

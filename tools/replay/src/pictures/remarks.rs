@@ -1,8 +1,12 @@
 //! What a reader of the page should know: the same warnings, places of blocks and returns that the text has.
 
+use tollgate_projection::savings::in_words;
+
 use super::share::{counted, signed};
 use crate::session_phases::{CoveredCalls, PhaseCoverage};
-use crate::what_if::result::{CandidateResult, HistoryFigures, WhatIf};
+use crate::what_if::result::{
+    CandidateResult, HistoryFigures, LiveMoney, MoneyCandidate, MoneyResult, WhatIf,
+};
 
 /// A heading and its sentences.
 type Part = (String, Vec<String>);
@@ -14,6 +18,10 @@ pub(super) fn remarks(result: &WhatIf) -> Vec<Part> {
         parts.push(("Phases of sessions".to_owned(), phases(coverage)));
     }
     parts.extend(result.candidates.iter().map(|candidate| (candidate.name.clone(), of_candidate(candidate))));
+    if let Some(money) = &result.money {
+        parts.push(("What the ledger decided about money".to_owned(), of_money(money)));
+        parts.extend(money.candidates.iter().map(|it| (it.name.clone(), of_policies(it))));
+    }
     let of_return = result.candidates.first().map(|first| &first.return_on_investment.assumptions);
     let assumed = result.assumptions.iter().chain(of_return.into_iter().flatten());
     parts.push(("Assumptions".to_owned(), assumed.cloned().collect()));
@@ -32,6 +40,7 @@ fn history(result: &WhatIf) -> Vec<String> {
         counted(history.runaway)
     )];
     said.extend(left_out(history));
+    said.extend(history.estimates.sentence());
     said.push(format!(
         "the live gate was asked about {}: {} blocked, {} warned; its rules would have blocked {}",
         tasks(live.asked),
@@ -39,6 +48,8 @@ fn history(result: &WhatIf) -> Vec<String> {
         counted(live.warned),
         counted(live.ruled_blocked)
     ));
+    let returned = live.return_on_investment.iter().flat_map(in_words);
+    said.extend(returned.map(|sentence| format!("the live gate: {sentence}")));
     said
 }
 
@@ -106,6 +117,67 @@ fn of_candidate(candidate: &CandidateResult) -> Vec<String> {
     if candidate.unknown_phase > 0 {
         let tasks = tasks(candidate.unknown_phase);
         said.push(format!("overrides of {tasks} name a phase that it does not have: left out"));
+    }
+    said
+}
+
+/// What was really decided, and which tasks would have had another outcome.
+fn of_money(money: &MoneyResult) -> Vec<String> {
+    let LiveMoney { allowed, warned, refused, refused_tasks } = money.live;
+    let mut said = vec![format!(
+        "requests for allocations: {} allowed, {} warned, {} refused, for {}",
+        counted(allowed),
+        counted(warned),
+        counted(refused),
+        tasks(refused_tasks)
+    )];
+    let differing = money.differing.len() as u64;
+    said.push(format!("{} with an outcome that differs: see the result in JSON", tasks(differing)));
+    said
+}
+
+/// What a set of policies says to what the ledger was asked, what stopped tasks, and what is left.
+fn of_policies(it: &MoneyCandidate) -> Vec<String> {
+    let mut said: Vec<String> = it
+        .decisions
+        .iter()
+        .map(|pair| format!("{} requests: {} by the ledger, {} here", pair.times, pair.live, pair.candidate))
+        .collect();
+    said.extend(it.blocks.iter().map(|point| {
+        format!(
+            "stopped by {} ({}): {}, half of them at up to {} % of its limit, the most {} %",
+            point.policy,
+            point.ruling,
+            tasks(point.tasks),
+            counted(point.median_percent),
+            counted(point.most_percent)
+        )
+    }));
+    for policy in &it.policies {
+        let left = &policy.headroom;
+        let tokens = left.tokens.as_ref().map(|left| {
+            format!(
+                "{} of {} tokens, the fullest {}",
+                counted(left.unused),
+                counted(left.limit),
+                counted(left.least)
+            )
+        });
+        let usd = left.usd.as_ref();
+        let usd =
+            usd.map(|left| format!("{} of {} USD, the fullest {}", left.unused, left.limit, left.least));
+        let left: Vec<String> = tokens.into_iter().chain(usd).collect();
+        said.push(format!(
+            "{}: {} of {} windows exceeded; the others left {}",
+            policy.policy,
+            policy.exceeded.len(),
+            counted(policy.windows),
+            if policy.headroom.windows == 0 {
+                "nothing: there are none".to_owned()
+            } else {
+                left.join(" and ")
+            }
+        ));
     }
     said
 }

@@ -8,11 +8,13 @@ use crate::what_if::result::{ExceededWindow, PolicyResult, WhatIf};
 
 /// What the windows of a policy used, over time, for each policy that was exceeded.
 pub(super) fn exceeded(result: &WhatIf) -> Vec<Figure> {
-    let policies = result.policies.iter().enumerate().filter(|(_, policy)| !policy.exceeded.is_empty());
-    policies.map(|(nth, policy)| of_policy(nth, policy)).collect()
+    let candidates = result.money.iter().flat_map(|money| &money.candidates);
+    let policies = candidates.flat_map(|of| of.policies.iter().map(|policy| (of.name.as_str(), policy)));
+    let exceeded = policies.enumerate().filter(|(_, (_, policy))| !policy.exceeded.is_empty());
+    exceeded.map(|(nth, (of, policy))| of_policy(nth, of, policy)).collect()
 }
 
-fn of_policy(nth: usize, policy: &PolicyResult) -> Figure {
+fn of_policy(nth: usize, of_candidate: &str, policy: &PolicyResult) -> Figure {
     let in_usd = policy.exceeded.iter().all(|window| window.limit_usd.is_some());
     let used = |window: &ExceededWindow| {
         if in_usd { value(&window.used.cost_usd) } else { of_signed(window.used.tokens) }
@@ -44,7 +46,7 @@ fn of_policy(nth: usize, policy: &PolicyResult) -> Figure {
         ]
     });
     let unit = if in_usd { "USD" } else { "tokens" };
-    let title = format!("Windows in which the policy {} would have been exceeded", policy.policy);
+    let title = format!("Windows in which {} of {of_candidate} would have been exceeded", policy.policy);
     Figure {
         name: format!("policy-{}", nth + 1),
         desc: format!("{title}: {} of {}", policy.exceeded.len(), counted(policy.windows)),

@@ -29,8 +29,8 @@ const RETURN_ASSUMPTIONS: [&str; 4] = [
      legitimate or let through by a person, at most those of all tasks that ended well",
     "runaways: tasks marked runaway, at most those as well that nobody marked and nobody completed and that were blocked, or went over their limit \
      after the last decision; of the judged tasks",
-    "`report savings` has another return by the same formula: it is about the gate that was in force, where the work after a block never happened and is \
-     assumed from the class' baseline; here it did happen and is measured, for limits that were not in force",
+    "the return of the live gate is that of `report savings`: the work after a block never happened there and is assumed from the class' baseline; under \
+     limits that were not in force it did happen and is measured",
 ];
 
 /// Tasks and what they used.
@@ -273,7 +273,7 @@ fn code(code: ReasonCode) -> &'static str {
 }
 
 /// Percent of a limit, rounded up; without a limit any use is shown as the largest.
-fn percent_up(of: &Utilization) -> u64 {
+pub(super) fn percent_up(of: &Utilization) -> u64 {
     let percent = of.used.saturating_mul(100).checked_add(of.limit.saturating_sub(1));
     let percent = percent.and_then(|sum| sum.checked_div(of.limit));
     percent.map_or(u64::MAX, |percent| u64::try_from(percent).unwrap_or(u64::MAX))

@@ -3,10 +3,10 @@
 use serde::Serialize;
 use tollgate_domain::hex::hex;
 
-use super::money::Policies;
-use super::result::{CandidateInput, FORMAT, InputsView, PartitionInput};
+use super::result::{CandidateInput, FORMAT, InputsView, PartitionInput, PoliciesInput};
 use super::run::Question;
 use super::task::Unopened;
+use crate::marks::Marks;
 use crate::session_phases::PhaseCoverage;
 
 /// The inputs beside history.
@@ -15,8 +15,10 @@ pub(super) struct Inputs {
     format: u32,
     tollgate: &'static str,
     candidates: Vec<CandidateInput>,
-    policies_hash: Option<String>,
+    policies: Vec<PoliciesInput>,
     pool_hash: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    marks_hash: Option<String>,
     unopened: Unopened,
     session_phases: Option<PhaseCoverage>,
     stated_cost_usd: Option<String>,
@@ -29,12 +31,17 @@ impl Inputs {
             name: candidate.name.clone(),
             config_hash: candidate.config.hash(),
         });
+        let policies = question
+            .policies
+            .iter()
+            .map(|policies| PoliciesInput { name: policies.name.clone(), hash: policies.hash() });
         Self {
             format: FORMAT,
             tollgate: env!("CARGO_PKG_VERSION"),
             candidates: candidates.collect(),
-            policies_hash: question.policies.map(hash),
+            policies: policies.collect(),
             pool_hash: question.pool.map(|pool| hex(blake3::hash(pool.canonical().as_bytes()).as_bytes())),
+            marks_hash: question.marks.map(Marks::hash),
             unopened: question.unopened,
             session_phases: question.session_phases.cloned(),
             stated_cost_usd: question.stated.cost.map(|cost| cost.to_string()),
@@ -59,17 +66,13 @@ impl Inputs {
             digest: hex(digest.finalize().as_bytes()),
             partitions,
             candidates: self.candidates.clone(),
-            policies_hash: self.policies_hash.clone(),
+            policies: self.policies.clone(),
             pool_hash: self.pool_hash.clone(),
+            marks_hash: self.marks_hash.clone(),
             unopened: self.unopened,
             session_phases: self.session_phases.clone(),
             stated_cost_usd: self.stated_cost_usd.clone(),
             stated_interruption_usd: self.stated_interruption_usd.clone(),
         }
     }
-}
-
-fn hash(policies: &Policies) -> String {
-    let all = (policies.tenant.as_str(), &policies.policies);
-    hex(blake3::hash(&serde_json::to_vec(&all).expect("plain data always serializes")).as_bytes())
 }

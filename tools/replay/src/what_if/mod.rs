@@ -2,9 +2,8 @@
 //!
 //! Reading order: [`Question`] is what is asked, [`what_if()`] runs it; `task` takes one task through all candidates,
 //! by the fold of the status view and the rules of the gate as they are (`following` where budgets follow progress);
-//! `settled` is what is kept of it; `partition` is all tasks of a partition; `money` adds up usage for policies;
-//! `summary` and `windows` make the [`WhatIf`] of it all, whose bytes follow from history, candidates and version
-//! alone.
+//! `settled` is what is kept of it; `partition` is all tasks of a partition; `money` runs usage through policies;
+//! `summary` makes the [`WhatIf`] of it all, whose bytes follow from history, candidates and version alone.
 
 pub mod anomaly;
 mod candidate;
@@ -16,7 +15,6 @@ mod following;
 mod inputs;
 mod money;
 mod partition;
-mod policy_file;
 pub mod pool;
 pub mod progress;
 pub mod result;
@@ -25,11 +23,9 @@ mod settled;
 mod summary;
 mod task;
 pub mod thresholds;
-mod windows;
 
 pub use candidate::Candidate;
-pub use money::Policies;
-pub use policy_file::{InvalidPolicies, read_policies};
+pub use money::{InvalidPolicies, Policies, read_policies};
 pub use result::{Replayed, WhatIf};
 pub use run::{Question, what_if};
 pub use task::Unopened;

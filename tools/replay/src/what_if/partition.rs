@@ -5,28 +5,31 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 use serde::{Deserialize, Serialize};
-use tollgate_domain::event::EventBody;
+use tollgate_domain::event::{EventBody, LedgerEvent};
 use tollgate_domain::ids::LEDGER_TENANT;
-use tollgate_domain::position::Sequence;
+use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_log::record::{EventFrame, StoredRecord};
 use tollgate_projection::fold::write_task_key;
+use tollgate_projection::reports::Blocks;
+use tollgate_projection::savings::Configs;
 use tollgate_wire::decode_stored;
 
 use super::candidate::Rules;
 use super::compared::Compared;
-use super::money::{PolicyFold, PolicyRules};
+use super::money::{MoneyLog, MoneyRules};
 use super::settled::Settled;
 use super::task::{OpenTask, Unopened};
 use crate::checkpoint::Saved;
 use crate::digest::Digest;
 use crate::error::ReplayError;
+use crate::estimates::Estimates;
 use crate::shelf::{Kept, Shelf};
 use crate::walk::recorded;
 
 /// What a thread knows of the candidates.
 pub(super) struct Setting<'a> {
     pub(super) rules: Vec<Rules>,
-    pub(super) policies: PolicyRules<'a>,
+    pub(super) money: MoneyRules<'a>,
     pub(super) unopened: Unopened,
 }
 
@@ -44,8 +47,12 @@ pub(super) struct PartitionState {
     /// Closed tasks.
     shelf: Shelf,
     pub(super) compared: Vec<Compared>,
-    pub(super) policies: PolicyFold,
+    /// What policies are judged by.
+    pub(super) money: MoneyLog,
+    /// Those that the ledger had in force, and whom they let the gate block.
+    pub(super) configs: Configs,
     pub(super) counts: Counts,
+    pub(super) estimates: Estimates,
 }
 
 /// What was met that is no decision.
@@ -81,8 +88,10 @@ impl PartitionState {
             entries: Vec::new(),
             shelf,
             compared: vec![Compared::default(); setting.rules.len()],
-            policies: PolicyFold::default(),
+            money: MoneyLog::default(),
+            configs: Configs::new(),
             counts: Counts::default(),
+            estimates: Estimates::default(),
         }
     }
 
@@ -125,6 +134,12 @@ impl PartitionState {
             return Ok(());
         };
         let event = recorded(stored, frame, &decoded);
+        if let EventBody::Budget(decided) = event.body {
+            self.money.decide(event.tenant, decided, &setting.money);
+        }
+        if let EventBody::Ledger(LedgerEvent::ConfigLoaded(loaded)) = event.body {
+            self.configs.insert(loaded.config_hash.clone(), Blocks::of(&loaded.canonical));
+        }
         if !event.concerns_task() {
             return Ok(());
         }
@@ -142,7 +157,8 @@ impl PartitionState {
             }
         };
         *last = Some((frame.task, at));
-        self.policies.take(&event, at, &setting.policies);
+        self.estimates.take(&event);
+        self.money.take(&event, at, &setting.money);
         let Some(entry) = self.entries.get_mut(at as usize) else { return Ok(()) };
         match entry {
             Entry::Open(task) => {
@@ -186,7 +202,7 @@ impl PartitionState {
     }
 
     /// The tasks, by tenant and id, those that are still open as they stand now.
-    pub(super) fn into_tasks(self) -> Result<Tasks, ReplayError> {
+    pub(super) fn into_tasks(self, partition: PartitionId) -> Result<Tasks, ReplayError> {
         let Self { places, entries, mut shelf, .. } = self;
         let mut kept = Vec::with_capacity(entries.len());
         for entry in entries {
@@ -198,12 +214,13 @@ impl PartitionState {
         }
         let mut names: Vec<(Box<[u8]>, u32)> = places.into_iter().collect();
         names.sort_unstable();
-        Ok(Tasks { names, kept, shelf })
+        Ok(Tasks { partition: partition.number(), names, kept, shelf })
     }
 }
 
 /// The tasks of a partition whose history has ended. They can be gone through more than once.
 pub(super) struct Tasks {
+    pub(super) partition: u8,
     /// By tenant and id, each with its place.
     pub(super) names: Vec<(Box<[u8]>, u32)>,
     /// By place; `None`: an event could not be read.
@@ -212,11 +229,14 @@ pub(super) struct Tasks {
 }
 
 impl Tasks {
-    /// Each task, by tenant and id. `None`: it cannot be judged.
-    pub(super) fn each(&mut self, mut see: impl FnMut(&[u8], Option<Settled>)) -> Result<(), ReplayError> {
+    /// Each task with its place, by tenant and id. `None`: it cannot be judged.
+    pub(super) fn each(
+        &mut self,
+        mut see: impl FnMut(&[u8], u32, Option<Settled>),
+    ) -> Result<(), ReplayError> {
         for (key, at) in &self.names {
             let kept = self.kept.get(*at as usize).copied().flatten();
-            see(key, kept.map(|kept| self.shelf.get(kept)).transpose()?);
+            see(key, *at, kept.map(|kept| self.shelf.get(kept)).transpose()?);
         }
         Ok(())
     }

@@ -5,6 +5,7 @@
 //! dollars, times are RFC 3339, percentages have at most two decimals.
 
 mod inputs;
+mod money;
 
 use std::collections::BTreeMap;
 
@@ -17,10 +18,17 @@ use super::pool::PoolResult;
 use super::progress::ProgressResult;
 use super::thresholds::ThresholdCurve;
 
-pub use inputs::{CandidateInput, InputsView, PartitionInput, Source};
+use crate::estimates::EstimateView;
+
+pub use inputs::{CandidateInput, InputsView, PartitionInput, PoliciesInput, Source};
+pub use money::{
+    DifferingMoney, ExceededWindow, LeftTokens, LeftUsd, LiveMoney, MoneyBlockPoint, MoneyCandidate,
+    MoneyDecisionPair, MoneyOutcome, MoneyResult, PolicyHeadroom, PolicyResult, RefusedRequest,
+    RequestCounts,
+};
 
 /// The version of the result's form.
-pub const FORMAT: u32 = 4;
+pub const FORMAT: u32 = 5;
 
 /// A result, and where its history was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -54,8 +62,9 @@ pub struct WhatIf {
     pub differing: Vec<DifferingTask>,
     /// Phases that took far more or less than those of their class.
     pub anomalies: AnomalyResult,
-    /// One for each policy, in the order in which they were named.
-    pub policies: Vec<PolicyResult>,
+    /// What policies of money and tokens would have said; absent: none were named.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub money: Option<MoneyResult>,
     /// What the figures assume, and what they leave out.
     pub assumptions: Vec<String>,
 }
@@ -87,6 +96,8 @@ pub struct HistoryFigures {
     pub runaway: u64,
     /// What all tasks used.
     pub used: Amounts,
+    /// How much of it was estimated, and how far estimates were off.
+    pub estimates: EstimateView,
 }
 
 /// Tokens and money.
@@ -116,6 +127,8 @@ pub struct LiveFigures {
     pub ruled_blocked: u64,
     /// Tasks that it warned of and never blocked.
     pub warned: u64,
+    /// What it returned for what it costs: what `report savings` says of the same tasks.
+    pub return_on_investment: Option<ReturnView>,
 }
 
 /// What would have happened under one candidate.
@@ -290,59 +303,6 @@ pub struct FirstCrossing {
     pub percent: Option<String>,
     /// What was used after it.
     pub after: Amounts,
-}
-
-/// What usage would have made of a policy.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PolicyResult {
-    /// Its name.
-    pub policy: String,
-    /// Over which time it counts.
-    pub window: &'static str,
-    /// What happens to what exceeds it.
-    pub enforcement: &'static str,
-    /// Windows in which something was used.
-    pub windows: u64,
-    /// Windows that reached the warning and stayed within the limit.
-    pub warned_windows: u64,
-    /// Windows whose limit was exceeded, by their begin.
-    pub exceeded: Vec<ExceededWindow>,
-    /// Tasks that used something in a window when its limit was exceeded, or after that.
-    pub affected_tasks: u64,
-}
-
-/// A window whose limit was exceeded.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct ExceededWindow {
-    /// When it began; absent: all time.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub from: Option<String>,
-    /// When it ended.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub to: Option<String>,
-    /// The task or session that it is about.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub of: Option<String>,
-    /// When the limit was exceeded: the time of the usage that did it.
-    pub exceeded_at: String,
-    /// What the policy says then: `over`, `refused` and so on.
-    pub ruling: &'static str,
-    /// The limit in tokens, with what rolled over.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub limit_tokens: Option<u64>,
-    /// The limit in US dollars.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub limit_usd: Option<String>,
-    /// What was used in the whole window.
-    pub used: Amounts,
-    /// Tokens beyond the limit.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub over_tokens: Option<i64>,
-    /// US dollars beyond the limit.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub over_usd: Option<String>,
-    /// Tasks that used something then or later, at most 20 of them by name.
-    pub tasks: Vec<String>,
 }
 
 impl WhatIf {

@@ -1,5 +1,6 @@
 //! Runs history through all candidates at once: partitions by themselves, on all threads.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use tokio::runtime::Handle;
@@ -10,13 +11,14 @@ use tollgate_projection::savings::Stated;
 
 use super::candidate::{Candidate, Rules};
 use super::inputs::Inputs;
-use super::money::{Policies, PolicyRules};
+use super::money::{MoneyRules, Policies};
 use super::partition::{PartitionState, Setting};
 use super::result::{Replayed, Source};
 use super::summary::summary;
 use super::task::Unopened;
 use crate::checkpoint::{Begun, Checkpoint};
 use crate::error::ReplayError;
+use crate::marks::Marks;
 use crate::session_phases::PhaseCoverage;
 use crate::shelf::Shelf;
 use crate::source::History;
@@ -26,8 +28,10 @@ use crate::walk::{self, Part, Walk, Watcher};
 pub struct Question<'a> {
     /// The configs, at least one.
     pub candidates: &'a [Candidate],
-    /// Policies of money and tokens, if any.
-    pub policies: Option<&'a Policies>,
+    /// Sets of policies of money and tokens, each a candidate of its own beside the configs; all of one tenant.
+    pub policies: &'a [Policies],
+    /// What people say that tasks were, beside the history, if anything.
+    pub marks: Option<&'a Marks>,
     /// The pool of tokens that tasks share, if any.
     pub pool: Option<&'a PoolRules>,
     /// What is done with tasks that were not opened.
@@ -80,7 +84,7 @@ pub fn what_if(
                 .iter()
                 .map(|candidate| Rules::new(&candidate.config, question.pool))
                 .collect(),
-            policies: PolicyRules::new(question.policies),
+            money: MoneyRules::new(question.policies),
             unopened: question.unopened,
         },
         checkpoint: checkpoint.as_ref(),
@@ -103,16 +107,36 @@ fn check(question: &Question<'_>) -> Result<(), ReplayError> {
             "no config to run history through: name one with --config".to_owned(),
         ));
     }
-    let mut names: Vec<&str> = question.candidates.iter().map(|candidate| candidate.name.as_str()).collect();
-    names.sort_unstable();
-    if let Some(twice) = names.windows(2).find(|pair| pair.first() == pair.last()) {
-        let name = twice.first().copied().unwrap_or_default();
+    let configs = question.candidates.iter().map(|candidate| candidate.name.as_str());
+    if let Some(name) = twice(configs) {
         return Err(ReplayError::Setting(format!("config `{name}` is named twice: name each once")));
     }
-    if let Some(name) = question.policies.and_then(Policies::repeated) {
-        return Err(ReplayError::Setting(format!("policy `{name}` is there twice: name each once")));
+    if let Some(name) = twice(question.policies.iter().map(|policies| policies.name.as_str())) {
+        return Err(ReplayError::Setting(format!("policies `{name}` are named twice: name each once")));
+    }
+    if let [first, others @ ..] = question.policies
+        && let Some(other) = others.iter().find(|other| other.tenant != first.tenant)
+    {
+        return Err(ReplayError::Setting(format!(
+            "policies `{}` are of the tenant `{}` and `{}` of `{}`: compare policies of one tenant",
+            first.name, first.tenant, other.name, other.tenant
+        )));
+    }
+    for policies in question.policies {
+        if let Some(name) = policies.repeated() {
+            return Err(ReplayError::Setting(format!(
+                "policy `{name}` is twice in `{}`: name each once",
+                policies.name
+            )));
+        }
     }
     Ok(())
+}
+
+/// A name that is there twice.
+fn twice<'a>(names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let mut seen = BTreeSet::new();
+    names.into_iter().find(|name| !seen.insert(*name))
 }
 
 impl walk::Worker for Worker<'_> {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::breach::Utilization;
-use tollgate_domain::event::{EventBody, Mark, RecordedEvent, TaskEvent, TaskOutcome, UsageEvent};
+use tollgate_domain::event::{EventBody, GateEvent, Mark, RecordedEvent, TaskEvent, TaskOutcome, UsageEvent};
 use tollgate_domain::gate::Verdict;
 use tollgate_domain::metadata::Enforcement;
 use tollgate_domain::money::Usd;
@@ -10,6 +10,8 @@ use tollgate_domain::task::TaskStage;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::units::UnitSums;
 use tollgate_domain::usage::Unpriced;
+
+use tollgate_projection::savings::{SavedTask, SavedUse};
 
 use super::anomaly::Class;
 use super::crossing::{Crossing, Live};
@@ -29,6 +31,8 @@ pub(super) struct Settled {
     pub(super) used: Used,
     pub(super) live: Live,
     pub(super) class: Option<Class>,
+    /// What the live gate's blocks were worth follows from; `None`: no planned work that was opened.
+    pub(super) saved: Option<Box<SavedTask>>,
     pub(super) under: Vec<SettledUnder>,
 }
 
@@ -84,8 +88,13 @@ impl Settled {
                 self.mark = Some(marked.mark);
                 true
             }
+            // About a task that is closed a gate may still be asked.
+            EventBody::Gate(GateEvent::GateDecided(decided)) => {
+                let Some(saved) = &mut self.saved else { return false };
+                saved.decided(decided);
+                true
+            }
             EventBody::Task(_)
-            | EventBody::Gate(_)
             | EventBody::Ledger(_)
             | EventBody::Alert(_)
             | EventBody::Inbox(_)
@@ -105,6 +114,19 @@ impl Settled {
         }
         let status = |used: u128| Utilization::new(used, under.total_tokens).breach();
         status(self.tokens()) > status(under.asked_tokens)
+    }
+
+    /// What it adds to what the live gate's blocks were worth: with what is known of it by now.
+    pub(super) fn saved(&self) -> Option<SavedTask> {
+        let used = SavedUse {
+            tokens: self.used.tokens,
+            cost: self.used.cost,
+            unpriced_tokens: self.used.unpriced_tokens,
+            unpriced_units: self.used.unpriced_units.clone(),
+        };
+        let mut saved = self.saved.as_deref()?.clone();
+        (saved.mark, saved.used) = (self.mark, used);
+        Some(saved)
     }
 
     /// Its tokens; corrections never take away more than was used.

@@ -10,13 +10,14 @@ use tollgate_domain::position::PartitionId;
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::fold::read_task_key;
+use tollgate_projection::savings::{Configs, Savings, report};
 
 use super::anomaly::{Anomalies, Usual};
 use super::compared::Compared;
 use super::crossing::Crossing;
 use super::figures::{Figures, Sum, amounts, count, shown};
 use super::inputs::Inputs;
-use super::money::PolicyFold;
+use super::money::{Money, MoneyLog, Names};
 use super::partition::{PartitionState, Tasks};
 use super::pool::{Moves, PoolFigures};
 use super::result::{
@@ -26,8 +27,9 @@ use super::result::{
 use super::run::Question;
 use super::settled::{Settled, SettledUnder};
 use super::task::Unopened;
-use super::windows::{Names, policy_results};
 use crate::error::ReplayError;
+use crate::estimates::{EstimateView, Estimates};
+use crate::marks::Met;
 
 /// What every result assumes.
 const ASSUMPTIONS: [&str; 10] = [
@@ -60,7 +62,16 @@ const LEFT_OUT: &str = "tasks that were not opened have no limits and are not ju
 const PROGRESS: &str = "where budgets follow progress a decision is also made inside a phase: at each check, and as soon as it spins; fixed limits are those of the \
      same config without that, asked as all others are; forecasts are compared with completed tasks, as they were when they closed";
 
-const POLICIES: &str = "policies: no allocation reserves anything, usage counts at the time that it states, and unpriced usage counts as nothing; a policy without a begin rules from the first usage on";
+const POLICIES: [&str; 5] = [
+    "policies: a use that no allocation covers is a request for exactly what it used, of normal priority, at the time that it states; a request that is \
+     refused stops its task, and what a stopped task would have used counts in no window",
+    "policies: an allocation that the ledger made is asked for again, reserves what it has left until it is released or expires, and covers its uses; one that \
+     the ledger refused is only compared: what it would have used is not known",
+    "policies: unpriced usage counts as nothing; corrections count at their own time; a policy without a begin rules from the first usage on; a policy that degrades \
+     refuses, as what another model would have cost is not known; budgets are not switched off and limits not raised",
+    "policies: windows and headroom are of all that was used, whoever would have been stopped",
+    "policies: each set is run by itself, and no gate stops anything before it",
+];
 
 const POOL: &str = "pool: a task that is blocked for its own tokens alone goes on if it can draw all that it used beyond its limit, in whole steps; gifts and draws are \
      decided by time, for each owner; a task that is blocked gives nothing";
@@ -73,7 +84,8 @@ pub(super) fn summary(
 ) -> Result<WhatIf, ReplayError> {
     states.sort_by_key(|(partition, _)| *partition);
     let mut all = All::new(question.candidates.len());
-    let (mut partitions, mut policies) = (Vec::new(), PolicyFold::default());
+    let (mut partitions, mut logs): (_, Vec<(PartitionId, MoneyLog)>) = (Vec::new(), Vec::new());
+    let mut estimates: Vec<Estimates> = Vec::new();
     let (mut names, mut tasks): (Names, Vec<Tasks>) = (HashMap::new(), Vec::new());
     for (partition, mut state) in states {
         partitions.push(PartitionInput {
@@ -86,15 +98,19 @@ pub(super) fn summary(
         for (sum, compared) in all.compared.iter_mut().zip(&state.compared) {
             sum.merge(compared);
         }
-        policies.merge(std::mem::take(&mut state.policies));
-        let of_partition = state.into_tasks()?;
-        if question.policies.is_some() {
+        all.configs.append(&mut state.configs);
+        estimates.push(std::mem::take(&mut state.estimates));
+        logs.push((partition, std::mem::take(&mut state.money)));
+        let of_partition = state.into_tasks(partition)?;
+        if !question.policies.is_empty() {
             let named =
                 of_partition.names.iter().map(|(key, place)| ((partition.number(), *place), key.clone()));
             names.extend(named);
         }
         tasks.push(of_partition);
     }
+    all.history.estimates = EstimateView::of(&estimates);
+    all.money = Money::of(question.policies, &logs, &names);
     all.add_tasks(&mut tasks, question)?;
     let unopened = match question.unopened {
         Unopened::LeaveOut => LEFT_OUT,
@@ -103,24 +119,30 @@ pub(super) fn summary(
     };
     let follows = question.candidates.iter().any(|candidate| candidate.config.progress.is_some());
     let assumed = ASSUMPTIONS.into_iter().chain([unopened]).chain(follows.then_some(PROGRESS));
-    let assumed = assumed.chain(question.policies.map(|_| POLICIES)).chain(question.pool.map(|_| POOL));
+    let assumed = assumed
+        .chain(all.money.is_some().then_some(POLICIES).into_iter().flatten())
+        .chain(question.pool.map(|_| POOL));
     let named = question.candidates.iter().zip(all.candidates).zip(&all.compared);
     let mut pools = all.pools.into_iter();
     let candidates = named.map(|((candidate, figures), compared)| CandidateResult {
         pool: pools.next().map(|pool| pool.result(candidate, question.stated)),
         ..figures.result(candidate, compared, question.stated)
     });
+    // The smallest sample that says something is that of the first config, as it is that in force in a ledger.
+    let min_tasks = question.candidates.first().map_or(0, |first| first.config.alerts.min_tasks);
+    let live = report(&all.savings, min_tasks, question.stated, String::new());
+    let live_return = Some(live.return_on_investment);
     let mut differing = all.differing;
     differing.sort_by(|one, other| (&one.tenant, &one.task).cmp(&(&other.tenant, &other.task)));
     Ok(WhatIf {
         format: FORMAT,
         inputs: inputs.with(partitions),
         history: HistoryFigures { used: all.used.view(), ..all.history },
-        live: all.live,
+        live: LiveFigures { return_on_investment: live_return, ..all.live },
         candidates: candidates.collect(),
         differing,
         anomalies: all.anomalies.result(),
-        policies: question.policies.map(|given| policy_results(given, &policies, &names)).unwrap_or_default(),
+        money: all.money.map(Money::result),
         assumptions: assumed.map(str::to_owned).collect(),
     })
 }
@@ -134,6 +156,10 @@ struct All {
     /// One for each candidate, if there is a pool.
     pools: Vec<PoolFigures>,
     anomalies: Anomalies,
+    configs: Configs,
+    savings: Savings,
+    /// If there are policies.
+    money: Option<Money>,
     compared: Vec<Compared>,
     differing: Vec<DifferingTask>,
 }
@@ -147,6 +173,9 @@ impl All {
             candidates: vec![Figures::default(); candidates],
             pools: Vec::new(),
             anomalies: Anomalies::default(),
+            configs: Configs::new(),
+            savings: Savings::default(),
+            money: None,
             compared: vec![Compared::default(); candidates],
             differing: Vec::new(),
         }
@@ -161,23 +190,35 @@ impl All {
             .filter(|_| question.pool.is_some())
             .map(|_| Moves::default())
             .collect();
+        let mut met = Met::new(question.marks);
         for of_partition in &mut *tasks {
-            of_partition.each(|key, task| {
-                if let Some(task) = task.filter(|task| !task.is_remediation) {
+            of_partition.each(|key, _, task| {
+                // Those that cannot be judged are met, too.
+                let mark = met.mark(key);
+                if let Some(mut task) = task.filter(|task| !task.is_remediation) {
+                    task.mark = mark.or(task.mark);
                     usual.note(key, &task);
                     add_moves(&mut moves, key, number, &task);
                 }
                 number += 1;
             })?;
         }
+        met.check()?;
         self.anomalies = Anomalies::beside(usual);
         if let Some(pool) = question.pool {
             self.pools = moves.into_iter().map(|moves| PoolFigures::new(moves.settle(pool))).collect();
         }
         number = 0;
         for of_partition in tasks {
-            of_partition.each(|key, task| {
+            let partition = of_partition.partition;
+            of_partition.each(|key, place, mut task| {
+                if let Some(task) = &mut task {
+                    task.mark = met.mark(key).or(task.mark);
+                }
                 self.add(key, number, task.as_ref());
+                if let (Some(money), Some(task)) = (&mut self.money, &task) {
+                    money.add((partition, place), key, task);
+                }
                 number += 1;
             })?;
         }
@@ -211,6 +252,9 @@ impl All {
             pool.add(key, number, task, under);
         }
         self.anomalies.judge(key, task);
+        if let Some(saved) = task.saved() {
+            self.savings.add_task(&saved, &self.configs);
+        }
         if differs(task) {
             self.differing.push(differing(key, task));
         }

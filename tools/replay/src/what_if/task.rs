@@ -16,6 +16,7 @@ use tollgate_domain::pool::PoolRules;
 use tollgate_domain::progress::TaskProgress;
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::time::Timestamp;
+use tollgate_projection::savings::SavedTask;
 use tollgate_projection::status::{TaskRow, figures, fold_task, unlimited_figures};
 
 use super::anomaly::Class;
@@ -238,6 +239,7 @@ impl OpenTask {
             progress: under.following.map(|following| Box::new(following.settle(is_completed))),
             pool: under.asking,
         });
+        let saved = SavedTask::of(&self.row).map(Box::new);
         Settled {
             is_opened: opened.is_some(),
             is_remediation: opened.is_some_and(|opened| opened.producer == LEDGER_PRODUCER),
@@ -252,6 +254,7 @@ impl OpenTask {
             },
             live: self.live,
             class,
+            saved,
             under: under.collect(),
         }
     }

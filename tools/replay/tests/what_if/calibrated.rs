@@ -21,6 +21,7 @@ fn calibrated(
     let asked = Asked {
         current: &current,
         options: &Options::default(),
+        marks: None,
         session_phases: None,
         threads,
         out: None,

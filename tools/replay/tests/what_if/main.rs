@@ -3,10 +3,15 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test an error is a failed test")]
 
+mod allocations;
 mod anomaly;
 mod calibrated;
 mod doubled;
+mod estimates;
+mod generated;
+mod marks;
 mod money;
+mod money_candidates;
 mod outcomes;
 mod phases;
 mod pictures;
@@ -14,6 +19,7 @@ mod planted;
 mod pool;
 mod progress;
 mod resumed;
+mod returned;
 mod same;
 mod sessions;
 mod story;

@@ -10,13 +10,13 @@ fn results(script: &str, policies: &str) -> Vec<PolicyResult> {
     let runtime = runtime();
     let history = story(script).history(&runtime);
     let candidates = [candidate("c", "rollout: enforce")];
-    let policies = read_policies(policies, &TenantId::default_tenant()).unwrap();
+    let policies = read_policies("p.yaml", policies, &TenantId::default_tenant()).unwrap();
     let mut question = about(&candidates);
-    question.policies = Some(&policies);
+    question.policies = std::slice::from_ref(&policies);
     let alone = replay(&runtime, &history, &question).unwrap();
     question.threads = 16;
     assert_eq!(replay(&runtime, &history, &question).unwrap(), alone, "on any number of threads");
-    alone.result.policies
+    alone.result.money.unwrap().candidates.remove(0).policies
 }
 
 #[test]
@@ -32,6 +32,10 @@ fn windows_that_usage_exceeded_are_named_with_when_and_by_how_much() {
     assert_eq!((window.exceeded_at.as_str(), window.ruling), ("2026-11-21T08:15:00Z", "refused"));
     assert_eq!((window.used.tokens, window.over_tokens, window.limit_tokens), (1205, Some(205), Some(1000)));
     assert_eq!(window.tasks, ["B", "C"]);
+    // The hour from 09:00 left 300 of its 1000, and is the only one within its limit.
+    let left = hour.headroom.tokens.as_ref().unwrap();
+    assert_eq!((hour.headroom.windows, left.limit, left.unused, left.least), (1, 1000, 300, 300));
+    assert_eq!((left.unused_percent.as_deref(), &hour.headroom.usd), (Some("30"), &None));
 }
 
 #[test]
@@ -72,7 +76,7 @@ fn policies_count_what_is_in_their_scope_and_window() {
 #[test]
 fn a_file_of_policies_that_is_wrong_is_refused_with_all_that_is_wrong() {
     let text = "policies:\n  a: {window: yearly, limit_tokens: 1}\n  b: {window: daily}\n  c: {window: daily, limit_token: 1}\n  d: 7\n";
-    let error = read_policies(text, &TenantId::default_tenant()).unwrap_err();
+    let error = read_policies("p.yaml", text, &TenantId::default_tenant()).unwrap_err();
     let expected = [
         "policy `a`: window: `yearly`: must be one of",
         "policy `b`: ",
@@ -84,6 +88,9 @@ fn a_file_of_policies_that_is_wrong_is_refused_with_all_that_is_wrong() {
         assert!(problem.starts_with(expected), "{problem}");
     }
     assert!(
-        read_policies("- 1", &TenantId::default_tenant()).unwrap_err().to_string().contains("`policies:`")
+        read_policies("p.yaml", "- 1", &TenantId::default_tenant())
+            .unwrap_err()
+            .to_string()
+            .contains("`policies:`")
     );
 }

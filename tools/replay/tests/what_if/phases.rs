@@ -38,6 +38,7 @@ fn calibrated(sessions: &Sessions) -> CalibrationResult {
     let (runtime, current, options) =
         (runtime(), candidate("built-in", "rollout: observe"), Options::default());
     let asked = Asked {
+        marks: None,
         current: &current,
         options: &options,
         session_phases: sessions.phases.as_ref(),

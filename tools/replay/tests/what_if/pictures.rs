@@ -26,13 +26,15 @@ fn candidates() -> [Candidate; 3] {
     ]
 }
 
-/// A history with runaways, good and unknown tasks, under three candidates and a policy.
+/// A history with runaways, good and unknown tasks, under three candidates and two sets of policies.
 fn replayed(threads: usize) -> Replayed {
     let (runtime, candidates) = (runtime(), candidates());
-    let policies = "policies: {hour: {window: hourly, limit_tokens: 60000, enforcement: hard_limit}}";
-    let policies = read_policies(policies, &TenantId::default_tenant()).unwrap();
+    let hour = "policies: {hour: {window: hourly, limit_tokens: 60000, enforcement: hard_limit}}";
+    let cost = "policies: {cost: {window: hourly, limit_usd: '0.02', enforcement: hard_limit}}";
+    let policies = [("hour.yaml", hour), ("cost.yaml", cost)]
+        .map(|(name, text)| read_policies(name, text, &TenantId::default_tenant()).unwrap());
     let mut question = about(&candidates);
-    (question.threads, question.policies) = (threads, Some(&policies));
+    (question.threads, question.policies) = (threads, &policies);
     replay(&runtime, &generated(7, 200).history(&runtime), &question).unwrap()
 }
 
@@ -41,6 +43,7 @@ fn calibrated(threads: usize) -> Calibrated {
     let asked = Asked {
         current: &current,
         options: &Options::default(),
+        marks: None,
         session_phases: None,
         threads,
         out: None,
@@ -89,7 +92,9 @@ fn pictures_stay_as_they_were() {
             "trade-off",
             "thresholds-1",
             "thresholds-2",
+            "policies",
             "policy-1",
+            "policy-2",
             "tokens-of-phases",
             "latency-of-phases",
             "later-tasks",
@@ -143,6 +148,7 @@ fn few_tasks_and_none_have_pictures_too() {
     let asked = Asked {
         current: &current,
         options: &Options::default(),
+        marks: None,
         session_phases: None,
         threads: 1,
         out: None,

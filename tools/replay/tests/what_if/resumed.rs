@@ -206,6 +206,7 @@ fn calibrated(
     let asked = Asked {
         current: &current,
         options: &options,
+        marks: None,
         session_phases: None,
         threads,
         out,

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
+pub(crate) use crate::generated::generated;
 use tokio::runtime::Runtime;
 use tollgate_clock::ManualClock;
 use tollgate_domain::config::BudgetConfig;
@@ -42,14 +43,15 @@ const MICRO: i128 = 1_000_000_000_000;
 /// Steps are separated by commas: `in TASK`, `of TENANT`, `+90` (seconds), `live YAML` (with `;` for line ends) for the
 /// config in force; `open [complexity=…] [importance=…] [PHASE=TOKENS]`, `start PHASE`, `end PHASE`, `close OUTCOME`,
 /// `gate ADVANCE`, `pass ADVANCE`, `mark WORD`, `signal NAME VALUE [KEY]` of the running phase, `use TOKENS
-/// [unpriced] [team=…] [ago=SECONDS]`, `adjust TOKENS` of the latest usage, `torn` for an event that nobody can read.
+/// [unpriced] [estimated] [team=…] [ago=SECONDS] [allocation=NAME]`,
+/// what [`crate::allocations`] says, `adjust TOKENS` of the latest usage, `torn` for an event that nobody can read.
 pub(crate) struct Story {
     events: Vec<(Event, Timestamp)>,
-    rows: BTreeMap<(String, String), TaskRow>,
-    config: BudgetConfig,
-    tenant: String,
-    task: String,
-    now: Timestamp,
+    pub(crate) rows: BTreeMap<(String, String), TaskRow>,
+    pub(crate) config: BudgetConfig,
+    pub(crate) tenant: String,
+    pub(crate) task: String,
+    pub(crate) now: Timestamp,
     latest_usage: Option<(EventId, UsageRecorded, Timestamp)>,
     torn: Vec<usize>,
 }
@@ -105,6 +107,8 @@ impl Story {
             ["gate", advance] => self.ask(advance),
             ["signal", name, value, ref key @ ..] => self.signal(name, value.parse().unwrap(), key.first()),
             ["use", tokens, ref said @ ..] => self.use_tokens(tokens.parse().unwrap(), said),
+            ["allocate" | "extend" | "release", ..] => self.about_allocation(&words),
+            ["config"] => self.load_config(),
             ["adjust", tokens] => self.adjust(tokens.parse().unwrap()),
             ["torn"] => {
                 self.torn.push(self.events.len());
@@ -170,10 +174,12 @@ impl Story {
         let mut at = self.now;
         for word in said {
             match word.split_once('=') {
+                Some(("allocation", name)) => usage.allocation = Some(name.to_owned()),
                 Some(("ago", seconds)) => at = at.plus_millis(-seconds.parse::<i64>().unwrap() * 1000),
                 Some((key, value)) => {
                     usage.labels.insert(key.to_owned(), value.to_owned());
                 }
+                None if *word == "estimated" => usage.estimated = true,
                 None => usage.cost = Cost::Unpriced,
             }
         }
@@ -217,10 +223,10 @@ impl Story {
         self.append(EventBody::from(adjusted), self.now);
     }
 
-    fn append(&mut self, body: EventBody, at: Timestamp) -> EventId {
+    pub(crate) fn append(&mut self, body: EventBody, at: Timestamp) -> EventId {
         let id = EventId::new(format!("e{}", self.events.len())).unwrap();
         let event = Event {
-            tenant: TenantId::new(&*self.tenant).unwrap(),
+            tenant: TenantId::new(&*self.tenant).unwrap_or_else(|_| TenantId::ledger()),
             task: TaskId::new(&*self.task).unwrap(),
             producer: ProducerId::new("agent").unwrap(),
             id: id.clone(),
@@ -302,8 +308,13 @@ impl Story {
     }
 }
 
+/// What so many tokens cost in a story.
+pub(crate) fn usd(tokens: i128) -> tollgate_domain::money::Usd {
+    tollgate_domain::money::Usd::from_units(tokens * MICRO)
+}
+
 fn cost(tokens: i128) -> Cost {
-    let usd = tollgate_domain::money::Usd::from_units(tokens * MICRO);
+    let usd = usd(tokens);
     Cost::Priced { usd, price_version: "v".to_owned() }
 }
 
@@ -319,9 +330,10 @@ pub(crate) fn candidate(name: &str, yaml: &str) -> Candidate {
 pub(crate) fn about(candidates: &[Candidate]) -> Question<'_> {
     Question {
         candidates,
-        policies: None,
+        policies: &[],
         pool: None,
         unopened: Unopened::LeaveOut,
+        marks: None,
         session_phases: None,
         stated: Stated::default(),
         threads: 1,
@@ -345,52 +357,4 @@ pub(crate) fn replayed(script: &str, configs: &[&str]) -> Replayed {
     let candidates: Vec<Candidate> =
         configs.iter().enumerate().map(|(nth, yaml)| candidate(&format!("c{nth}"), yaml)).collect();
     replay(&runtime, &history, &about(&candidates)).unwrap()
-}
-
-/// A long history of many tasks from a seed: they open, work, are asked, close, are marked, report late.
-pub(crate) fn generated(seed: u64, tasks: u64) -> Story {
-    let mut random = Random(seed * 2 + 1);
-    let mut script = String::from("live rollout: enforce");
-    for task in 0..tasks {
-        let complexity = ["Tiny", "Small", "Medium", "Large"][random.below(4)];
-        script += &format!(", in T-{task}, +{}, open complexity={complexity}", random.below(900));
-        let phases =
-            ["STRATEGIZE", "SPEC", "PLAN", "THINK", "IMPLEMENT", "VERIFY", "REVIEW", "PR", "MONITOR"];
-        let last = random.below(10);
-        for phase in phases.into_iter().take(last) {
-            script += &format!(", gate {phase}, start {phase}");
-            for _ in 0..random.below(4) {
-                script += &format!(", +{}, use {}", random.below(60), random.below(9_000));
-            }
-            script += match task % 4 {
-                0 => ", signal files_changed 3, signal planner_iterations 1",
-                1 => ", signal tool 5 a, signal tool 4 a, signal criteria_verified 0",
-                _ => "",
-            };
-            script += &format!(", +1, end {phase}");
-        }
-        if last < 9 && random.below(3) > 0 {
-            let outcome = ["completed", "cancelled", "abandoned"][random.below(3)];
-            script += &format!(", gate completion, close {outcome}");
-        }
-        match random.below(8) {
-            0 => script += ", mark legitimate",
-            1 => script += ", mark runaway",
-            2 => script += ", use 700 ago=30, adjust -100",
-            _ => {}
-        }
-    }
-    story(&script)
-}
-
-/// Xorshift: the same numbers everywhere.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        (self.0 % end as u64) as usize
-    }
 }

@@ -9,7 +9,7 @@ use tollgate_replay::calibrate::{Confidence, Options, WeightRule};
 use tollgate_replay::collect::{Asked, Calibrated, CollectError, calibrate_history};
 use tollgate_replay::pictures::calibration_page;
 
-use super::history::{Named, make, open, own_directory, replace};
+use super::history::{Named, make, marks, open, own_directory, replace};
 use super::interrupted::{SAVE_EVERY, interrupted, resumed};
 use super::pictures::Pictures;
 use super::progress::{Watched, watched};
@@ -25,12 +25,14 @@ pub(super) async fn run(global: &Global, args: &CalibrateArgs) -> Result<ExitCod
     let from = &args.history.from;
     let current = global.config.as_deref().map_or(Ok(Named::InForce), Named::read)?;
     let options = options(args)?;
+    let marks = marks(global, &args.history)?;
     let out_dir = args.out.as_deref().map(|dir| own_directory("--out", dir, from)).transpose()?;
     let pictures = Pictures::checked(&args.pictures, from)?;
     let opened = open(global, &args.history, std::slice::from_ref(&current)).await?;
     let asked = Asked {
         current: opened.configs.first().ok_or_else(|| Failure::failed("replay: no config".to_owned()))?,
         options: &options,
+        marks: marks.as_ref(),
         session_phases: opened.session_phases.as_ref(),
         threads: args.history.threads(),
         out: out_dir,

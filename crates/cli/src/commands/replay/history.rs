@@ -8,6 +8,7 @@ use tollgate_domain::price::PriceBook;
 use tollgate_files::make_private_dirs;
 use tollgate_import::reader::Format as Agent;
 use tollgate_log::embedded::Snapshot;
+use tollgate_replay::Marks;
 use tollgate_replay::session_phases::{PhaseCoverage, Rules, SHIPPED};
 use tollgate_replay::source::sessions::{self, Completion};
 use tollgate_replay::source::{History, LedgerHistory, LogHistory, last_config};
@@ -166,6 +167,17 @@ pub(in crate::commands) fn rules(
     }
 }
 
+/// What people say that tasks of a history were.
+pub(super) fn marks(global: &Global, args: &HistoryArgs) -> Result<Option<Marks>, Failure> {
+    let Some(path) = &args.marks else { return Ok(None) };
+    let name = path.display().to_string();
+    let text = tollgate_files::read_settings(path)
+        .map_err(|error| Failure::failed(format!("reading {name}: {error}")))?;
+    Marks::read(&name, &text, &tenant(global)?)
+        .map(Some)
+        .map_err(|invalid| Failure::differs(format!("{name}: {invalid}")))
+}
+
 /// The directory of a ledger or backup that a path names.
 fn ledger(path: &Path) -> Option<PathBuf> {
     // The demo keeps its ledger in a directory of its own.
@@ -199,7 +211,16 @@ fn built_in() -> Candidate {
 /// The configs that flags name. A name is as much of a file's path as tells the files apart, however the path was
 /// typed: it is in the result, and in its hash.
 pub(super) fn named(paths: &[PathBuf]) -> Result<Vec<Named>, Failure> {
-    let is_word = |path: &Path| [BUILT_IN, IN_FORCE].iter().any(|word| path == Path::new(word));
+    let read = |(path, name): (&PathBuf, String)| match Named::read(path)? {
+        Named::Config(candidate) => Ok(Named::Config(Box::new(Candidate { name, ..*candidate }))),
+        Named::InForce => Ok(Named::InForce),
+    };
+    paths.iter().zip(names("config", &[BUILT_IN, IN_FORCE], paths)?).map(read).collect()
+}
+
+/// The names of what files hold, and of these words; a file that is named twice is refused.
+pub(super) fn names(kind: &str, words: &[&str], paths: &[PathBuf]) -> Result<Vec<String>, Failure> {
+    let is_word = |path: &Path| words.iter().any(|word| path == Path::new(word));
     let full: Vec<PathBuf> = paths
         .iter()
         .map(|path| {
@@ -215,19 +236,14 @@ pub(super) fn named(paths: &[PathBuf]) -> Result<Vec<Named>, Failure> {
             let [one, other] = [earlier, nth]
                 .map(|nth| paths.get(nth).map_or_else(String::new, |path| path.display().to_string()));
             let twice = if one == other {
-                format!("config `{one}` is named twice")
+                format!("--{kind} `{one}` is named twice")
             } else {
-                format!("configs `{one}` and `{other}` are the same file")
+                format!("--{kind} `{one}` and `{other}` are the same file")
             };
             return Err(Failure::failed(format!("replay: {twice}: name each once")));
         }
     }
-    let names = full.iter().map(|path| short(path, &full));
-    let read = |(path, name): (&PathBuf, String)| match Named::read(path)? {
-        Named::Config(candidate) => Ok(Named::Config(Box::new(Candidate { name, ..*candidate }))),
-        Named::InForce => Ok(Named::InForce),
-    };
-    paths.iter().zip(names).map(read).collect()
+    Ok(full.iter().map(|path| short(path, &full)).collect())
 }
 
 /// The end of a path that no other one has.

@@ -1,6 +1,6 @@
 //! Running history through other limits.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use tokio::runtime::Handle;
@@ -11,7 +11,7 @@ use tollgate_replay::ReplayError;
 use tollgate_replay::pictures::what_if_page;
 use tollgate_replay::what_if::{Policies, Question, Replayed, Unopened, read_policies, what_if};
 
-use super::history::{Named, make, named, open, own_directory, replace, tenant};
+use super::history::{Named, make, marks, named, names, open, own_directory, replace, tenant};
 use super::interrupted::{SAVE_EVERY, interrupted, resumed};
 use super::pictures::Pictures;
 use super::progress::{Watched, watched};
@@ -25,7 +25,8 @@ pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, 
     if named.is_empty() {
         named.push(Named::InForce);
     }
-    let policies = args.policies.as_deref().map(|path| policies(global, path)).transpose()?;
+    let policies = policies(global, &args.policies)?;
+    let marks = marks(global, &args.history)?;
     let pool = args.pool.as_deref().map(pool).transpose()?;
     let stated = stated(&args.cost)?;
     let out_dir =
@@ -40,7 +41,8 @@ pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, 
     };
     let question = Question {
         candidates: &opened.configs,
-        policies: policies.as_ref(),
+        policies: &policies,
+        marks: marks.as_ref(),
         pool: pool.as_ref(),
         unopened,
         session_phases: opened.session_phases.as_ref(),
@@ -79,11 +81,15 @@ pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, 
     Ok(ExitCode::SUCCESS)
 }
 
-fn policies(global: &Global, path: &Path) -> Result<Policies, Failure> {
-    let name = path.display();
-    let text = tollgate_files::read_settings(path)
-        .map_err(|error| Failure::failed(format!("reading {name}: {error}")))?;
-    read_policies(&text, &tenant(global)?).map_err(|invalid| Failure::differs(format!("{name}: {invalid}")))
+fn policies(global: &Global, paths: &[PathBuf]) -> Result<Vec<Policies>, Failure> {
+    let tenant = tenant(global)?;
+    let read = |(path, name): (&PathBuf, String)| {
+        let text = tollgate_files::read_settings(path)
+            .map_err(|error| Failure::failed(format!("reading {}: {error}", path.display())))?;
+        read_policies(&name, &text, &tenant)
+            .map_err(|invalid| Failure::differs(format!("{}: {invalid}", path.display())))
+    };
+    paths.iter().zip(names("policies", &[], paths)?).map(read).collect()
 }
 
 fn pool(path: &Path) -> Result<PoolRules, Failure> {

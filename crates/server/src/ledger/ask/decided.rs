@@ -23,6 +23,8 @@ const GENERATION: usize = 2048;
 pub(in crate::ledger) struct Decidable {
     /// The fold of its decisions.
     pub(in crate::ledger) state: TaskState,
+    /// Whether the ledger has an event of it.
+    pub(in crate::ledger) is_known: bool,
     /// The record of the last one; zero: there is none yet.
     pub(in crate::ledger) last: Sequence,
     /// When the active execution started.
@@ -143,7 +145,8 @@ impl Decidable {
             state, last_decision, started_at, phases, blocked, tokens_used, latency_ms, ..
         } = decided.clone();
         let used = (tokens_used, latency_ms);
-        Self { state, last: last_decision, started_at, phases, blocked, used, begun_after: None }
+        let is_known = true;
+        Self { state, is_known, last: last_decision, started_at, phases, blocked, used, begun_after: None }
     }
 
     /// Whether the view has the same state, apart from the gate's answers: those are facts, which arrive

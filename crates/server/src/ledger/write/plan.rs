@@ -128,6 +128,12 @@ impl Planning<'_> {
         {
             return Err(refused(&Rejection::Blocked(blocked.clone())).into());
         }
+        if let TaskEvent::TaskMarked(_) = command
+            && !self.decidable.is_known
+            && self.plan.events.is_empty()
+        {
+            return Err(refused(&Rejection::TaskUnknown).into());
+        }
         self.plan.decides = true;
         let decided = decide(&self.state, completed).map_err(|rejection| {
             let task = submitted.event.task.as_str();
@@ -189,7 +195,7 @@ impl Planning<'_> {
         let mut both: Vec<_> = plan.places.drain(..).zip(plan.events.drain(..)).collect();
         both.sort_by_key(|(place, _)| place.is_none());
         (plan.places, plan.events) = both.into_iter().unzip();
-        plan.decided = Decidable { state, started_at, ..decidable.clone() };
+        plan.decided = Decidable { state, started_at, is_known: true, ..decidable.clone() };
         plan
     }
 }

@@ -29,12 +29,15 @@ pub struct InputsView {
     pub partitions: Vec<PartitionInput>,
     /// The candidates.
     pub candidates: Vec<CandidateInput>,
-    /// BLAKE3 of the policies and their tenant, if there are any.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub policies_hash: Option<String>,
+    /// The policies of money and tokens, if there are any.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub policies: Vec<PoliciesInput>,
     /// BLAKE3 of the canonical rules of the pool, if there is one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pool_hash: Option<String>,
+    /// BLAKE3 of the marks that were given beside the history, and their tenant, if there are any.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub marks_hash: Option<String>,
     /// What was done with tasks that were not opened.
     pub unopened: Unopened,
     /// What phases came from, if they were given to sessions by rules.
@@ -65,4 +68,13 @@ pub struct CandidateInput {
     pub name: String,
     /// SHA-256 of its canonical content.
     pub config_hash: String,
+}
+
+/// A set of policies as it was given.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct PoliciesInput {
+    /// Its name.
+    pub name: String,
+    /// BLAKE3 of the policies and their tenant.
+    pub hash: String,
 }

@@ -7,7 +7,7 @@ use tollgate_domain::ids::TenantId;
 use tollgate_domain::time::Timestamp;
 use tollgate_wire::api::PolicyRule;
 
-use super::money::Policies;
+use super::Policies;
 
 /// Every policy of a file that is wrong, a sentence each.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -24,33 +24,33 @@ struct PolicyFile {
     policies: Mapping,
 }
 
-/// Reads a file of policies, in YAML or JSON. They are all of one tenant. One that does not say since when it rules
-/// rules from the first usage on.
+/// Reads a file of policies, in YAML or JSON. `name`: what people know it by. They are all of one tenant. One that does
+/// not say since when it rules rules from the first usage on.
 ///
 /// # Errors
 ///
 /// [`InvalidPolicies`] with all that is wrong.
-pub fn read_policies(text: &str, tenant: &TenantId) -> Result<Policies, InvalidPolicies> {
+pub fn read_policies(name: &str, text: &str, tenant: &TenantId) -> Result<Policies, InvalidPolicies> {
     let file: PolicyFile = serde_yaml::from_str(text).map_err(|error| InvalidPolicies {
         problems: vec![format!(
             "{error}; the file holds `policies:` and below it each policy by its name, with the keys of the API"
         )],
     })?;
     let (mut policies, mut problems) = (Vec::new(), Vec::new());
-    for (name, said) in file.policies {
-        let Some(name) = name.as_str().map(str::to_owned) else {
-            problems.push(format!("policy `{name:?}`: its name must be a text"));
+    for (policy, said) in file.policies {
+        let Some(policy) = policy.as_str().map(str::to_owned) else {
+            problems.push(format!("policy `{policy:?}`: its name must be a text"));
             continue;
         };
-        match read(&name, said) {
+        match read(&policy, said) {
             Ok(policy) => policies.push(policy),
-            Err(problem) => problems.push(format!("policy `{name}`: {problem}")),
+            Err(problem) => problems.push(format!("policy `{policy}`: {problem}")),
         }
     }
     if !problems.is_empty() {
         return Err(InvalidPolicies { problems });
     }
-    Ok(Policies { tenant: tenant.clone(), policies })
+    Ok(Policies { name: name.to_owned(), tenant: tenant.clone(), policies })
 }
 
 fn read(name: &str, said: serde_yaml::Value) -> Result<Policy, String> {

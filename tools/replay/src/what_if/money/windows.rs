@@ -1,8 +1,9 @@
 //! What policies would have said: each of their windows, quarter by quarter, judged as the ledger judges them; the
 //! quarter in which a limit was crossed also use by use.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
+use tollgate_domain::breach::Utilization;
 use tollgate_domain::budget::{Amount, BudgetState, Dimension, Figures, Policy, Scope, Spent, judge, needed};
 use tollgate_domain::event::{AllocationRequest, PolicyFigures, Ruling};
 use tollgate_domain::money::Usd;
@@ -11,24 +12,83 @@ use tollgate_domain::zone::Span;
 use tollgate_projection::fold::read_task_key;
 use tollgate_projection::report::unit_totals;
 
-use super::figures::shown;
-use super::money::{Policies, PolicyFold, Use, WindowCells, WindowKey};
-use super::result::{Amounts, ExceededWindow, PolicyResult};
+use super::Policies;
+use super::fold::{PolicyFold, WindowCells, WindowKey};
+use super::ordered::{Names, Ordered, Step, TaskAt};
+use super::simulated::Simulated;
+use super::state_of;
+use crate::what_if::figures::shown;
+use crate::what_if::result::{Amounts, ExceededWindow, LeftTokens, LeftUsd, PolicyHeadroom, PolicyResult};
 
 /// Tasks of a window that are named.
 const NAMED_TASKS: usize = 20;
 
-/// The keys of tasks by partition and place.
-pub(super) type Names = HashMap<(u8, u32), Box<[u8]>>;
-
 /// One result for each policy, in their order.
-pub(super) fn policy_results(given: &Policies, fold: &PolicyFold, names: &Names) -> Vec<PolicyResult> {
-    given
-        .policies
-        .iter()
-        .enumerate()
-        .map(|(nth, policy)| PolicyJudge::new(nth, policy, fold, names).result())
-        .collect()
+pub(super) fn policy_results(
+    given: &Policies,
+    ordered: &Ordered<'_>,
+    simulated: &Simulated,
+    names: &Names,
+) -> Vec<PolicyResult> {
+    let mut fold = PolicyFold::default();
+    for step in &ordered.steps {
+        match step {
+            Step::Used(used) => fold.take(used, &given.policies),
+            Step::Decided(_) => {}
+        }
+    }
+    let judged = given.policies.iter().enumerate().map(|(nth, policy)| PolicyResult {
+        refused_requests: simulated.refused.get(&policy.id).copied().unwrap_or_default(),
+        ..PolicyJudge::new(nth, policy, &fold, names).result()
+    });
+    judged.collect()
+}
+
+/// What windows left of their limits.
+#[derive(Default)]
+struct Left {
+    windows: u64,
+    /// Limit, what was left of it, and what the fullest left.
+    tokens: Option<(u128, u128, u128)>,
+    usd: Option<(Usd, Usd, Usd)>,
+}
+
+impl Left {
+    fn add(&mut self, window: &PolicyFigures) {
+        self.windows = self.windows.saturating_add(1);
+        let unused = window.limit.left_after(window.booked);
+        if let Some(limit) = window.limit.tokens {
+            let unused = u128::try_from(unused.tokens).unwrap_or_default();
+            let (limits, all, least) = self.tokens.unwrap_or((0, 0, u128::MAX));
+            let limits = limits.saturating_add(limit.into());
+            self.tokens = Some((limits, all.saturating_add(unused), least.min(unused)));
+        }
+        if let Some(limit) = window.limit.usd {
+            let (limits, all, least) = self.usd.unwrap_or((Usd::ZERO, Usd::ZERO, unused.usd));
+            let sums = (limits.saturating_add(limit), all.saturating_add(unused.usd));
+            self.usd = Some((sums.0, sums.1, least.min(unused.usd)));
+        }
+    }
+
+    fn result(self) -> PolicyHeadroom {
+        let small = |tokens: u128| u64::try_from(tokens).unwrap_or(u64::MAX);
+        let units = |usd: Usd| u128::try_from(usd.units()).unwrap_or_default();
+        PolicyHeadroom {
+            windows: self.windows,
+            tokens: self.tokens.map(|(limit, unused, least)| LeftTokens {
+                limit: small(limit),
+                unused: small(unused),
+                unused_percent: Utilization { used: unused, limit }.shown_percent(),
+                least: small(least),
+            }),
+            usd: self.usd.map(|(limit, unused, least)| LeftUsd {
+                limit: limit.to_string(),
+                unused: unused.to_string(),
+                unused_percent: Utilization { used: units(unused), limit: units(limit) }.shown_percent(),
+                least: least.to_string(),
+            }),
+        }
+    }
 }
 
 struct PolicyJudge<'a> {
@@ -49,25 +109,28 @@ struct Exceeded {
 impl<'a> PolicyJudge<'a> {
     fn new(nth: usize, policy: &'a Policy, fold: &'a PolicyFold, names: &'a Names) -> Self {
         let alone = Policy { scope: Scope::default(), budget: None, ..policy.clone() };
-        let state = Policies::state_of([alone]);
+        let state = state_of([alone]);
         Self { nth, policy, fold, names, state }
     }
 
     fn result(&self) -> PolicyResult {
         let begin = |policy| WindowKey { policy, span: None, of: None };
-        let (mut windows, mut warned, mut exceeded) = (0, 0, Vec::new());
-        let mut affected: BTreeSet<(u8, u32)> = BTreeSet::new();
+        let (mut windows, mut warned, mut exceeded, mut left) = (0, 0, Vec::new(), Left::default());
+        let mut affected: BTreeSet<TaskAt> = BTreeSet::new();
         for (key, cells) in self.fold.windows.range(begin(self.nth)..begin(self.nth.saturating_add(1))) {
             windows += 1;
             let (first, last) = self.judge_quarters(key, cells);
             match (first, last) {
                 (Some(first), Some(last)) => {
                     let later = cells.tasks.iter().filter(|(_, last)| **last >= first.at);
-                    let tasks: Vec<(u8, u32)> = later.map(|(task, _)| *task).collect();
+                    let tasks: Vec<TaskAt> = later.map(|(task, _)| *task).collect();
                     exceeded.push(self.window(key, cells, &first, &last, &tasks));
                     affected.extend(tasks);
                 }
-                (None, Some(last)) => warned += u64::from(last.ruling == Ruling::Warns),
+                (None, Some(last)) => {
+                    warned += u64::from(last.ruling == Ruling::Warns);
+                    left.add(&last);
+                }
                 (_, None) => {}
             }
         }
@@ -75,8 +138,10 @@ impl<'a> PolicyJudge<'a> {
             policy: self.policy.id.clone(),
             window: self.policy.window.as_str(),
             enforcement: self.policy.enforcement.as_str(),
+            refused_requests: 0,
             windows,
             warned_windows: warned,
+            headroom: left.result(),
             exceeded,
             affected_tasks: affected.len() as u64,
         }
@@ -129,14 +194,12 @@ impl<'a> PolicyJudge<'a> {
         key: &WindowKey,
         request: &AllocationRequest,
         mut so_far: Spent,
-        uses: Option<&Vec<Use>>,
+        uses: Option<&Vec<(Timestamp, Amount)>>,
     ) -> Option<Timestamp> {
-        let mut uses: Vec<&Use> = uses.into_iter().flatten().collect();
-        uses.sort_unstable_by_key(|counted| counted.at);
-        for together in uses.chunk_by(|one, other| one.at == other.at) {
-            let at = together.first()?.at;
-            for counted in together {
-                let Use { tokens, usd, .. } = **counted;
+        let uses = uses?;
+        for together in uses.chunk_by(|(one, _), (other, _)| one == other) {
+            let (at, _) = *together.first()?;
+            for (_, Amount { tokens, usd }) in together.iter().copied() {
                 so_far.add(&Spent { events: 1, tokens, usd, ..Spent::default() });
             }
             let judged = self.judge_at(key, request, &so_far, at);
@@ -144,7 +207,7 @@ impl<'a> PolicyJudge<'a> {
                 return Some(at);
             }
         }
-        uses.last().map(|last| last.at)
+        uses.last().map(|(last, _)| *last)
     }
 
     /// What was used in another window, as far as anything was.
@@ -174,7 +237,7 @@ impl<'a> PolicyJudge<'a> {
         cells: &WindowCells,
         first: &Exceeded,
         last: &PolicyFigures,
-        tasks: &[(u8, u32)],
+        tasks: &[TaskAt],
     ) -> ExceededWindow {
         let used = self.whole(key.span, &key.of);
         let over_tokens = last.limit.tokens.map(|limit| used.tokens.saturating_sub(limit.into()).max(0));
