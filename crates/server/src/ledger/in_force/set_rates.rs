@@ -75,7 +75,8 @@ pub(super) fn rates(request: &PriceSetRequest, before: Option<&PriceEntry<'_>>) 
             (rates.has_list(), "prices by ranges of input"),
         ]
         .into_iter()
-        .filter_map(|(is, words)| is.then(|| words.to_owned()))
+        .filter(|(is, _)| *is)
+        .map(|(_, words)| words.to_owned())
         .collect(),
         dropped,
     })
