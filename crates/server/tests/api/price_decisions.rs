@@ -258,6 +258,15 @@ async fn a_mistyped_model_is_asked_about() {
     assert!(shown["unpriced_because"].as_str().unwrap().ends_with("did you mean `gpt-5`?"), "{shown}");
     let (_, check) = service.post("/v1/check", json!({"model": "gpt5", "tokens": 5})).await;
     assert_eq!(check["similar_model"], "gpt-5", "{check}");
+    // What was found once is given again, until the prices are others.
+    let (_, check) = service.post("/v1/check", json!({"model": "gpt5", "tokens": 5})).await;
+    assert_eq!(check["similar_model"], "gpt-5", "{check}");
+    set("gpt55").await;
+    let (_, check) = service.post("/v1/check", json!({"model": "gpt5", "tokens": 5})).await;
+    assert_eq!(check["similar_model"], "gpt-5", "the first of two that are as near: {check}");
+    set("agpt5").await;
+    let (_, check) = service.post("/v1/check", json!({"model": "gpt5", "tokens": 5})).await;
+    assert_eq!(check["similar_model"], "agpt5", "{check}");
     let (_, check) = service.post("/v1/check", json!({"model": "gpt-5", "tokens": 5})).await;
     assert!(check.get("similar_model").is_none(), "{check}");
     assert_eq!(set("gtp-5").await["similar"], "gpt-5");

@@ -12,7 +12,7 @@ use tollgate_wire::api::{
 };
 
 use super::command::{Command, Done, Recorded, What};
-use super::request::{allocation, fresh, id, similar_model, tenant, ttl_ms, usd, wait};
+use super::request::{allocation, fresh, id, tenant, ttl_ms, usd, wait};
 use super::{BudgetDecisions, answer};
 use crate::ledger::ask::Read;
 use crate::ledger::own::ALLOCATE;
@@ -35,7 +35,7 @@ impl BudgetDecisions {
         match self.decided(&tenant, command).await? {
             Done::Judged(judged) => {
                 let mut answer = answer::check(&request, &judged.judgement, judged.instead, judged.as_of);
-                answer.similar_model = similar_model(&self.ask.settings(), &request, self.ask.now());
+                answer.similar_model = self.meant.of(&self.ask.settings(), &request, self.ask.now());
                 Ok(answer)
             }
             Done::Unchanged

@@ -10,6 +10,7 @@ mod exhausted;
 mod expiry;
 mod figures;
 mod late;
+mod meant;
 mod near;
 mod one_by_one;
 mod overruns;
@@ -35,6 +36,7 @@ use self::command::{BRIEFLY, Command, Done, WAIT, What};
 use self::decide::{Decider, is_behind};
 use self::exhausted::HavePolicies;
 use self::late::Late;
+use self::meant::Meant;
 use self::one_by_one::Each;
 use self::overruns::Looked;
 use super::Shared;
@@ -62,6 +64,7 @@ pub struct BudgetDecisions {
     looked: Looked,
     each: Each,
     late: Late,
+    meant: Arc<Meant>,
 }
 
 /// A tenant whose money was decided about lately.
@@ -82,7 +85,8 @@ impl BudgetDecisions {
         let (ask, in_force) = (Arc::clone(ask), Arc::clone(in_force));
         let (tenants, have_policies) = (Arc::default(), Arc::default());
         let (looked, each, late) = (Looked::default(), Each::default(), Late::default());
-        Self { log, ask, in_force, tenants, have_policies, looked, each, late }
+        let meant = Arc::default();
+        Self { log, ask, in_force, tenants, have_policies, looked, each, late, meant }
     }
 
     /// Has a command decided, with those that arrive at the same time.

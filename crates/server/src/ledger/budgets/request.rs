@@ -8,7 +8,7 @@ use tollgate_domain::event::AllocationRequest;
 use tollgate_domain::ids::{EventId, InvalidId, MAX_ID_BYTES, TenantId};
 use tollgate_domain::money::Usd;
 use tollgate_domain::phase::{InvalidPhase, Phase};
-use tollgate_domain::price::{AtMost, Call, NoPrice};
+use tollgate_domain::price::{AtMost, Call};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::{MAX_TOKENS_PER_EVENT, TokenCounts};
 use tollgate_domain::units::{Unit, UnitCounts, UnitSums};
@@ -172,19 +172,6 @@ pub(super) fn call<'a>(settings: &'a Settings, request: &'a AllocationRequest, a
         service_tier: request.service_tier.as_deref(),
         at,
     })
-}
-
-/// The entry of the price book that was probably meant, if a request names a model without one.
-pub(super) fn similar_model(
-    settings: &Settings,
-    request: &AllocationRequest,
-    at: Timestamp,
-) -> Option<String> {
-    let model = request.model.as_deref()?;
-    match settings.prices.quote(call(settings, request, at), &TokenCounts::default()) {
-        Err(NoPrice::NoEntry) => settings.prices.similar(model, at).map(str::to_owned),
-        Ok(_) | Err(_) => None,
-    }
 }
 
 /// Units by their names.
