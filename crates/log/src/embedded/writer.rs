@@ -123,7 +123,13 @@ impl Writer {
                 return Some(group);
             }
             if shared.closing {
-                shared.index.settle();
+                let last = shared.assigned;
+                if self.durability == Durability::Fsync {
+                    shared.index.put_away(last);
+                } else {
+                    // A run would be on the disk before the records that it tells of.
+                    shared.index.settle();
+                }
                 return None;
             }
             shared = self.hub.work.wait(shared).unwrap_or_else(PoisonError::into_inner);

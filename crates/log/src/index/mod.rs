@@ -30,6 +30,10 @@ use crate::record::StoredRecord;
 /// are reread on opening.
 const TABLE_IDS: usize = 512 * 1024;
 
+/// Which part of a full table is worth a run when a log is closed: 32,768 ids. Reading more of them from the log
+/// again takes longer than a command should.
+const WORTH_A_RUN: usize = 16;
+
 type Table = HashMap<Key, Found, foldhash::fast::RandomState>;
 
 /// The id index of one log.
@@ -217,6 +221,17 @@ impl IdIndex {
     pub fn settle(&mut self) {
         if self.writing.is_some() {
             self.finish_writing();
+        }
+    }
+
+    /// Writes many ids in memory as a run before the index is closed, so that whoever opens it next need not read
+    /// them from the log. All of them are of durable records; `last` is the last of these.
+    pub(crate) fn put_away(&mut self, last: Sequence) {
+        self.settle();
+        if self.active.len() > self.table_ids / WORTH_A_RUN && self.sealed.is_none() {
+            let table = Arc::new(std::mem::take(&mut self.active));
+            self.start_writing(table, last);
+            self.settle();
         }
     }
 

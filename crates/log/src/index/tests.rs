@@ -51,6 +51,26 @@ fn ids_are_found_across_tables_runs_and_merges_and_after_a_restart() {
 }
 
 #[test]
+fn many_ids_in_memory_are_written_as_a_run_before_the_index_is_closed() {
+    let dir = tempfile::tempdir().unwrap();
+    let epoch = Uuid::from_u128(1);
+    // Of tables of 100, more than 6 are many.
+    for (from, to, checkpoint) in [(0, 6, 0), (6, 13, 13), (13, 19, 13), (19, 20, 20), (20, 145, 145)] {
+        let mut index = open_small(dir.path(), epoch, Sequence(from), 100).unwrap();
+        // What is in no run is read from the log.
+        let read_from = index.checkpoint().0;
+        fill(&mut index, read_from, to);
+        index.put_away(Sequence(to));
+        drop(index);
+        let index = open_small(dir.path(), epoch, Sequence(to), 100).unwrap();
+        assert_eq!(index.checkpoint(), Sequence(checkpoint), "{to}");
+        for number in 0..checkpoint {
+            assert_eq!(index.get(&key(number)).unwrap(), Some(found(number + 1)), "{number} of {to}");
+        }
+    }
+}
+
+#[test]
 fn a_subject_keeps_its_latest_record_through_merges() {
     let dir = tempfile::tempdir().unwrap();
     let mut index = open_small(dir.path(), Uuid::nil(), Sequence::ZERO, 10).unwrap();
