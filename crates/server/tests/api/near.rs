@@ -29,7 +29,7 @@ async fn a_policy_of_each_task_names_those_that_reached_a_threshold() {
     let each = json!({"window": "per_task", "limit_tokens": 100, "enforcement": "hard_limit"});
     let set = set_policy(&service, "each", each).await;
     assert_eq!(near(&set), [""; 0]);
-    for (task, output) in [("T-1", 10), ("T-2", 85), ("T-3", 120), ("T-4", 96), ("T-5", 99)] {
+    for (task, output) in [("T-1", 10), ("T-2", 85), ("T-3", 120), ("T-4", 96), ("T-5", 99), ("T-8", 150)] {
         uses(&service, task, None, output).await;
     }
     // One that has only reserved, and one that has used a part of what it reserved.
@@ -42,6 +42,7 @@ async fn a_policy_of_each_task_names_those_that_reached_a_threshold() {
     service.append(json!([{"id": "u-7", "task": "T-7", "usage_recorded": usage}])).await;
     let (_, shown) = service.get("/v1/policies/each?at_least=tail").await;
     let expected = [
+        "T-8 150+0 exhausted",
         "T-3 120+0 exhausted",
         "T-5 99+0 action",
         "T-6 0+97 action",

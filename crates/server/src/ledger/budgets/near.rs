@@ -69,8 +69,11 @@ impl BudgetDecisions {
         let is_partial =
             nearest.is_partial || too_many || (nearest.more && may_hide(policy, &each, near.len()));
         near.sort_by_cached_key(|found| {
-            let left = found.limit.left_after(found.booked.plus(found.reserved));
-            (Reverse(rank(reached(policy, found))), left.usd, left.tokens, found.of.clone())
+            let counted = found.booked.plus(found.reserved);
+            let left = found.limit.left_after(counted);
+            // Of those that have nothing left, the one that is furthest beyond comes first.
+            let beyond = Reverse((found.limit.usd.map(|_| counted.usd), counted.tokens));
+            (Reverse(rank(reached(policy, found))), left.usd, left.tokens, beyond, found.of.clone())
         });
         let limits = near.iter().take(NAMED).map(|found| near_limit(policy, found)).collect();
         Ok(Near { limits, is_partial })
