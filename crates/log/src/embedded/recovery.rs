@@ -77,7 +77,8 @@ pub(super) fn recover(
             }
             Ok(_) | Err(NoSegment::Empty | NoSegment::Invalid | NoSegment::Newer(_)) => {
                 // A segment whose header never became durable: no record in it was acknowledged, unless one says so.
-                refuse_if_vouched_for(&file, &path, Sequence(1), 0)?;
+                let bytes = all_of(&file, &path)?;
+                refuse_if_vouched_for(&bytes, &path, Sequence(1), 0)?;
                 std::fs::remove_file(&path).map_err(|error| OpenError::io(&path, &error))?;
                 ordinals.pop();
             }
@@ -166,9 +167,7 @@ struct Scanned {
 }
 
 fn scan(file: &File, path: &Path, header: &SegmentHeader) -> Result<Scanned, OpenError> {
-    let length = file.metadata().map_err(|error| OpenError::io(path, &error))?.len();
-    let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
-    file.read_exact_at(&mut bytes, 0).map_err(|error| OpenError::io(path, &error))?;
+    let bytes = all_of(file, path)?;
     let mut heads = header.before.clone();
     let mut at = SEGMENT_HEADER;
     let mut starts: Vec<(Sequence, usize)> = Vec::new();
@@ -189,18 +188,24 @@ fn scan(file: &File, path: &Path, header: &SegmentHeader) -> Result<Scanned, Ope
             break;
         }
     }
-    refuse_if_vouched_for(file, path, heads.last.next(), at as u64)?;
+    refuse_if_vouched_for(&bytes[at..], path, heads.last.next(), at as u64)?;
     let unsynced =
         starts.iter().find(|(sequence, _)| *sequence > synced_through).map_or(at, |&(_, start)| start);
     Ok(Scanned { heads, end: at as u64, unsynced_from: unsynced as u64, bytes })
 }
 
-/// Damage rather than a torn tail: after the first unreadable frame there is a frame stating that the
-/// unreadable one was durable when it was written.
-fn refuse_if_vouched_for(file: &File, path: &Path, missing: Sequence, from: u64) -> Result<(), OpenError> {
-    let length = file.metadata().map_err(|error| OpenError::io(path, &error))?.len();
-    let mut rest = vec![0; usize::try_from(length.saturating_sub(from)).unwrap_or_default()];
-    file.read_exact_at(&mut rest, from).map_err(|error| OpenError::io(path, &error))?;
+/// All bytes of a segment.
+fn all_of(file: &File, path: &Path) -> Result<Vec<u8>, OpenError> {
+    let io_error = |error| OpenError::io(path, &error);
+    let length = file.metadata().map_err(io_error)?.len();
+    let mut bytes = vec![0; usize::try_from(length).unwrap_or(usize::MAX)];
+    file.read_exact_at(&mut bytes, 0).map_err(io_error)?;
+    Ok(bytes)
+}
+
+/// Damage rather than a torn tail: after the first unreadable frame, which is where these bytes begin, there is a frame
+/// stating that the unreadable one was durable when it was written.
+fn refuse_if_vouched_for(rest: &[u8], path: &Path, missing: Sequence, from: u64) -> Result<(), OpenError> {
     let mut at = 0;
     while at + FRAME_HEADER <= rest.len() {
         match frame::read(&rest[at..]) {
@@ -216,7 +221,7 @@ fn refuse_if_vouched_for(file: &File, path: &Path, missing: Sequence, from: u64)
             Ok(later) => at += later.frame_bytes(),
             Err(NoFrame::Empty) => {
                 // Prepared space is zeros to the end: jump to the next nonzero byte.
-                let Some(next) = rest[at..].iter().position(|&byte| byte != 0) else { break };
+                let Some(next) = first_nonzero(&rest[at..]) else { break };
                 at = ((at + next) / ALIGNMENT * ALIGNMENT).max(at + ALIGNMENT);
             }
             Err(NoFrame::CutOff | NoFrame::Invalid(_)) => at += ALIGNMENT,
@@ -225,11 +230,32 @@ fn refuse_if_vouched_for(file: &File, path: &Path, missing: Sequence, from: u64)
     Ok(())
 }
 
+/// Where the first byte is that is not zero. Prepared segments are up to 64 MiB of zeros: those are looked at many
+/// at a time.
+fn first_nonzero(bytes: &[u8]) -> Option<usize> {
+    let block = bytes.chunks(BLOCK).position(is_used)? * BLOCK;
+    bytes[block..].iter().position(|&byte| byte != 0).map(|at| block + at)
+}
+
+/// Where the last byte is that is not zero.
+fn last_nonzero(bytes: &[u8]) -> Option<usize> {
+    let block = bytes.chunks(BLOCK).rposition(is_used)? * BLOCK;
+    let end = bytes.len().min(block + BLOCK);
+    bytes[block..end].iter().rposition(|&byte| byte != 0).map(|at| block + at)
+}
+
+/// Bytes that are looked at together.
+const BLOCK: usize = 4096;
+
+fn is_used(block: &[u8]) -> bool {
+    block.iter().fold(0, |all, byte| all | byte) != 0
+}
+
 /// Zeros what follows the last good frame, so that none of it can ever be mistaken for a record, and rewrites
 /// what a dead writer may have left unsynced: a failed sync leaves pages that look written but are not.
 fn settle(file: &File, scanned: &Scanned) -> io::Result<u64> {
     let end = scanned.end as usize;
-    let torn = scanned.bytes[end..].iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
+    let torn = last_nonzero(&scanned.bytes[end..]).map_or(0, |last| last + 1);
     if torn > 0 {
         file.write_all_at(&vec![0; torn], scanned.end)?;
     }
@@ -237,4 +263,29 @@ fn settle(file: &File, scanned: &Scanned) -> io::Result<u64> {
     file.write_all_at(unsynced, scanned.unsynced_from)?;
     file.sync_all()?;
     Ok(torn as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_that_are_not_zero_are_found_wherever_they_are() {
+        for length in [0, 1, BLOCK - 1, BLOCK, BLOCK + 1, 3 * BLOCK + 5] {
+            let zeros = vec![0; length];
+            assert_eq!((first_nonzero(&zeros), last_nonzero(&zeros)), (None, None), "{length}");
+            let places = [0, 1, BLOCK - 1, BLOCK, 2 * BLOCK + 7, length.saturating_sub(1)];
+            for first in places.into_iter().filter(|&place| place < length) {
+                for last in places.into_iter().filter(|&place| (first..length).contains(&place)) {
+                    let mut bytes = zeros.clone();
+                    (bytes[first], bytes[last]) = (1, 128);
+                    assert_eq!(
+                        (first_nonzero(&bytes), last_nonzero(&bytes)),
+                        (Some(first), Some(last)),
+                        "{length}"
+                    );
+                }
+            }
+        }
+    }
 }
