@@ -36,13 +36,16 @@ pub struct EstimateView {
     /// 95 of 100 were off by no more.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub error_p95_percent: Option<String>,
+    /// That per mille.
+    #[serde(skip)]
+    error_p95_permille: Option<u64>,
 }
 
 /// What a partition knows of it: some 100 bytes of each estimated call.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Estimates {
     sums: Sums,
-    /// Estimated calls by tenant, producer and id.
+    /// Estimated calls by tenant, task, producer and id.
     calls: HashMap<Box<str>, Call, FixedState>,
 }
 
@@ -73,11 +76,11 @@ impl Estimates {
                     sums.estimated_calls = sums.estimated_calls.saturating_add(1);
                     sums.estimated_tokens = sums.estimated_tokens.saturating_add(tokens);
                     let call = Call { estimated: tokens, corrected: None };
-                    self.calls.insert(name(event.tenant, event.producer, event.id), call);
+                    self.calls.insert(name(event, event.producer, event.id), call);
                 }
             }
             EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) if !self.calls.is_empty() => {
-                let of = name(event.tenant, &adjusted.adjusts_producer, &adjusted.adjusts);
+                let of = name(event, &adjusted.adjusts_producer, &adjusted.adjusts);
                 if let Some(call) = self.calls.get_mut(&of) {
                     let more = adjusted.counted().tokens.total();
                     call.corrected = Some(call.corrected.unwrap_or_default().saturating_add(more));
@@ -97,9 +100,10 @@ impl Estimates {
     }
 }
 
-/// No name holds a NUL.
-fn name(tenant: &str, producer: &str, id: &str) -> Box<str> {
-    format!("{tenant}\0{producer}\0{id}").into()
+/// The call of an event's task with this id: it is unique for its task and producer. No name holds a NUL.
+fn name(event: &RecordedEvent<'_>, producer: &str, id: &str) -> Box<str> {
+    let RecordedEvent { tenant, task, .. } = event;
+    format!("{tenant}\0{task}\0{producer}\0{id}").into()
 }
 
 impl EstimateView {
@@ -118,6 +122,7 @@ impl EstimateView {
         view.estimated_percent = Share { part: view.estimated_tokens, of: view.tokens }.percent();
         view.corrected_calls = errors.count();
         (view.error_p50_percent, view.error_p95_percent) = (percent(50), percent(95));
+        view.error_p95_permille = errors.percentile(95);
         view
     }
 
@@ -129,10 +134,13 @@ impl EstimateView {
         }
         let share = self.estimated_percent.as_deref().unwrap_or("0");
         let errors = match (&self.error_p50_percent, &self.error_p95_percent) {
+            (Some(p50), Some(_)) if self.corrected_calls == 1 => {
+                format!("the one that was corrected was off by {p50} %: fewer than {FEWEST} say little")
+            }
             (Some(p50), Some(p95)) => {
                 let judged = if self.corrected_calls < FEWEST {
                     format!("fewer than {FEWEST} say little")
-                } else if self.is_within_target() {
+                } else if self.error_p95_permille.is_some_and(|error| error <= MOST_PERMILLE) {
                     "the target is at most 20 % at p95".to_owned()
                 } else {
                     "above the target of 20 % at p95: count tokens better, or leave more room in limits"
@@ -149,14 +157,6 @@ impl EstimateView {
             "{share} % of the tokens were estimated, in {} of {} calls; {errors}",
             self.estimated_calls, self.calls
         ))
-    }
-
-    fn is_within_target(&self) -> bool {
-        let percent = self.error_p95_percent.as_deref().unwrap_or_default();
-        // Whole percents and at most two decimals: compared as a number of hundredths.
-        let (whole, decimals) = percent.split_once('.').unwrap_or((percent, ""));
-        let hundredths: Option<u64> = format!("{whole}{decimals:0<2}").parse().ok();
-        hundredths.is_some_and(|hundredths| hundredths <= MOST_PERMILLE.saturating_mul(10))
     }
 }
 

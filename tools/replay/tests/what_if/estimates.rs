@@ -39,6 +39,15 @@ fn the_share_of_estimates_and_their_error_are_those_computed_by_hand() {
     );
 }
 
+/// An id is unique for its task and producer only. Of 17 tasks two at least are in the same partition.
+#[test]
+fn calls_of_two_tasks_may_have_the_same_id() {
+    let tasks = (0..17).map(|nth| format!("in T-{nth}, use 100 estimated id=first, adjust 25"));
+    let found = estimates(&tasks.collect::<Vec<_>>().join(", "));
+    assert_eq!((found.estimated_calls, found.corrected_calls), (17, 17));
+    assert_eq!(found.error_p95_percent.as_deref(), Some("20"));
+}
+
 #[test]
 fn what_is_said_of_estimates_depends_on_how_many_were_corrected() {
     let many = |off: u64| format!("in A, {}", format!("use 100 estimated, adjust -{off}, ").repeat(100));
@@ -47,6 +56,10 @@ fn what_is_said_of_estimates_depends_on_how_many_were_corrected() {
         ("use 5 estimated".to_owned(), Some("none was corrected, so how far they are off is not known")),
         // Nothing was used after all: no share of it can be off.
         ("use 5 estimated, adjust -5".to_owned(), Some("none was corrected")),
+        (
+            "use 100 estimated, adjust -20".to_owned(),
+            Some("in 1 of 1 calls; the one that was corrected was off by 25 %: fewer than 100 say little"),
+        ),
         (many(10), Some("95 of 100 by at most 11.2 %: the target is at most 20 % at p95")),
         (many(16), Some("95 of 100 by at most 19.1 %: the target is")),
         (many(17), Some("95 of 100 by at most 20.5 %: above the target of 20 % at p95")),

@@ -171,9 +171,10 @@ impl Story {
             estimated: false,
             cost: cost(tokens.into()),
         };
-        let mut at = self.now;
+        let (mut at, mut named) = (self.now, None);
         for word in said {
             match word.split_once('=') {
+                Some(("id", name)) => named = Some(EventId::new(name).unwrap()),
                 Some(("allocation", name)) => usage.allocation = Some(name.to_owned()),
                 Some(("ago", seconds)) => at = at.plus_millis(-seconds.parse::<i64>().unwrap() * 1000),
                 Some((key, value)) => {
@@ -183,7 +184,8 @@ impl Story {
                 None => usage.cost = Cost::Unpriced,
             }
         }
-        let id = self.append(EventBody::from(usage.clone()), at);
+        let id = named.unwrap_or_else(|| self.next_id());
+        self.append_as(id.clone(), EventBody::from(usage.clone()), at);
         self.latest_usage = Some((id, usage, at));
     }
 
@@ -223,8 +225,17 @@ impl Story {
         self.append(EventBody::from(adjusted), self.now);
     }
 
+    fn next_id(&self) -> EventId {
+        EventId::new(format!("e{}", self.events.len())).unwrap()
+    }
+
     pub(crate) fn append(&mut self, body: EventBody, at: Timestamp) -> EventId {
-        let id = EventId::new(format!("e{}", self.events.len())).unwrap();
+        let id = self.next_id();
+        self.append_as(id.clone(), body, at);
+        id
+    }
+
+    fn append_as(&mut self, id: EventId, body: EventBody, at: Timestamp) {
         let event = Event {
             tenant: TenantId::new(&*self.tenant).unwrap_or_else(|_| TenantId::ledger()),
             task: TaskId::new(&*self.task).unwrap(),
@@ -248,7 +259,6 @@ impl Story {
         let key = (self.tenant.clone(), self.task.clone());
         fold_task(self.rows.entry(key).or_insert_with(|| TaskRow::begun_by(&recorded)), &recorded);
         self.events.push((event, self.now));
-        id
     }
 
     fn row(&self) -> Option<&TaskRow> {
