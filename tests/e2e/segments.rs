@@ -64,6 +64,25 @@ fn an_archived_log_is_verified_reported_and_replayed_as_before() {
 }
 
 #[test]
+fn commands_store_segments_as_those_of_an_object_store_would() {
+    let place = generated();
+    let totals = place.totals("d");
+    std::fs::create_dir(place.path("bucket")).unwrap();
+    let bucket = place.path("bucket").display().to_string();
+    let put = format!("cp \"$TOLLGATE_FILE\" '{bucket}'/\"$TOLLGATE_SEGMENT\"");
+    let get = format!("cp '{bucket}'/\"$TOLLGATE_SEGMENT\" \"$TOLLGATE_FILE\"");
+    let said = place.run(&["--data", "d", "log", "archive", "--put", &put, "--get", &get]);
+    assert!(said.out.starts_with("moved "), "{} {}", said.out, said.err);
+    assert!(count(&place, "bucket", "packed") > 2 && count(&place, "d/log", "packed") == 0);
+    std::fs::remove_dir_all(place.path("d/views")).unwrap();
+    assert_eq!(place.totals("d"), totals);
+    assert!(place.ok("--data d log verify").starts_with("passed: "));
+    std::fs::remove_dir_all(place.path("bucket")).unwrap();
+    let told = place.fails(6, "--data d log verify");
+    assert!(told.contains("the archive's command `cp '") && told.contains("failed for"), "{told}");
+}
+
+#[test]
 fn a_server_packs_by_itself_and_its_segments_are_archived_while_it_runs() {
     let place = generated();
     let plain = count(&place, "d/log", "segment");

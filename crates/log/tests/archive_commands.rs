@@ -7,29 +7,19 @@
 #[path = "embedded/support.rs"]
 mod support;
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use tollgate_domain::position::Sequence;
 use tollgate_log::contract::{EventLog, Partitions};
 use tollgate_log::embedded::{Snapshot, Target, archive, backup, restore, verify};
 
-use support::{append, filled, ids, numbered, open, packed};
+use support::{append, ids, numbered, open, packed, packed_log};
 
 #[test]
 fn commands_store_segments_and_bring_them_back() {
     what_is_archived_is_verified_and_read_as_before();
     what_comes_back_changed_is_found_out();
     a_segment_stays_until_the_archive_gives_it_back_as_it_was();
-}
-
-/// A closed log of 200 records, packed, and the number of its packed segments.
-fn packed_log(home: &Path) -> (PathBuf, usize) {
-    let dir = home.join("data");
-    filled(&dir, 200);
-    let log = open(&dir).unwrap();
-    let done = log.pack().unwrap();
-    assert!(done.segments > 2, "{done:?}");
-    (dir, done.segments as usize)
 }
 
 /// Commands that store in a directory, as those of an object store would.

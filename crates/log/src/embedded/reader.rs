@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::frame::{self, FRAME_HEADER, NoFrame};
 use super::frontier::Frontier;
-use super::sealed::place::{self, SegmentFile};
+use super::sealed::place::{self, Elsewhere, SegmentFile};
 use super::segment::{SEGMENT_HEADER, SegmentHeader};
 use crate::contract::{BoxFuture, MAX_RECORD_BYTES, Partitions, ReadError, RecordReader};
 use crate::record::{self, Record, RecordError, StoredRecord};
@@ -62,10 +62,11 @@ impl SegmentReader {
         let frontier = source.frontier();
         let ordinals = place::ordinals(log_dir).map_err(|error| io_error(log_dir, &error))?;
         // The last segment that begins at or before the first wanted record.
+        let elsewhere = Elsewhere::of(log_dir).map_err(|error| io_error(log_dir, &error))?;
         let mut chosen = None;
         for &ordinal in ordinals.iter().rev().filter(|&&ordinal| ordinal <= frontier.segment) {
             chosen = Some(ordinal);
-            if before(log_dir, ordinal)?.0 <= after {
+            if before(log_dir, &elsewhere, ordinal)?.0 <= after {
                 break;
             }
         }
@@ -279,8 +280,12 @@ pub(super) fn open_segment(log_dir: &Path, ordinal: u64) -> Result<OpenSegment, 
 }
 
 /// The last record before a segment, and its epoch. An archived one is not read for it.
-pub(super) fn before(log_dir: &Path, ordinal: u64) -> Result<(Sequence, Uuid), ReadError> {
-    match place::archived(log_dir, ordinal) {
+pub(super) fn before(
+    log_dir: &Path,
+    elsewhere: &Elsewhere,
+    ordinal: u64,
+) -> Result<(Sequence, Uuid), ReadError> {
+    match elsewhere.segment(log_dir, ordinal) {
         Ok(Some(found)) => Ok(found),
         Ok(None) => {
             open_segment(log_dir, ordinal).map(|found| (found.header.before.last, found.header.epoch))

@@ -12,7 +12,7 @@ use super::frame::{self, ALIGNMENT, FRAME_HEADER, NoFrame};
 use super::frontier;
 use super::ledger::LedgerFile;
 use super::reader::before;
-use super::sealed::place;
+use super::sealed::place::{self, Elsewhere};
 use super::segment::{self, Heads, NoSegment, SEGMENT_HEADER, SegmentHeader};
 use crate::contract::ReadError;
 use crate::key::RecordHash;
@@ -103,9 +103,13 @@ pub(super) fn recover(
 /// Which segments before the active one are missing or do not match their names; `None` if all are in place.
 /// Their contents are only checked when they are read.
 pub(super) fn incomplete(log_dir: &Path, active: u64, ledger: &LedgerFile) -> Option<String> {
+    let elsewhere = match Elsewhere::of(log_dir) {
+        Ok(elsewhere) => elsewhere,
+        Err(error) => return Some(format!("{error}; {RESTORE}")),
+    };
     let mut last = Sequence::ZERO;
     for ordinal in 1..=active {
-        let (before, epoch) = match before(log_dir, ordinal) {
+        let (before, epoch) = match before(log_dir, &elsewhere, ordinal) {
             Ok(found) => found,
             Err(error) => return Some(format!("segment {ordinal} of the log: {error}; {RESTORE}")),
         };

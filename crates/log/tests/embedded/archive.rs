@@ -1,23 +1,11 @@
 //! Packed segments in an archive: verified and read like those in the directory of the log.
 
-use std::path::{Path, PathBuf};
-
 use tollgate_domain::position::Sequence;
 use tollgate_domain::time::Timestamp;
 use tollgate_log::contract::{EventLog, Partitions};
 use tollgate_log::embedded::{Snapshot, Target, archive, backup, restore, verify};
 
-use crate::support::{append, filled, ids, numbered, open, packed, segments};
-
-/// A closed log of 200 records, packed, and the number of its packed segments.
-fn packed_log(home: &Path) -> (PathBuf, usize) {
-    let dir = home.join("data");
-    filled(&dir, 200);
-    let log = open(&dir).unwrap();
-    let done = log.pack().unwrap();
-    assert!(done.segments > 2, "{done:?}");
-    (dir, done.segments as usize)
-}
+use crate::support::{append, ids, numbered, open, packed, packed_log, segments};
 
 #[test]
 fn what_is_archived_is_verified_and_read_as_before() {
@@ -154,4 +142,25 @@ fn a_segment_stays_if_the_archive_has_something_else_under_its_name() {
     assert!(error.contains("archiving") && error.contains("0000000001.packed"), "{error}");
     assert_eq!((segments(&dir).len(), packed(&dir.join("log")).len()), (2, count));
     assert!(verify(&dir, &[], &mut |_| Ok(())).unwrap().passed());
+}
+
+#[test]
+fn a_list_of_the_archive_that_cannot_be_read_is_named_and_nothing_is_changed() {
+    let home = tempfile::tempdir().unwrap();
+    let (dir, _) = packed_log(home.path());
+    let store = home.path().join("archive");
+    archive(&dir, &Target::Dir(store.clone()), None).unwrap();
+    let list = dir.join("log/archive.json");
+    let good = std::fs::read(&list).unwrap();
+    std::fs::write(&list, "{\"segments\": [{\"ordinal\": \"one\"}]}").unwrap();
+    let errors = [
+        open(&dir).err().unwrap().to_string(),
+        archive(&dir, &Target::Dir(store), None).unwrap_err().to_string(),
+        verify(&dir, &[], &mut |_| Ok(())).unwrap().difference.unwrap(),
+    ];
+    for error in errors {
+        assert!(error.contains(list.to_str().unwrap()) && error.contains("is not readable"), "{error}");
+    }
+    std::fs::write(&list, good).unwrap();
+    assert_eq!(ids(&open(&dir).unwrap()), numbered(200));
 }

@@ -54,6 +54,16 @@ pub(crate) fn filled(dir: &Path, count: usize) {
     }
 }
 
+/// A closed log of 200 records below a directory, packed, and the number of its packed segments.
+pub(crate) fn packed_log(home: &Path) -> (PathBuf, usize) {
+    let dir = home.join("data");
+    filled(&dir, 200);
+    let log = open(&dir).unwrap();
+    let done = log.pack().unwrap();
+    assert!(done.segments > 2, "{done:?}");
+    (dir, done.segments as usize)
+}
+
 /// The segments as they were written, oldest first.
 pub(crate) fn segments(dir: &Path) -> Vec<PathBuf> {
     with_extension(&dir.join("log"), "segment")

@@ -20,11 +20,12 @@ use tollgate_files::disk::Disk;
 const MAGIC: &[u8; 8] = b"TGPACK01";
 const TABLE: usize = 28;
 
-/// Bytes compressed together: what a reader takes at a time. Larger blocks are no smaller by more than 1 %.
+/// Bytes compressed together: what a reader takes at a time. Of real sessions, blocks of 64 KiB take 1.7 % more.
 pub(super) const BLOCK: usize = 1 << 20;
 
-/// The level of zstd: what a higher one gains costs several times as much.
-const LEVEL: i32 = 3;
+/// The level of zstd. Of real sessions 34.6 % remain; level 3 leaves 34.3 % and takes twice as long, level 19 leaves
+/// 31 %.
+const LEVEL: i32 = 1;
 
 /// The most blocks of a segment: those of 4 GiB. A header that says more is damaged.
 const MAX_BLOCKS: usize = 4096;

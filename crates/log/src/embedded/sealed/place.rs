@@ -9,7 +9,7 @@ use tollgate_domain::position::Sequence;
 use tollgate_files::{private_file, sync_dir};
 use uuid::Uuid;
 
-use super::manifest::{self, Place};
+use super::manifest::{self, Archived, Place};
 use super::packed::{self, PackedFile};
 use crate::embedded::segment;
 
@@ -83,24 +83,42 @@ pub(in crate::embedded) fn open(
     }
 }
 
-/// What is known of an archived segment without reading it: the last record before it and its epoch. `None`: it is
-/// in the directory of the log.
-///
-/// # Errors
-///
-/// The operating system's error; also if a directory that it should be in does not have it.
-pub(in crate::embedded) fn archived(log_dir: &Path, ordinal: u64) -> io::Result<Option<(Sequence, Uuid)>> {
-    if segment::path(log_dir, ordinal).exists() || packed::path(log_dir, ordinal).exists() {
-        return Ok(None);
+/// What is known of archived segments without reading them.
+pub(in crate::embedded) struct Elsewhere(Archived);
+
+impl Elsewhere {
+    /// Of a log, as it is now.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's error.
+    pub(in crate::embedded) fn of(log_dir: &Path) -> io::Result<Self> {
+        manifest::read(log_dir).map(Self)
     }
-    let archived = manifest::read(log_dir)?;
-    let Some(found) = archived.segment(ordinal) else { return Ok(None) };
-    if matches!(found.place, Place::Dir(_)) {
-        found.open().map_err(|error| {
-            io::Error::new(error.kind(), format!("it is archived in {}: {error}", found.path().display()))
-        })?;
+
+    /// The last record before a segment, and its epoch. `None`: it is in the directory of the log, or was not
+    /// archived when this was read.
+    ///
+    /// # Errors
+    ///
+    /// The operating system's error; also if a directory that the segment should be in does not have it.
+    pub(in crate::embedded) fn segment(
+        &self,
+        log_dir: &Path,
+        ordinal: u64,
+    ) -> io::Result<Option<(Sequence, Uuid)>> {
+        let Some(found) = self.0.segment(ordinal) else { return Ok(None) };
+        if segment::path(log_dir, ordinal).exists() || packed::path(log_dir, ordinal).exists() {
+            return Ok(None);
+        }
+        if matches!(found.place, Place::Dir(_)) {
+            found.open().map_err(|error| {
+                let what = format!("it is archived in {}: {error}", found.path().display());
+                io::Error::new(error.kind(), what)
+            })?;
+        }
+        Ok(Some((found.after, found.epoch)))
     }
-    Ok(Some((found.after, found.epoch)))
 }
 
 /// The path of a segment as it was written. One that is packed only is unpacked: it is written to again, because
