@@ -1,7 +1,7 @@
 //! The models that were probably meant by names that the price book does not have.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tollgate_domain::event::AllocationRequest;
 use tollgate_domain::price::NoPrice;
@@ -11,11 +11,12 @@ use tollgate_domain::tokens::TokenCounts;
 use super::request::call;
 use crate::ledger::Settings;
 
-/// The most names that are remembered: whoever asks for more is answered as slowly as for the first time.
+/// The most names that are remembered.
 const MOST: usize = 1_000;
 
 /// What was found for names before: looking through a book takes longer than a decision, and those who ask for a model
-/// ask again.
+/// ask again. It is a hint: a name that comes into force by itself, at a time that was set before, is not seen until
+/// the settings change.
 #[derive(Debug, Default)]
 pub(super) struct Meant(Mutex<Found>);
 
@@ -39,16 +40,26 @@ impl Meant {
             Err(NoPrice::NoEntry) => {}
             Ok(_) | Err(_) => return None,
         }
-        // What is in it is complete after each statement.
-        let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        if !found.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, settings)) || found.names.len() >= MOST {
-            *found = Found { of: Some(Arc::clone(settings)), names: HashMap::new() };
-        }
-        if let Some(meant) = found.names.get(model) {
+        if let Some(meant) = self.found(settings).names.get(model) {
             return meant.clone();
         }
+        // Nobody waits for it: whoever asks for the same meanwhile looks as well.
         let meant = settings.prices.similar(model, at).map(str::to_owned);
+        let mut found = self.found(settings);
+        if found.names.len() >= MOST {
+            found.names.clear();
+        }
         found.names.insert(model.to_owned(), meant.clone());
         meant
+    }
+
+    /// What was found with these settings.
+    fn found(&self, settings: &Arc<Settings>) -> MutexGuard<'_, Found> {
+        // What is in it is complete after each statement.
+        let mut found = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !found.of.as_ref().is_some_and(|of| Arc::ptr_eq(of, settings)) {
+            *found = Found { of: Some(Arc::clone(settings)), names: HashMap::new() };
+        }
+        found
     }
 }
