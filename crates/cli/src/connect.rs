@@ -40,7 +40,7 @@ const COMMAND_KNOWS: u64 = 64;
 /// How commands identify themselves in the lock of a data directory: they are short, so others wait for them.
 const COMMAND_NOTE: &str = "a tollgate command";
 
-/// How long to wait.
+/// How long to wait for one of them. Where many take turns, each has that long.
 const COMMAND_WAIT: Duration = Duration::from_secs(10);
 
 /// Whether a command may create a data directory.
@@ -216,7 +216,7 @@ async fn open_log(
     clock: &Arc<dyn Clock>,
 ) -> Result<(EmbeddedLog, Options), OpenError> {
     let data = &global.data;
-    let waited = Stopwatch::start();
+    let (mut waited, mut waited_for) = (Stopwatch::start(), None);
     loop {
         let options = Options {
             clock: Arc::clone(clock),
@@ -228,16 +228,23 @@ async fn open_log(
             Access::MayCreate => EmbeddedLog::open_or_create(data, options.clone()),
             Access::Existing => EmbeddedLog::open(data, options.clone()),
         };
-        let left = COMMAND_WAIT.saturating_sub(waited.elapsed());
-        match &opened {
+        let holder = match &opened {
             // A holder without a note is about to write one.
             Err(OpenError::Locked { holder, .. })
-                if !left.is_zero() && (holder.is_empty() || holder.starts_with(COMMAND_NOTE)) =>
+                if holder.is_empty() || holder.starts_with(COMMAND_NOTE) =>
             {
-                released(data, left).await;
+                Some(holder.clone())
             }
             Ok(_) | Err(_) => return opened.map(|log| (log, options)),
+        };
+        if waited_for != holder {
+            (waited, waited_for) = (Stopwatch::start(), holder);
         }
+        let left = COMMAND_WAIT.saturating_sub(waited.elapsed());
+        if left.is_zero() {
+            return opened.map(|log| (log, options));
+        }
+        released(data, left).await;
     }
 }
 
