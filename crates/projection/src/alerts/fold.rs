@@ -16,6 +16,7 @@ use super::completion::completion;
 use super::conditions::{forget_outdated, observe, why_gone};
 use super::corrections::over_correction;
 use super::folding::{Raising, fold};
+use super::quiet::Quiet;
 use super::row::{
     Acknowledged, Alert, AlertChange, AlertsRow, Resolved, Watch, alert_key, change_key, watch_key,
 };
@@ -103,6 +104,7 @@ impl Projection for Alerts {
             task: found.task,
             sequence: found.sequence,
             at: found.recorded_at,
+            is_usage: false,
         };
         let seen = conflict(found.task, found.producer, found.id, found.sequence.0, found.recorded_at);
         watched(rows, moment, |watch| observe(watch, &seen))
@@ -116,6 +118,8 @@ struct Moment<'a> {
     task: &'a str,
     sequence: Sequence,
     at: Timestamp,
+    /// Whether it is usage, which adds to what was used and changes nothing else.
+    is_usage: bool,
 }
 
 impl<'a> Moment<'a> {
@@ -124,7 +128,8 @@ impl<'a> Moment<'a> {
         // own times are always trusted.
         let own = event.tenant == LEDGER_TENANT;
         let at = if own { event.occurred_at } else { event.occurred_at.unless_skewed(event.recorded_at) };
-        Self { tenant: event.tenant, task: event.task, sequence: event.sequence, at }
+        let is_usage = matches!(event.body, EventBody::Usage(UsageEvent::UsageRecorded(_)));
+        Self { tenant: event.tenant, task: event.task, sequence: event.sequence, at, is_usage }
     }
 }
 
@@ -138,8 +143,22 @@ fn watched<R: Rows<AlertsRow>>(
     let AlertsRow::Watch(watch) = rows.change(&key, || AlertsRow::Watch(Box::default()))? else {
         return Ok(());
     };
+    if !moment.is_usage {
+        watch.quiet.forget();
+    }
     change(watch);
+    if Quiet::lasts(watch) {
+        debug_assert!(
+            !cfg!(test) || is_unchanged(watch, moment.task),
+            "{}: usage changed something",
+            moment.task
+        );
+        return Ok(());
+    }
     let (raised, resolved) = turn(watch, moment);
+    if moment.is_usage {
+        watch.quiet = Quiet::learn(watch);
+    }
     for alert in raised {
         raise(rows, moment, alert)?;
     }
@@ -227,6 +246,7 @@ fn acknowledge<R: Rows<AlertsRow>>(
         let watch =
             rows.change(&watch_key(moment.tenant, moment.task), || AlertsRow::Watch(Box::default()))?;
         if let AlertsRow::Watch(watch) = watch {
+            watch.quiet.forget();
             watch.observed.remove(&condition);
             if condition.rule == AlertRule::Breaker {
                 watch.transitions.forget_recent();

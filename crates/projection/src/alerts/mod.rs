@@ -16,6 +16,7 @@ mod once;
 pub mod out_of_step;
 mod prices;
 mod quarantine;
+mod quiet;
 mod row;
 mod transitions;
 mod truths;

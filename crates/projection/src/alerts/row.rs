@@ -12,6 +12,7 @@ use tollgate_domain::time::Timestamp;
 use super::access::Reader;
 use super::delivery::{Delivery, EndpointState};
 use super::quarantine::Quarantined;
+use super::quiet::Quiet;
 use super::transitions::Transitions;
 use crate::status::TaskRow;
 
@@ -99,6 +100,9 @@ pub struct Watch {
     /// How often each condition became true.
     #[serde(with = "crate::pairs")]
     pub generations: BTreeMap<Condition, u32>,
+    /// How much may be used before something else is true.
+    #[serde(skip)]
+    pub(super) quiet: Quiet,
 }
 
 /// A clock-based observation.
