@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::convert::Infallible;
 use std::fmt;
+use std::ops::ControlFlow;
 use std::path::Path;
 
 use clap::ValueEnum;
@@ -20,9 +21,12 @@ use tollgate_log::record::StoredRecord;
 use tollgate_projection::alerts::Alerts;
 use tollgate_projection::fold::{Projection, Rows};
 use tollgate_projection::reports::Reports;
+use tollgate_projection::savings::Stated;
 use tollgate_projection::spending::Spending;
 use tollgate_projection::status::Status;
 use tollgate_replay::generate::{Spec, append};
+use tollgate_replay::source::LedgerHistory;
+use tollgate_replay::what_if::{Candidate, Question, Unopened, what_if};
 use tollgate_wire::{Submitted, decode_stored};
 
 /// Decisions for each task.
@@ -51,13 +55,15 @@ pub(crate) enum HotPath {
     Spending,
     /// Into `alerts`
     Alerts,
+    /// It is replayed through three configs
+    Replay,
     /// The gate decides
     Gate,
 }
 
 impl HotPath {
     /// All of them, in the order of the flow.
-    pub(crate) const ALL: [Self; 11] = [
+    pub(crate) const ALL: [Self; 12] = [
         Self::Make,
         Self::Encode,
         Self::Append,
@@ -68,6 +74,7 @@ impl HotPath {
         Self::Reports,
         Self::Spending,
         Self::Alerts,
+        Self::Replay,
         Self::Gate,
     ];
 
@@ -78,7 +85,7 @@ impl HotPath {
             Self::Encode => Some(Self::Make),
             Self::Append => Some(Self::Encode),
             Self::Read => Some(Self::Append),
-            Self::Decode | Self::Ids => Some(Self::Read),
+            Self::Decode | Self::Ids | Self::Replay => Some(Self::Read),
             Self::Status | Self::Reports | Self::Spending | Self::Alerts => Some(Self::Decode),
         }
     }
@@ -109,6 +116,7 @@ impl HotPath {
             Self::Reports => folded(dir, tasks, Reports),
             Self::Spending => folded(dir, tasks, Spending),
             Self::Alerts => folded(dir, tasks, Alerts),
+            Self::Replay => replayed(dir, tasks),
         }
     }
 }
@@ -208,6 +216,34 @@ impl<Row> Rows<Row> for InMemory<Row> {
     fn get(&mut self, key: &[u8]) -> Result<Option<&Row>, Infallible> {
         Ok(self.0.get(key))
     }
+}
+
+/// Appends events and runs them through three configs, on one thread.
+fn replayed(dir: &Path, tasks: u64) -> Result<u64, String> {
+    drop(written(dir, tasks)?);
+    let candidate = |name: &str| {
+        let config = BudgetConfig::from_yaml(&format!("rollout: enforce\nstop_loss:\n  profile: {name}\n"));
+        Ok(Candidate { name: name.to_owned(), config: config.map_err(said)? })
+    };
+    let candidates =
+        ["strict", "loose", "graduated"].map(candidate).into_iter().collect::<Result<Vec<_>, String>>()?;
+    let question = Question {
+        candidates: &candidates,
+        policies: &[],
+        pool: None,
+        unopened: Unopened::LeaveOut,
+        marks: None,
+        session_phases: None,
+        stated: Stated::default(),
+        threads: 1,
+        out: None,
+        checkpoint_events: u64::MAX,
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(said)?;
+    let history = LedgerHistory::open(&dir.join("log")).map_err(said)?;
+    let replayed =
+        what_if(&history, &question, runtime.handle(), &|_| ControlFlow::Continue(())).map_err(said)?;
+    Ok(replayed.result.inputs.events)
 }
 
 /// Lets the gate decide about a task above its warning level.

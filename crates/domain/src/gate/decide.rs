@@ -1,5 +1,6 @@
 //! The rules of the stop-loss, in order.
 
+use super::deciding::Deciding;
 use super::message::numbers;
 use super::progress::progress_rule;
 use super::{GateDecided, Reason, ReasonCode, Requirement, Switches, TaskFigures, Verdict};
@@ -14,7 +15,22 @@ use crate::tier::Importance;
 /// Decides whether a task may advance. The caller adds `as_of`, `stale` and the config's hash.
 #[must_use]
 pub fn decide(standing: &TaskFigures<'_>, advance: &Advance, switches: Switches) -> GateDecided {
-    let mut decided = GateDecided {
+    end(begin(standing, advance, switches, true), standing, switches)
+}
+
+/// Decides as [`decide`] does, with reasons that have no sentence: for whoever decides very often and shows none.
+#[must_use]
+pub fn decide_without_sentences(
+    standing: &TaskFigures<'_>,
+    advance: &Advance,
+    switches: Switches,
+) -> GateDecided {
+    end(begin(standing, advance, switches, false), standing, switches)
+}
+
+/// A decision without a reason.
+fn begin(standing: &TaskFigures<'_>, advance: &Advance, switches: Switches, says: bool) -> Deciding {
+    let made = GateDecided {
         advance: advance.clone(),
         verdict: Verdict::Allow,
         ruled: Verdict::Allow,
@@ -33,64 +49,58 @@ pub fn decide(standing: &TaskFigures<'_>, advance: &Advance, switches: Switches)
         policies_unknown: false,
         progress: None,
     };
+    Deciding { made, says }
+}
+
+/// Applies the rules.
+fn end(mut deciding: Deciding, standing: &TaskFigures<'_>, switches: Switches) -> GateDecided {
     let Some(limits) = standing.limits else {
-        let message = format!("Task {} has no limits: it was not opened with `task open`", standing.task);
-        decided.reasons.push(Reason { code: ReasonCode::NoLimits, verdict: Verdict::Allow, message });
-        decided.reasons.extend((!switches.enabled).then(stop_loss_disabled));
-        return decided;
+        let message = || format!("Task {} has no limits: it was not opened with `task open`", standing.task);
+        deciding.add(ReasonCode::NoLimits, Verdict::Allow, message);
+        deciding.made.reasons.extend((!switches.enabled).then(stop_loss_disabled));
+        return deciding.made;
     };
     let tokens = Utilization::new(standing.tokens_used, standing.total_token_limit(limits));
     let latency = Utilization::new(standing.latency_ms, limits.total_latency_ms());
-    decided.tokens = Some(tokens);
-    decided.latency = Some(latency);
-    (decided.remaining_tokens, decided.remaining_latency_ms) = remaining(standing, limits);
-    token_rule(&mut decided, standing, limits, tokens);
-    latency_rule(&mut decided, standing, limits, switches, latency);
-    phase_rule(&mut decided, standing, limits, switches);
-    progress_rule(&mut decided, standing, limits, tokens);
-    nearly_done_rule(&mut decided, limits, tokens);
-    decided.ruled = decided.reasons.iter().map(|reason| reason.verdict).max().unwrap_or(Verdict::Allow);
-    decided.verdict = decided.ruled;
-    soften(&mut decided, standing, limits, switches);
-    decided
+    deciding.made.tokens = Some(tokens);
+    deciding.made.latency = Some(latency);
+    (deciding.made.remaining_tokens, deciding.made.remaining_latency_ms) = remaining(standing, limits);
+    token_rule(&mut deciding, standing, limits, tokens);
+    latency_rule(&mut deciding, standing, limits, switches, latency);
+    phase_rule(&mut deciding, standing, limits, switches);
+    progress_rule(&mut deciding, standing, limits, tokens);
+    nearly_done_rule(&mut deciding, limits, tokens);
+    let ruled = deciding.made.reasons.iter().map(|reason| reason.verdict).max().unwrap_or(Verdict::Allow);
+    (deciding.made.ruled, deciding.made.verdict) = (ruled, ruled);
+    soften(&mut deciding, standing, limits, switches);
+    deciding.made
 }
 
 /// Rule 1 (and the graduated profile): the task's tokens against its total.
-fn token_rule(
-    decided: &mut GateDecided,
-    standing: &TaskFigures<'_>,
-    limits: &TaskLimits,
-    tokens: Utilization,
-) {
+fn token_rule(deciding: &mut Deciding, standing: &TaskFigures<'_>, limits: &TaskLimits, tokens: Utilization) {
     let thresholds = &limits.thresholds;
     let (warn, block) = if thresholds.profile == Profile::Graduated {
         (Decimal::new(12, 1), Decimal::new(2, 0))
-    } else if is_early(&decided.advance, limits) {
+    } else if is_early(&deciding.made.advance, limits) {
         (thresholds.early_warn, thresholds.early_block)
     } else {
         (Decimal::ONE, thresholds.cumulative_token)
     };
     if tokens.above(block) {
-        let message = format!("Task {} exceeded token budget: {}", standing.task, numbers(&tokens, ""));
-        decided.reasons.push(Reason {
-            code: ReasonCode::TokenBudgetExceeded,
-            verdict: Verdict::Block,
-            message,
+        deciding.add(ReasonCode::TokenBudgetExceeded, Verdict::Block, || {
+            format!("Task {} exceeded token budget: {}", standing.task, numbers(&tokens, ""))
         });
-        decided.requirements.push(Requirement::Remediation);
+        deciding.made.requirements.push(Requirement::Remediation);
         if thresholds.profile == Profile::Graduated {
-            decided.requirements.push(Requirement::Investigation);
+            deciding.made.requirements.push(Requirement::Investigation);
         }
     } else if tokens.above(warn) {
-        let message = format!("Task {} is above its token budget: {}", standing.task, numbers(&tokens, ""));
-        decided.reasons.push(Reason {
-            code: ReasonCode::TokenBudgetWarning,
-            verdict: Verdict::Warn,
-            message,
+        deciding.add(ReasonCode::TokenBudgetWarning, Verdict::Warn, || {
+            format!("Task {} is above its token budget: {}", standing.task, numbers(&tokens, ""))
         });
         if thresholds.profile == Profile::Graduated {
             let post_mortem = tokens.above(Decimal::new(15, 1));
-            decided.requirements.push(if post_mortem {
+            deciding.made.requirements.push(if post_mortem {
                 Requirement::PostMortem
             } else {
                 Requirement::Review
@@ -113,26 +123,21 @@ fn is_early(advance: &Advance, limits: &TaskLimits) -> bool {
 
 /// Rule 2: cumulative latency.
 fn latency_rule(
-    decided: &mut GateDecided,
+    deciding: &mut Deciding,
     standing: &TaskFigures<'_>,
     limits: &TaskLimits,
     switches: Switches,
     latency: Utilization,
 ) {
     if latency.above(limits.thresholds.cumulative_latency) {
-        let message = format!("Task {} exceeded latency budget: {}", standing.task, numbers(&latency, " ms"));
-        let verdict = verdict_of(switches.latency_action);
-        decided.reasons.push(Reason { code: ReasonCode::LatencyBudgetExceeded, verdict, message });
+        deciding.add(ReasonCode::LatencyBudgetExceeded, verdict_of(switches.latency_action), || {
+            format!("Task {} exceeded latency budget: {}", standing.task, numbers(&latency, " ms"))
+        });
     }
 }
 
 /// Rule 3: the phase that is being left, over all its attempts, against its own limit.
-fn phase_rule(
-    decided: &mut GateDecided,
-    standing: &TaskFigures<'_>,
-    limits: &TaskLimits,
-    switches: Switches,
-) {
+fn phase_rule(deciding: &mut Deciding, standing: &TaskFigures<'_>, limits: &TaskLimits, switches: Switches) {
     let Some(leaving) = &standing.leaving else { return };
     let Some(limit) = limits.phase(&leaving.phase) else { return };
     let token_limit = standing.token_limit(limits, &leaving.phase).unwrap_or(limit.tokens);
@@ -141,21 +146,22 @@ fn phase_rule(
     let verdict = verdict_of(switches.per_phase_action);
     for (utilization, what, unit) in [(tokens, "token", ""), (latency, "latency", " ms")] {
         if utilization.above(limits.thresholds.per_phase) {
-            let (task, phase) = (standing.task, &leaving.phase);
-            let numbers = numbers(&utilization, unit);
-            let message = format!("Phase {phase} of task {task} exceeded its {what} budget: {numbers}");
-            decided.reasons.push(Reason { code: ReasonCode::PhaseBudgetExceeded, verdict, message });
-            if !decided.requirements.contains(&Requirement::Explanation) {
-                decided.requirements.push(Requirement::Explanation);
+            deciding.add(ReasonCode::PhaseBudgetExceeded, verdict, || {
+                let (task, phase) = (standing.task, &leaving.phase);
+                let numbers = numbers(&utilization, unit);
+                format!("Phase {phase} of task {task} exceeded its {what} budget: {numbers}")
+            });
+            if !deciding.made.requirements.contains(&Requirement::Explanation) {
+                deciding.made.requirements.push(Requirement::Explanation);
             }
         }
     }
 }
 
 /// Rule 4: with little overspent and only the last phases left, latency and single phases do not block.
-fn nearly_done_rule(decided: &mut GateDecided, limits: &TaskLimits, tokens: Utilization) {
+fn nearly_done_rule(deciding: &mut Deciding, limits: &TaskLimits, tokens: Utilization) {
     let thresholds = &limits.thresholds;
-    let last_ones = match &decided.advance {
+    let last_ones = match &deciding.made.advance {
         Advance::Completion => true,
         Advance::Phase(phase) => {
             let rest = limits.phases.iter().skip_while(|limit| limit.phase != *phase);
@@ -171,15 +177,15 @@ fn nearly_done_rule(decided: &mut GateDecided, limits: &TaskLimits, tokens: Util
             && matches!(reason.code, ReasonCode::LatencyBudgetExceeded | ReasonCode::PhaseBudgetExceeded)
     };
     let mut any = false;
-    for reason in decided.reasons.iter_mut().filter(softened) {
+    for reason in deciding.made.reasons.iter_mut().filter(softened) {
         reason.verdict = Verdict::Warn;
         any = true;
     }
     if any {
         let percent = thresholds.allow_completion;
-        let message =
-            format!("nearly done: tokens are below {percent} × the limit, so the last phases may finish");
-        decided.reasons.push(Reason { code: ReasonCode::NearlyDone, verdict: Verdict::Warn, message });
+        deciding.add(ReasonCode::NearlyDone, Verdict::Warn, || {
+            format!("nearly done: tokens are below {percent} × the limit, so the last phases may finish")
+        });
     }
 }
 
@@ -192,8 +198,8 @@ pub fn stop_loss_disabled() -> Reason {
 
 /// Switches, rollout and overrides: what keeps a block from taking effect. Each one that does adds a reason;
 /// the kill switch, the circuit breaker and tracking-only always do.
-fn soften(decided: &mut GateDecided, standing: &TaskFigures<'_>, limits: &TaskLimits, switches: Switches) {
-    let blocks = decided.ruled == Verdict::Block;
+fn soften(deciding: &mut Deciding, standing: &TaskFigures<'_>, limits: &TaskLimits, switches: Switches) {
+    let blocks = deciding.made.ruled == Verdict::Block;
     let exempt = matches!(limits.importance, Importance::High | Importance::Critical);
     let softened = if !switches.enabled {
         let Reason { code, verdict, message } = stop_loss_disabled();
@@ -208,8 +214,8 @@ fn soften(decided: &mut GateDecided, standing: &TaskFigures<'_>, limits: &TaskLi
         Some((ReasonCode::TrackingOnly, Verdict::Allow, message))
     } else if !blocks {
         None
-    } else if standing.passes.contains(&decided.advance) {
-        let message = format!("a person set aside the block of the advance to {}", decided.advance);
+    } else if standing.passes.contains(&deciding.made.advance) {
+        let message = format!("a person set aside the block of the advance to {}", deciding.made.advance);
         Some((ReasonCode::OverrideGranted, Verdict::Warn, message))
     } else {
         match switches.rollout {
@@ -226,9 +232,9 @@ fn soften(decided: &mut GateDecided, standing: &TaskFigures<'_>, limits: &TaskLi
         }
     };
     let Some((code, verdict, message)) = softened else { return };
-    decided.reasons.push(Reason { code, verdict, message });
+    deciding.made.reasons.push(Reason { code, verdict, message });
     if blocks {
-        decided.verdict = Verdict::Warn;
+        deciding.made.verdict = Verdict::Warn;
     }
 }
 

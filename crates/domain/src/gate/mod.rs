@@ -1,6 +1,7 @@
 //! The gate: before a phase advances, may the task go on? A pure function of the task's figures and the config.
 
 mod decide;
+mod deciding;
 mod message;
 mod progress;
 mod remediation;
@@ -8,7 +9,7 @@ mod remediation;
 use serde::{Deserialize, Serialize};
 
 pub use crate::printable::grouped;
-pub use decide::{decide, stop_loss_disabled};
+pub use decide::{decide, decide_without_sentences, stop_loss_disabled};
 pub use remediation::remediation_of;
 
 use crate::breach::Utilization;

@@ -1,7 +1,8 @@
 //! Rule 5: budgets that follow progress. A phase that spins is stopped early, one that earned more says so.
 
+use super::deciding::Deciding;
 use super::message::numbers;
-use super::{GateDecided, Reason, ReasonCode, Requirement, TaskFigures, Verdict};
+use super::{ReasonCode, Requirement, TaskFigures, Verdict};
 use crate::breach::Utilization;
 use crate::limits::TaskLimits;
 use crate::printable::grouped;
@@ -11,7 +12,7 @@ use crate::progress::rules::{ProgressRules, SpinningAction};
 
 /// Adds what progress says, and its figures. Nothing if the task's budget does not follow progress.
 pub(super) fn progress_rule(
-    decided: &mut GateDecided,
+    deciding: &mut Deciding,
     standing: &TaskFigures<'_>,
     limits: &TaskLimits,
     tokens: Utilization,
@@ -23,42 +24,37 @@ pub(super) fn progress_rule(
             SpinningAction::Warn => Verdict::Warn,
             SpinningAction::Block => Verdict::Block,
         };
-        let message = spinning(standing.task, &figures, rules);
-        decided.reasons.push(Reason { code: ReasonCode::Spinning, verdict, message });
-        decided.requirements.push(Requirement::Review);
+        deciding.add(ReasonCode::Spinning, verdict, || spinning(standing.task, &figures, rules));
+        deciding.made.requirements.push(Requirement::Review);
     }
     let (phase, task) = (&figures.phase, standing.task);
-    let mut say = |code, message| {
-        decided.reasons.push(Reason { code, verdict: Verdict::Allow, message });
-    };
-    let limit = grouped(figures.effective_limit().into());
+    let limit = || grouped(figures.effective_limit().into());
     if figures.extended_tokens > 0 {
-        let extended = grouped(figures.extended_tokens.into());
-        say(
-            ReasonCode::Extended,
+        deciding.add(ReasonCode::Extended, Verdict::Allow, || {
+            let (extended, limit) = (grouped(figures.extended_tokens.into()), limit());
             format!(
                 "Phase {phase} of task {task} was productive and got {extended} tokens more: its limit is {limit}"
-            ),
-        );
+            )
+        });
     }
     if figures.carried_in_tokens > 0 {
-        let carried = grouped(figures.carried_in_tokens.into());
-        say(
-            ReasonCode::CarriedForward,
+        deciding.add(ReasonCode::CarriedForward, Verdict::Allow, || {
+            let (carried, limit) = (grouped(figures.carried_in_tokens.into()), limit());
             format!(
                 "Phase {phase} of task {task} has {carried} tokens that earlier phases left: its limit is {limit}"
-            ),
-        );
+            )
+        });
     }
     if let Some(forecast) = figures.forecast_task_tokens.map(|end| Utilization::new(end, tokens.limit))
         && forecast.used > tokens.used
         && !rules.forecast_warn.is_zero()
         && forecast.above(rules.forecast_warn)
     {
-        let message = format!("Task {task} is expected to end at {}", numbers(&forecast, ""));
-        decided.reasons.push(Reason { code: ReasonCode::ForecastExceeded, verdict: Verdict::Warn, message });
+        deciding.add(ReasonCode::ForecastExceeded, Verdict::Warn, || {
+            format!("Task {task} is expected to end at {}", numbers(&forecast, ""))
+        });
     }
-    decided.progress = Some(Box::new(figures));
+    deciding.made.progress = Some(Box::new(figures));
 }
 
 fn spinning(task: &str, figures: &ProgressFigures, rules: &ProgressRules) -> String {

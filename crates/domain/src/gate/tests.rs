@@ -68,7 +68,14 @@ fn case(settings: &str, used: &str, advance: &str) -> GateDecided {
         passes: &passes,
         progress: None,
     };
-    decide(&standing, &advance.parse().unwrap(), Switches::from(&config))
+    let advance = advance.parse().unwrap();
+    let decided = decide(&standing, &advance, Switches::from(&config));
+    let mut silent = decide_without_sentences(&standing, &advance, Switches::from(&config));
+    for (silent, said) in silent.reasons.iter_mut().zip(&decided.reasons) {
+        silent.message.clone_from(&said.message);
+    }
+    assert_eq!(silent, decided, "without sentences it is the same decision");
+    decided
 }
 
 #[test]

@@ -7,7 +7,7 @@ use tollgate_domain::config::BudgetedLatency;
 use tollgate_domain::event::{
     EventBody, GateEvent, OverrideScope, RecordedEvent, TaskEvent, TaskOutcome, UsageEvent,
 };
-use tollgate_domain::gate::{GateDecided, TaskFigures, Verdict, decide};
+use tollgate_domain::gate::{GateDecided, TaskFigures, Verdict, decide_without_sentences as decide};
 use tollgate_domain::ids::LEDGER_PRODUCER;
 use tollgate_domain::limits::TaskLimits;
 use tollgate_domain::metadata::{Enforcement, TaskMetadata};

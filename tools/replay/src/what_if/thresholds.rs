@@ -1,5 +1,7 @@
 //! What each threshold of tokens would have saved and interrupted: a curve, computed for all of them in one run.
 
+use std::sync::LazyLock;
+
 use serde::{Deserialize, Serialize};
 use tollgate_domain::breach::Utilization;
 use tollgate_domain::config::{Profile, Thresholds};
@@ -100,6 +102,9 @@ fn grid() -> impl Iterator<Item = u64> {
     })
 }
 
+/// The same as multiples of the limit.
+static MULTIPLES: LazyLock<Vec<Decimal>> = LazyLock::new(|| grid().map(multiple).collect());
+
 fn multiple(hundredths: u64) -> Decimal {
     Decimal::new(hundredths, 2)
 }
@@ -108,8 +113,8 @@ impl Passing {
     /// Takes what a task has used of its limit when a decision is made.
     pub(super) fn ask(&mut self, advance: &Advance, at: Timestamp, tokens: Utilization) {
         let before = self.steps.last().map_or(0, |(_, passed)| passed.below);
-        let more =
-            grid().skip(before.into()).take_while(|threshold| tokens.above(multiple(*threshold))).count();
+        let above = MULTIPLES.iter().skip(before.into());
+        let more = above.take_while(|threshold| tokens.above(**threshold)).count();
         // There are fewer than 256 of them.
         let below = before.saturating_add(u8::try_from(more).unwrap_or(u8::MAX));
         if below > before {

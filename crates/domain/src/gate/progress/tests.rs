@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::{BreachAction, Rollout};
-use crate::gate::{PhaseFigures, Switches, decide};
+use crate::gate::{GateDecided, PhaseFigures, Switches, decide};
 use crate::metadata::Enforcement;
 use crate::phase::ExecutionId;
 use crate::progress::tests::{happen, limits};
