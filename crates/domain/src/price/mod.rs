@@ -12,6 +12,7 @@ mod entries;
 mod fields;
 mod find;
 mod history;
+mod known;
 mod listed;
 mod litellm;
 mod most;
@@ -27,6 +28,7 @@ mod provider;
 mod quote;
 mod rates;
 mod schedule;
+mod source_list;
 mod text;
 mod unit_fields;
 mod unit_rates;
@@ -52,11 +54,10 @@ pub use points::{PointCosts, UsagePoint, moments_of_a_week};
 pub use provider::of_books as provider_of_books;
 pub use quote::{NoPrice, PriceEntry, Quote, QuoteLine};
 pub use rates::PricedKind;
+pub use source_list::SourceList;
 pub use unit_fields::unit_field;
 pub use unit_rates::{UnitLine, too_dear};
-pub use update::{
-    BY_HAND, Dispute, PriceUpdate, SourceList, Unverified, UpdatePlan, UpdateRules, has_shrunk, plan,
-};
+pub use update::{BY_HAND, Dispute, PriceUpdate, Unverified, UpdatePlan, UpdateRules, has_shrunk, plan};
 
 use dated::{Changes, InForceAt, Prices};
 use off_peak::OffPeak;

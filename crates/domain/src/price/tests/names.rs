@@ -232,10 +232,18 @@ fn planned(book: &PriceBook, history: &PriceHistory, lists: &[(&str, &[&str])]) 
     (plan.updates.iter().map(one).collect(), plan)
 }
 
+/// What it is about, the book, the decisions, the lists, and what [`planned`] says.
+type Plan<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a [(&'a str, &'a [&'a str])], &'a [&'a str]);
+
+fn check_plans(cases: &[Plan<'_>]) {
+    for (name, lines, decided, lists, expected) in cases {
+        assert_eq!(planned(&book(lines), &history(decided), lists).0, *expected, "{name}");
+    }
+}
+
 #[test]
 fn an_update_changes_a_model_once_under_whichever_name() {
-    type Case<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a [(&'a str, &'a [&'a str])], &'a [&'a str]);
-    let cases: &[Case<'_>] = &[
+    check_plans(&[
         (
             "both names in the book",
             &["m acme 1", "acme/m acme 1"],
@@ -287,10 +295,56 @@ fn an_update_changes_a_model_once_under_whichever_name() {
             &[("a", &["m acme 1.3"])],
             &["m+acme/m a 9:"],
         ),
-    ];
-    for (name, lines, decided, lists, expected) in cases {
-        assert_eq!(planned(&book(lines), &history(decided), lists).0, *expected, "{name}");
-    }
+    ]);
+}
+
+#[test]
+fn an_update_replaces_no_price_of_another_provider_and_none_unchecked() {
+    check_plans(&[
+        (
+            "a list that does not say whose: the model of the entry of this name",
+            &["m acme 1"],
+            &[],
+            &[("a", &["m - 1.2"]), ("b", &["m acme 1.2"])],
+            &["m a 20:"],
+        ),
+        ("it says the same again", &["m acme 1"], &["1 1 m acme 1.2 a"], &[("a", &["m - 1.2"])], &[]),
+        (
+            "a list that does not say whose, and a price set by hand",
+            &["m acme 1"],
+            &["1 1 m acme 1.1 manual"],
+            &[("a", &["m - 1.2"])],
+            &["m a 10:set_by_hand"],
+        ),
+        (
+            "nobody had said whose it is, and a price set by hand",
+            &["m - 1"],
+            &["1 1 m - 1.1 manual"],
+            &[("a", &["m acme 1.2"])],
+            &["m a 10:set_by_hand"],
+        ),
+        (
+            "another provider's model has a name of its own",
+            &["m acme 1"],
+            &["1 1 m acme 1.1 manual"],
+            &[("a", &["m other 5"])],
+            &["other/m a -:"],
+        ),
+        (
+            "two providers' models, both new",
+            &[],
+            &[],
+            &[("a", &["m acme 1"]), ("b", &["m other 5"])],
+            &["m a -:", "other/m b -:"],
+        ),
+        (
+            "another provider's model, and a name of its own that is another model's",
+            &["m acme 1", "other/m third 1"],
+            &[],
+            &[("a", &["m other 5"])],
+            &[],
+        ),
+    ]);
 }
 
 #[test]
