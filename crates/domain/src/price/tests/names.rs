@@ -163,6 +163,56 @@ fn a_decision_is_about_no_other_model_and_no_other_provider() {
     assert_eq!(decided, expected);
 }
 
+/// Book and decisions → what a call of each provider costs: one that names none is priced by the entry of the name.
+#[test]
+fn a_decision_about_a_model_of_another_provider_leaves_the_entry_of_the_name() {
+    type Case<'a> = (&'a str, &'a [&'a str], &'a [&'a str], [&'a str; 3]);
+    let cases: &[Case<'_>] = &[
+        ("the book's", &["m acme 1"], &["1 1 m other 2 manual"], ["1 test", "2 manual", "1 test"]),
+        (
+            "the book's that has changed",
+            &["m acme 1"],
+            &["1 1 m acme 3 list", "2 2 m other 2 manual"],
+            ["3 list", "2 manual", "3 list"],
+        ),
+        (
+            "two that the book has not: the first has the name",
+            &[],
+            &["1 1 m acme 1 a", "2 2 m other 2 b", "3 3 m - 3 c"],
+            ["3 c", "2 b", "3 c"],
+        ),
+        (
+            "nobody's until somebody says whose it is",
+            &["m - 1"],
+            &["1 1 m - 2 a", "2 2 m acme 3 b", "3 3 m other 4 c"],
+            ["3 b", "4 c", "3 b"],
+        ),
+        (
+            "the last decision about the other one, under whichever of the names",
+            &["m acme 1", "other/m other 5"],
+            &["1 1 m other 2 a", "2 2 other/m other 3 b"],
+            ["1 test", "3 b", "1 test"],
+        ),
+        (
+            "the same the other way round",
+            &["m acme 1", "other/m other 5"],
+            &["1 1 other/m other 3 b", "2 2 m other 2 a"],
+            ["1 test", "2 a", "1 test"],
+        ),
+        (
+            "a name of its own that is a third one's",
+            &["m acme 1", "other/m third 5"],
+            &["1 1 m other 2 a"],
+            ["1 test", "5 test", "1 test"],
+        ),
+    ];
+    for (name, lines, decided, expected) in cases {
+        let book = book(lines).with(&history(decided));
+        let costs = ["acme", "other", ""].map(|provider| cost(&book, provider, "m", 4));
+        assert_eq!(costs, *expected, "{name}");
+    }
+}
+
 /// A price does not say what a model takes, so that is as the book has it, whatever name the price was decided under.
 #[test]
 fn a_model_takes_what_the_book_says_also_after_a_decision() {

@@ -97,10 +97,11 @@ impl InForce {
         }
         let from = self.time(request.from.as_deref())?;
         let settings = self.ask.settings();
-        let before = before(&settings.prices, request, from);
+        let entry = entry(&settings.prices, request, from)?;
+        let before = before(&settings.prices, &entry, request, from);
         let set = rates(request, before.as_ref())?;
-        let listed = Listed::read(&request.entry, &set.text)
-            .map_err(|error| INVALID.of_field("usd_per_token", &request.entry, &error.rule))?;
+        let listed = Listed::read(&entry, &set.text)
+            .map_err(|error| INVALID.of_field("usd_per_token", &entry, &error.rule))?;
         let old_version = before.filter(|entry| entry.is_priced());
         let book = settings.prices.version();
         let changed = PriceChanged {
@@ -208,11 +209,40 @@ impl InForce {
     }
 }
 
+/// The entry that a request sets: the one that it names, unless that is of another provider's model. Then it is the
+/// one of both names.
+fn entry(book: &PriceBook, request: &PriceSetRequest, from: Timestamp) -> Answer<String> {
+    let named = &request.entry;
+    let Some(provider) = request.provider.as_deref() else { return Ok(named.clone()) };
+    let model = ModelName::of_entry(named, Some(provider));
+    let other = |name: &str| {
+        let entry = book.entries(from).find(|entry| entry.name == name && entry.is_priced())?;
+        Some(entry.model()).filter(|other| !other.provider.is_empty() && *other != model)
+    };
+    let Some(other_provider) = other(named) else { return Ok(named.clone()) };
+    let own = format!("{}/{}", model.provider, model.model);
+    match other(&own) {
+        None => Ok(own),
+        Some(third) => {
+            let rule = format!(
+                "must be who serves the model of the entry: `{named}` is of {} and `{own}` of {}; leave it out, or name another entry",
+                other_provider.provider, third.provider
+            );
+            Err(INVALID.of_field("provider", provider, &rule))
+        }
+    }
+}
+
 /// The price in force that a request is about: that of the entry, else that of its model under another name.
-fn before<'a>(book: &'a PriceBook, request: &PriceSetRequest, from: Timestamp) -> Option<PriceEntry<'a>> {
+fn before<'a>(
+    book: &'a PriceBook,
+    entry: &str,
+    request: &PriceSetRequest,
+    from: Timestamp,
+) -> Option<PriceEntry<'a>> {
     let find = |name: &str| book.entries(from).find(|entry| entry.name == name);
-    find(&request.entry).or_else(|| {
-        let model = ModelName::of_entry(&request.entry, request.provider.as_deref());
+    find(entry).or_else(|| {
+        let model = ModelName::of_entry(entry, request.provider.as_deref());
         book.names_of(&model, from).first().and_then(|name| find(name))
     })
 }
