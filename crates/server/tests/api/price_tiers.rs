@@ -195,6 +195,16 @@ async fn tiers_that_cannot_be_set_are_refused_with_the_reason() {
             "tiers[1].usd_per_token",
             "given twice",
         ),
+        (
+            json!({"tiers": [{"service_tier": "flex", "usd_per_token": {"outputs": "0.000001"}}]}),
+            "tiers[0].usd_per_token",
+            "did you mean `output`?",
+        ),
+        (
+            json!({"tiers": [{"above_input": 9, "usd_per_token": one}, {"above_input": 7, "usd_per_token": {"output": "much"}}]}),
+            "tiers[1].usd_per_token.output",
+            "much",
+        ),
         (json!({"without": ["above_5"]}), "without", "it has flex, input_uncached"),
         (json!({"without": ["hours"]}), "without", "is nothing that the price in force has"),
         (

@@ -86,7 +86,7 @@ pub(super) fn rates(request: &PriceSetRequest, before: Option<&PriceEntry<'_>>) 
 fn named_tokens(request: &PriceSetRequest) -> Answer<Named> {
     let mut named = Named::new();
     for (word, usd) in &request.usd_per_token {
-        named.insert((RateTier::default(), kind(word)?), amount(word, usd)?);
+        named.insert((RateTier::default(), kind("usd_per_token", word)?), amount(word, usd)?);
     }
     for (nth, tier) in request.tiers.iter().enumerate() {
         let field = |name: &str| format!("tiers[{nth}].{name}");
@@ -111,7 +111,9 @@ fn named_tokens(request: &PriceSetRequest) -> Answer<Named> {
             ));
         }
         for (word, usd) in &tier.usd_per_token {
-            if named.insert((of.clone(), kind(word)?), amount(word, usd)?).is_some() {
+            let kind = kind(&field("usd_per_token"), word)?;
+            let amount = amount(&field(&format!("usd_per_token.{word}")), usd)?;
+            if named.insert((of.clone(), kind), amount).is_some() {
                 return Err(INVALID.of_field(
                     &field("usd_per_token"),
                     word,
@@ -123,11 +125,11 @@ fn named_tokens(request: &PriceSetRequest) -> Answer<Named> {
     Ok(named)
 }
 
-fn kind(word: &str) -> Answer<PricedKind> {
+fn kind(field: &str, word: &str) -> Answer<PricedKind> {
     PricedKind::from_word(word).ok_or_else(|| {
         let hint = nearest::hint(word, PricedKind::NAMES);
         let rule = format!("must be one of {}{hint}", PricedKind::NAMES.join(", "));
-        INVALID.of_field("usd_per_token", word, &rule)
+        INVALID.of_field(field, word, &rule)
     })
 }
 
