@@ -87,8 +87,8 @@ impl EntryRates {
         });
     }
 
-    /// Takes all prices away that have to do with a size of the input or a service tier, but for a factor. Whether there
-    /// were any.
+    /// Takes all prices away that have to do with a size of the input or a service tier, but for a factor. Whether
+    /// there were any.
     pub fn remove_tiers(&mut self, is_one: impl Fn(&RateTier) -> bool) -> bool {
         let before = self.0.len();
         self.0.retain(|name, _| {
@@ -122,8 +122,8 @@ impl EntryRates {
         self.0.remove(HOURS).is_some()
     }
 
-    /// The service tier whose prices are the standard ones times a factor, with the factor as it is written; `None`: none
-    /// has one, or the tier has prices of its own.
+    /// The service tier whose prices are the standard ones times a factor, with the factor as it is written; `None`:
+    /// none has one, or the tier has prices of its own.
     #[must_use]
     pub fn factor(&self) -> Option<(RateTier, String)> {
         let tier = RateTier { above_input: None, service_tier: Some(FAST) };
