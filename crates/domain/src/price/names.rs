@@ -2,7 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::listed::ModelName;
+use super::by_name::Sought;
+use super::listed::{Listed, ModelName};
 use super::notes::Doubt;
 use super::{Models, PriceBook, PriceEntry, provider};
 use crate::time::Timestamp;
@@ -56,6 +57,25 @@ impl PriceBook {
         let own = self.models.names().filter_map(|name| self.own_entry(name));
         own.filter(|entry| entry.is_priced() && entry.model() == *model)
             .min_by_key(|entry| rank(entry.name, model))
+    }
+
+    /// The model that a change of an entry prices from a time on, as its rates say, or as is known about the entry.
+    #[must_use]
+    pub fn model_of_change(&self, listed: &Listed, version: &str, from: Timestamp) -> ModelName {
+        let mut entries = self.entries(from).filter(|entry| entry.changed_by() == Some(version));
+        entries
+            .find(|entry| entry.name == listed.entry)
+            .map_or_else(|| listed.model.clone(), |entry| entry.model())
+    }
+
+    /// The first change of an entry after a time: from when on, and its version.
+    #[must_use]
+    pub fn next_change(&self, entry: &str, after: Timestamp) -> Option<(Timestamp, Option<&str>)> {
+        let (_, changes) = self.changes.get(Sought::named(entry))?;
+        let next = changes.iter().find(|change| change.from > after)?;
+        // Of several from that time on, the last counts.
+        let next = changes.iter().rfind(|change| change.from == next.from)?;
+        Some((next.from, next.price.as_ref().and_then(|price| price.version.as_deref())))
     }
 
     /// An entry that prices a model of this name of some provider.

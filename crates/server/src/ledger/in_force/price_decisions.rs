@@ -52,13 +52,13 @@ impl InForce {
             reason: given(request.reason.as_ref()),
         };
         let decided = decided(&entry, request, true);
-        let events = vec![decided.into(), changed.into()];
+        let events = vec![decided.into(), changed.clone().into()];
         let Some(position) = self.record_once(events, keyed.as_ref()).await? else {
             return self.decided_before(keyed.as_ref()).await?.ok_or_else(decided_elsewhere);
         };
         let price_version = waiting.version;
         let answer = PriceDecisionAnswer { entry, price_version, position, ..PriceDecisionAnswer::default() };
-        Ok(self.in_force_from(answer, from))
+        Ok(self.in_force_from(answer, &changed))
     }
 
     /// Rejects a price that waits: the same one is not proposed again.
@@ -117,32 +117,33 @@ impl InForce {
             reason: given(request.reason.as_ref()),
         };
         let answer = answer_of(&settings.prices, &changed, set, before.is_none());
-        let Some(position) = self.record_once(vec![changed.into()], keyed.as_ref()).await? else {
+        let Some(position) = self.record_once(vec![changed.clone().into()], keyed.as_ref()).await? else {
             return self.set_before(request, keyed.as_ref()).await?.ok_or_else(decided_elsewhere);
         };
-        Ok(self.in_force_from(PriceDecisionAnswer { position, ..answer }, from))
+        Ok(self.in_force_from(PriceDecisionAnswer { position, ..answer }, &changed))
     }
 
-    /// A price that is in force from a time on, with what is known of later ones of its entry: a price that is put in
-    /// force from an earlier time on ends where they begin.
-    pub(super) fn in_force_from(&self, answer: PriceDecisionAnswer, from: Timestamp) -> PriceDecisionAnswer {
-        let (settings, now) = (self.ask.settings(), self.ask.now());
-        let history = &settings.price_history.entries;
-        let model =
-            history.get(&answer.entry).map(|history| history.model(&answer.entry)).unwrap_or_default();
-        let mut names = settings.prices.names_of(&model, from);
-        names.retain(|name| *name != answer.entry);
-        let of_model = history.iter().filter(|(name, history)| {
-            **name == answer.entry || (name.ends_with(&model.model) && history.model(name) == model)
-        });
-        let changes = of_model.flat_map(|(_, history)| &history.changes);
-        let next = changes.filter(|change| change.from > from).min_by_key(|change| change.from);
+    /// The answer about a price that came into force, with what is known of its model: the other entries that it
+    /// prices, and the later price with which it ends.
+    pub(super) fn in_force_from(
+        &self,
+        answer: PriceDecisionAnswer,
+        changed: &PriceChanged,
+    ) -> PriceDecisionAnswer {
+        let (settings, now, from) = (self.ask.settings(), self.ask.now(), changed.from);
+        let (book, entry) = (&settings.prices, changed.entry.as_str());
+        let listed = Listed::read(entry, &changed.rates).ok();
+        let model = listed.map(|listed| book.model_of_change(&listed, &changed.price_version, from));
+        let names = model.map(|model| book.names_of(&model, from)).unwrap_or_default();
+        // An entry of another provider's model is none of its names.
+        let name = names.iter().find(|name| **name == entry).or(names.first()).copied().unwrap_or(entry);
+        let next = book.next_change(name, from);
         PriceDecisionAnswer {
-            names: names.iter().map(|name| (*name).to_owned()).collect(),
-            in_force: from <= now && next.is_none_or(|next| next.from > now),
+            names: names.iter().filter(|name| **name != entry).map(|name| (*name).to_owned()).collect(),
+            in_force: from <= now && next.is_none_or(|(next, _)| next > now),
             from: Some(from.to_string()),
-            until: next.map(|next| next.from.to_string()),
-            then: next.map(|next| next.version.clone()),
+            until: next.map(|(next, _)| next.to_string()),
+            then: next.and_then(|(_, version)| version).map(str::to_owned),
             ..answer
         }
     }
