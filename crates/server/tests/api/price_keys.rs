@@ -137,6 +137,7 @@ async fn bills(service: &Service) {
     let found =
         (status, &again["repeated"], &again["recorded_days"], &again["amount_usd"], &again["position"]);
     assert_eq!(found, (200, &json!(true), &json!(0), &json!("3"), &first["position"]), "{again}");
+    assert_eq!(again["known_days"], 3, "{again}");
     assert_eq!((billed().await, events(service, "default").await), (json!("7"), count));
     let (status, problem) = post(service, "/v1/bills", &bill(Some("b-1"), "2")).await;
     assert_eq!((status, problem["code"].as_str()), (409, Some("conflict")), "{problem}");
