@@ -10,13 +10,15 @@ use super::dated::{Changes, Dated, Prices};
 use super::history::{EntryHistory, PriceHistory};
 use super::listed::{Listed, ModelName};
 use super::names::rank;
+use crate::position::Sequence;
 use crate::time::Timestamp;
 
 /// A decision about a model, under one of its names.
 struct Decided<'a> {
     entry: &'a str,
     dated: Dated,
-    recorded_at: Timestamp,
+    /// Its place among the decisions of the log. A projector of an earlier version tells only the time.
+    order: (Sequence, Timestamp),
 }
 
 /// The changes of a history, read. A model that stands in the book or in the history under several names has one price
@@ -45,8 +47,8 @@ pub(super) fn changes(history: &PriceHistory, own: &Prices) -> Changes {
         }
     }
     for (model, decided) in &mut decided {
-        // Stable: those of one time stay in the order in which they were decided.
-        decided.sort_by_key(|one| (one.dated.from, one.recorded_at, Reverse(rank(one.entry, model))));
+        // Stable: those of one record stay in the order in which they were decided.
+        decided.sort_by_key(|one| (one.dated.from, one.order, Reverse(rank(one.entry, model))));
     }
     for (name, owner) in owners.iter().filter(|(_, owner)| decided.contains_key(*owner)) {
         models.entry((*name).to_owned()).or_default().insert(owner);
@@ -67,7 +69,7 @@ pub(super) fn changes(history: &PriceHistory, own: &Prices) -> Changes {
     let each = models.into_iter().map(|(name, models)| {
         let mut all: Vec<&Decided<'_>> =
             models.iter().filter_map(|model| decided.get(*model)).flatten().collect();
-        all.sort_by_key(|one| (one.dated.from, one.recorded_at));
+        all.sort_by_key(|one| (one.dated.from, one.order));
         let all = all.into_iter().map(|one| one.under(&name)).collect();
         (name, all)
     });
@@ -98,7 +100,7 @@ fn read<'a>(
         if let Some(price) = price.as_mut().filter(|_| !model.provider.is_empty()) {
             price.provider.get_or_insert_with(|| model.provider.clone());
         }
-        (model, Decided { entry, dated: Dated { from: change.from, price }, recorded_at: last })
+        (model, Decided { entry, dated: Dated { from: change.from, price }, order: (change.sequence, last) })
     })
 }
 

@@ -4,6 +4,7 @@ mod updates;
 
 use super::*;
 use crate::event::PriceChanged;
+use crate::position::Sequence;
 
 /// A list or a book: `entry provider input`, in dollars a million tokens; `-`: no provider.
 fn text(lines: &[&str]) -> String {
@@ -29,9 +30,11 @@ fn hour(hour: i64) -> Timestamp {
     Timestamp::from_micros(hour * 3_600_000_000).unwrap()
 }
 
-/// `decided from entry provider input source`, with hours as times.
+/// `decided from entry provider input source`, with hours as times. Decisions of one hour that follow each other are of
+/// one record.
 fn history(lines: &[&str]) -> PriceHistory {
     let mut history = PriceHistory::default();
+    let (mut last, mut sequence) = ("", Sequence::ZERO);
     for line in lines {
         let [decided, from, entry, provider, input, source] =
             line.split_whitespace().collect::<Vec<_>>().try_into().expect("6 words");
@@ -47,7 +50,10 @@ fn history(lines: &[&str]) -> PriceHistory {
             approved_by: None,
             reason: None,
         };
-        history.apply(hour(decided.parse().unwrap()), &changed.into());
+        if decided != last {
+            (last, sequence) = (decided, sequence.next());
+        }
+        history.apply(hour(decided.parse().unwrap()), sequence, &changed.into());
     }
     history
 }
@@ -109,6 +115,12 @@ fn the_last_decision_about_a_model_counts_under_each_of_its_names() {
             "a clock set back: the later one, all the same",
             &["m acme 1"],
             &["9 1 m acme 3 first", "2 1 m acme 4 second"],
+            &[(1, "4 second")],
+        ),
+        (
+            "a clock set back, or another server's: the later one under whichever name",
+            &["m acme 1"],
+            &["9 1 m acme 3 first", "2 1 acme/m acme 4 second"],
             &[(1, "4 second")],
         ),
         (

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::event::{PriceDecided, PriceDisputed, PriceEvent, PriceProposed, WaitReason};
+use crate::position::Sequence;
 
 /// The update by lists, each `source: entry provider input`, as `entry(+other names) source percent: waits`.
 fn planned(book: &PriceBook, history: &PriceHistory, lists: &[(&str, &[&str])]) -> (Vec<String>, UpdatePlan) {
@@ -161,7 +162,7 @@ fn what_waits_was_rejected_or_is_disputed_is_known_under_each_name() {
         waits: vec![WaitReason::LargeChange],
     };
     let mut history = PriceHistory::default();
-    history.apply(hour(1), &proposed.into());
+    history.apply(hour(1), Sequence::default(), &proposed.into());
     // It waits under the one name: it does not wait a second time under the other.
     assert_eq!(planned(&book, &history, lists).0, ["m+acme/m a 100:large_change known"]);
     let decided = PriceDecided {
@@ -171,10 +172,14 @@ fn what_waits_was_rejected_or_is_disputed_is_known_under_each_name() {
         by: "ann".to_owned(),
         reason: None,
     };
-    history.apply(hour(2), &decided.into());
+    history.apply(hour(2), Sequence::default(), &decided.into());
     assert_eq!(planned(&book, &history, lists).0, [""; 0], "rejected");
     let said = vec!["a: 1".to_owned()];
-    history.apply(hour(3), &PriceEvent::from(PriceDisputed { entry: "m".to_owned(), said }));
+    history.apply(
+        hour(3),
+        Sequence::default(),
+        &PriceEvent::from(PriceDisputed { entry: "m".to_owned(), said }),
+    );
     let (_, plan) = planned(&book, &history, lists);
     assert_eq!(plan.disputes, [Dispute { entry: "m".to_owned(), said: Vec::new() }], "they agree again");
 }
