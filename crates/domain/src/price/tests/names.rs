@@ -243,6 +243,27 @@ fn a_model_takes_what_the_book_says_also_after_a_decision() {
     assert_eq!(book.entries(hour(1)).count(), 3);
 }
 
+/// The price is that of the own name; what the model takes is what each entry says, else what the other one does.
+#[test]
+fn a_name_whose_price_is_replaced_still_says_what_the_model_takes() {
+    for (own, usd, takes) in [("", 1, 10), ("", 2, 10), (r#", "max_input_tokens": 20"#, 2, 20)] {
+        let text = format!(
+            r#"{{"m": {{"litellm_provider": "acme", "input_cost_per_token": 1e-6, "max_input_tokens": 10, "max_output_tokens": 5}},
+            "acme/m": {{"litellm_provider": "acme", "input_cost_per_token": {usd}e-6{own}}}}}"#
+        );
+        let book = PriceBook::from_litellm(&text, "test").unwrap().0;
+        for entry in book.entries(hour(0)) {
+            let takes_input = |input_uncached| {
+                book.takes(&entry, &TokenCounts { input_uncached, ..TokenCounts::default() })
+            };
+            let takes_output = |output| book.takes(&entry, &TokenCounts { output, ..TokenCounts::default() });
+            let takes = if entry.name == "m" { 10 } else { takes };
+            let found = [takes_input(takes), takes_input(takes + 1), takes_output(5), takes_output(6)];
+            assert_eq!(found, [true, false, true, false], "{} {usd} {own}", entry.name);
+        }
+    }
+}
+
 /// A book that has one model at two prices.
 #[test]
 fn a_book_with_two_prices_of_a_model_takes_that_of_its_own_name_and_says_so() {
