@@ -87,15 +87,12 @@ impl EntryRates {
         });
     }
 
-    /// Takes all prices away that have to do with a size of the input or a service tier, but for a factor. Whether
-    /// there were any.
-    pub fn remove_tiers(&mut self, is_one: impl Fn(&RateTier) -> bool) -> bool {
-        let before = self.0.len();
+    /// Takes all prices away that have to do with a size of the input or a service tier, but for a factor.
+    pub fn remove_tiers(&mut self, is_one: impl Fn(&RateTier) -> bool) {
         self.0.retain(|name, _| {
             let of_unit = unit_tier(name).is_some_and(|tier| is_one(&tier));
             !of_unit && !rate_of(name).is_some_and(|rate| is_one(&tier_of(&rate)))
         });
-        before != self.0.len()
     }
 
     /// The price of a unit, whatever it depended on.
@@ -117,9 +114,9 @@ impl EntryRates {
         self.0.remove(LIST).is_some()
     }
 
-    /// Takes the prices of certain hours away. Whether there were any.
-    pub fn remove_hours(&mut self) -> bool {
-        self.0.remove(HOURS).is_some()
+    /// Takes the prices of certain hours away.
+    pub fn remove_hours(&mut self) {
+        self.0.remove(HOURS);
     }
 
     /// The service tier whose prices are the standard ones times a factor, with the factor as it is written; `None`:
@@ -316,11 +313,11 @@ mod tests {
                 r#"{"input_cost_per_token": 2e-6, "input_cost_per_token_above_200k_tokens": 4e-6, "input_cost_per_token_batches": 1e-6}"#,
             ),
             (
-                |rates| assert!(rates.remove_tiers(|tier| tier.above_input.is_some())),
+                |rates| rates.remove_tiers(|tier| tier.above_input.is_some()),
                 r#"{"input_cost_per_token": 2e-6, "input_cost_per_token_batches": 1e-6, "input_cost_per_token_cache_hit": 1e-7}"#,
             ),
             (
-                |rates| assert!(!rates.remove_tiers(|tier| tier.service_tier == Some("flex"))),
+                |rates| rates.remove_tiers(|tier| tier.service_tier == Some("flex")),
                 r#"{"input_cost_per_token": 2e-6, "input_cost_per_token_above_200k_tokens": 4e-6, "input_cost_per_token_batches": 1e-6, "input_cost_per_token_cache_hit": 1e-7}"#,
             ),
         ];
@@ -347,7 +344,7 @@ mod tests {
         found.set_unit(Unit::InputAudioTokens, "0.000003".parse().unwrap());
         let text = r#"{"input_cost_per_audio_token": 0.000003, "input_cost_per_audio_token_priority": 2e-6, "output_cost_per_image": 0.05}"#;
         assert_eq!(found.to_text(), text);
-        assert!(found.remove_tiers(|tier| tier.service_tier == Some("priority")));
+        found.remove_tiers(|tier| tier.service_tier == Some("priority"));
         found.remove_unit(Unit::OutputImages);
         assert_eq!(found.to_text(), r#"{"input_cost_per_audio_token": 0.000003}"#);
     }

@@ -55,7 +55,6 @@ pub use provider::of_books as provider_of_books;
 pub use quote::{NoPrice, PriceEntry, Quote, QuoteLine};
 pub use rates::PricedKind;
 pub use source_list::SourceList;
-pub use unit_fields::unit_field;
 pub use unit_rates::{UnitLine, too_dear};
 pub use update::{BY_HAND, Dispute, PriceUpdate, Unverified, UpdatePlan, UpdateRules, has_shrunk, plan};
 
