@@ -127,7 +127,7 @@ impl Keyed {
 
     fn conflict(&self) -> Box<tollgate_wire::api::Problem> {
         CONFLICT.with(format!(
-            "{} under the key `{}`: it was used before for another request; use another one, or ask for what it was",
+            "{} under the key `{}`: the key was used before for a different request; use a new key, or repeat that request unchanged",
             self.what, self.key
         ))
     }
