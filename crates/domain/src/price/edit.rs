@@ -6,19 +6,11 @@ use serde_json::value::RawValue;
 
 use super::fields::{self, Field, Kind, Rate};
 use super::quote::PriceEntry;
+use super::rate_tier::RateTier;
 use super::rates::PricedKind;
 use super::unit_fields::{When, unit_field};
 use crate::money::Usd;
 use crate::units::Unit;
-
-/// When a rate applies.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RateTier {
-    /// Above how many input tokens of the request; `None`: of any size that no larger tier is for.
-    pub above_input: Option<u64>,
-    /// In which service tier; `None`: in the standard one.
-    pub service_tier: Option<&'static str>,
-}
 
 /// The fields of an entry that make its price, as they are written. What is not changed stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -32,22 +24,6 @@ const HOURS: &str = "off_peak_pricing";
 const SPECIFIC: &str = "provider_specific_entry";
 /// The service tier that may have a factor, and the name of the factor.
 const FAST: &str = "fast";
-
-impl RateTier {
-    /// The service tier that a word means, as price books name it; `None`: none has a price of this name.
-    #[must_use]
-    pub fn service_tier(word: &str) -> Option<&'static str> {
-        let plain = super::of_its_own(word)?;
-        fields::service_tiers().find(|(_, tier)| *tier == plain).map(|(_, tier)| tier)
-    }
-
-    /// The service tiers that prices know.
-    #[must_use]
-    pub fn service_tiers() -> Vec<&'static str> {
-        let tiers: BTreeSet<&str> = fields::service_tiers().map(|(_, tier)| tier).collect();
-        tiers.into_iter().collect()
-    }
-}
 
 impl EntryRates {
     /// Those of an entry.

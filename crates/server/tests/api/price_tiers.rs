@@ -45,6 +45,16 @@ async fn prices_of_tiers_are_set_kept_and_taken_away() {
     assert_eq!((status, answer.get("kept_tiers"), answer.get("dropped")), (200, None, None), "{answer}");
     assert_eq!(costs(&service).await, usd(["0.2", "1.2", "1.22", "0.1", "0.9"]));
 
+    let shown = service.get("/v1/prices/quote?provider=acme&model=m").await.1;
+    let tier = |nth: usize, kind: &str| shown["tiers"][nth]["usd_per_token"][kind].as_str();
+    assert_eq!(shown["tiers"].as_array().map(Vec::len), Some(3), "{shown}");
+    assert_eq!((&shown["tiers"][0]["above_input"], tier(0, "output")), (&json!(200_000), Some("0.00002")));
+    assert_eq!(
+        (&shown["tiers"][1]["service_tier"], tier(1, "input_uncached")),
+        (&json!("flex"), Some("0.000001"))
+    );
+    assert_eq!((tier(2, "input_uncached"), tier(2, "output")), (Some("0.000003"), None), "{shown}");
+
     // One rate: all others stay.
     let (_, answer) = set(&service, json!({"usd_per_token": {"input_uncached": "0.0000025"}})).await;
     let kept = json!({"kept": answer["kept"], "kept_tiers": answer["kept_tiers"], "percent": answer["percent"],
