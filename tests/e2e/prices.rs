@@ -218,7 +218,8 @@ fn a_command_that_is_run_again_under_its_key_changes_nothing() {
     assert!(run("prices show acme/m --input 1000000").contains("cost: 2 USD"));
     let refused = place.fails(3, &format!("--data d {set} --output 5"));
     assert!(
-        refused.contains("setting a price under the key `k-1`: it was used before for another request"),
+        refused
+            .contains("setting a price under the key `k-1`: the key was used before for a different request"),
         "{refused}"
     );
     let import = "bill import first.csv --provider openai --id k-1";

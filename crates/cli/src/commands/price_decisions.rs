@@ -57,18 +57,12 @@ pub(crate) async fn reject(global: &Global, args: PriceRejectArgs) -> Result<Exi
 }
 
 pub(crate) async fn set(global: &Global, args: PriceSetArgs) -> Result<ExitCode, Failure> {
-    let given = [
-        (PricedKind::Input, "--input", args.input),
-        (PricedKind::CachedInput, "--cached", args.cached),
-        (PricedKind::CacheWrite, "--cache-write", args.cache_write),
-        (PricedKind::CacheWrite1h, "--cache-write-1h", args.cache_write_1h),
-        (PricedKind::Output, "--output", args.output),
-        (PricedKind::Reasoning, "--reasoning", args.reasoning),
-    ];
+    let PriceSetArgs { input, cached, cache_write, cache_write_1h, output, reasoning, .. } = args;
+    let given = [input, cached, cache_write, cache_write_1h, output, reasoning];
     let mut usd_per_token = BTreeMap::new();
-    for (kind, flag, text) in given {
+    for ((flag, kind), text) in KINDS.into_iter().zip(given) {
         let Some(text) = text else { continue };
-        usd_per_token.insert(kind.as_str().to_owned(), per_token(flag, &text)?);
+        usd_per_token.insert(kind.as_str().to_owned(), per_token(&format!("--{flag}"), &text)?);
     }
     let mut usd_per_unit = BTreeMap::new();
     for given in &args.units {
@@ -99,7 +93,7 @@ pub(crate) async fn set(global: &Global, args: PriceSetArgs) -> Result<ExitCode,
     shown(global, &answer, output::price_decision)
 }
 
-/// The kinds of tokens, as the flags and the price book name them.
+/// The kinds of tokens, each with its flag.
 const KINDS: [(&str, PricedKind); 6] = [
     ("input", PricedKind::Input),
     ("cached", PricedKind::CachedInput),

@@ -6,11 +6,10 @@ use tollgate_domain::money::Usd;
 use tollgate_domain::price::PricedKind;
 use tollgate_domain::printable::printable;
 use tollgate_wire::api::{
-    PriceDecisionAnswer, PriceDifference, PriceSourceList, PriceSourceState, PriceTier, PriceUpdateReport,
-    RepriceReport,
+    PriceDecisionAnswer, PriceDifference, PriceSourceList, PriceSourceState, PriceUpdateReport, RepriceReport,
 };
 
-use super::prices::per_million;
+use super::prices::{of_tier, per_million};
 use super::{counted, grouped_u64, table, time};
 
 /// The names of the usage points, as columns.
@@ -200,13 +199,6 @@ pub(crate) fn price_decision(answer: &PriceDecisionAnswer) -> String {
         let _ = writeln!(text, "! no price was known for `{entry}` before; did you mean `{similar}`?");
     }
     text
-}
-
-/// To what the prices of a tier apply.
-fn of_tier(tier: &PriceTier) -> String {
-    let above = tier.above_input.map(|above| format!("above {} input tokens", grouped_u64(above)));
-    let service_tier = tier.service_tier.as_ref().map(|word| format!("service tier {}", printable(word)));
-    service_tier.into_iter().chain(above).collect::<Vec<_>>().join(" ")
 }
 
 fn decision(answer: &PriceDecisionAnswer) -> String {

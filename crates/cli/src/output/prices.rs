@@ -3,8 +3,10 @@
 use std::fmt::Write;
 
 use tollgate_domain::money::Usd;
+use tollgate_domain::price::PricedKind;
+use tollgate_domain::printable::printable;
 use tollgate_domain::units::UnitSums;
-use tollgate_wire::api::{PriceList, PriceQuote, PriceRow};
+use tollgate_wire::api::{PriceList, PriceQuote, PriceRow, PriceTier};
 
 use super::{counted, grouped_u64, table, time};
 
@@ -114,6 +116,11 @@ pub(crate) fn price_quote(quote: &PriceQuote) -> String {
         let columns = if asked { 4 } else { 2 };
         let _ = write!(text, "\n{}", table(&header[..columns], &[1, 2, 3], rows.collect()));
     }
+    // Who asks what a call costs has its prices above.
+    let asked = !quote.units.is_empty() || quote.lines.iter().any(|line| line.tokens > 0);
+    if !asked && !quote.tiers.is_empty() {
+        let _ = write!(text, "\n{}", tiers(&quote.tiers));
+    }
     for line in &quote.units {
         let price = line
             .usd_per_unit
@@ -137,6 +144,29 @@ pub(crate) fn price_quote(quote: &PriceQuote) -> String {
         let _ = writeln!(text, "unpriced: {why}");
     }
     text
+}
+
+/// Prices of large requests and of service tiers, of the kinds of which any has one.
+fn tiers(tiers: &[PriceTier]) -> String {
+    let price = |tier: &PriceTier, kind: &str| tier.usd_per_token.get(kind).map(|usd| per_million(usd));
+    let kinds = PricedKind::NAMES.iter().copied();
+    let kinds: Vec<&str> =
+        kinds.filter(|kind| tiers.iter().any(|tier| price(tier, kind).is_some())).collect();
+    let rows = tiers.iter().map(|tier| {
+        let prices = kinds.iter().map(|kind| price(tier, kind).unwrap_or_else(|| "not known".to_owned()));
+        std::iter::once(of_tier(tier)).chain(prices).collect()
+    });
+    let header: Vec<&str> =
+        std::iter::once("other prices, USD per million").chain(kinds.iter().copied()).collect();
+    let numbers: Vec<usize> = (1..header.len()).collect();
+    table(&header, &numbers, rows.collect())
+}
+
+/// To what the prices of a tier apply.
+pub(super) fn of_tier(tier: &PriceTier) -> String {
+    let above = tier.above_input.map(|above| format!("above {} input tokens", grouped_u64(above)));
+    let service_tier = tier.service_tier.as_ref().map(|word| format!("service tier {}", printable(word)));
+    service_tier.into_iter().chain(above).collect::<Vec<_>>().join(" ")
 }
 
 /// What the price of a unit is for, if not for one.

@@ -6,19 +6,11 @@ use serde_json::value::RawValue;
 
 use super::fields::{self, Field, Kind, Rate};
 use super::quote::PriceEntry;
+use super::rate_tier::RateTier;
 use super::rates::PricedKind;
 use super::unit_fields::{When, unit_field};
 use crate::money::Usd;
 use crate::units::Unit;
-
-/// When a rate applies.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct RateTier {
-    /// Above how many input tokens of the request; `None`: of any size that no larger tier is for.
-    pub above_input: Option<u64>,
-    /// In which service tier; `None`: in the standard one.
-    pub service_tier: Option<&'static str>,
-}
 
 /// The fields of an entry that make its price, as they are written. What is not changed stays as it is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -28,22 +20,10 @@ pub struct EntryRates(BTreeMap<String, Box<str>>);
 const LIST: &str = "tiered_pricing";
 /// Other rates at certain hours.
 const HOURS: &str = "off_peak_pricing";
-
-impl RateTier {
-    /// The service tier that a word means, as price books name it; `None`: none has a price of this name.
-    #[must_use]
-    pub fn service_tier(word: &str) -> Option<&'static str> {
-        let plain = super::of_its_own(word)?;
-        fields::service_tiers().find(|(_, tier)| *tier == plain).map(|(_, tier)| tier)
-    }
-
-    /// The service tiers that prices know.
-    #[must_use]
-    pub fn service_tiers() -> Vec<&'static str> {
-        let tiers: BTreeSet<&str> = fields::service_tiers().map(|(_, tier)| tier).collect();
-        tiers.into_iter().collect()
-    }
-}
+/// What only one provider has, among it the factor of a service tier.
+const SPECIFIC: &str = "provider_specific_entry";
+/// The service tier that may have a factor, and the name of the factor.
+const FAST: &str = "fast";
 
 impl EntryRates {
     /// Those of an entry.
@@ -83,14 +63,12 @@ impl EntryRates {
         });
     }
 
-    /// Takes all prices away that have to do with a size of the input or a service tier. Whether there were any.
-    pub fn remove_tiers(&mut self, is_one: impl Fn(&RateTier) -> bool) -> bool {
-        let before = self.0.len();
+    /// Takes all prices away that have to do with a size of the input or a service tier, but for a factor.
+    pub fn remove_tiers(&mut self, is_one: impl Fn(&RateTier) -> bool) {
         self.0.retain(|name, _| {
             let of_unit = unit_tier(name).is_some_and(|tier| is_one(&tier));
             !of_unit && !rate_of(name).is_some_and(|rate| is_one(&tier_of(&rate)))
         });
-        before != self.0.len()
     }
 
     /// The price of a unit, whatever it depended on.
@@ -112,9 +90,53 @@ impl EntryRates {
         self.0.remove(LIST).is_some()
     }
 
-    /// Takes the prices of certain hours away. Whether there were any.
-    pub fn remove_hours(&mut self) -> bool {
-        self.0.remove(HOURS).is_some()
+    /// Takes the prices of certain hours away.
+    pub fn remove_hours(&mut self) {
+        self.0.remove(HOURS);
+    }
+
+    /// The service tier whose prices are the standard ones times a factor, with the factor as it is written; `None`:
+    /// none has one, or the tier has prices of its own.
+    #[must_use]
+    pub fn factor(&self) -> Option<(RateTier, String)> {
+        let tier = RateTier { above_input: None, service_tier: Some(FAST) };
+        let has_own = |name: &String| rate_of(name).is_some_and(|rate| rate.tier == Some(FAST));
+        if self.0.keys().any(has_own) {
+            return None;
+        }
+        let raw = self.specific()?.remove(FAST).filter(|raw| raw.get() != "null")?;
+        Some((tier, raw.get().trim_matches('"').to_owned()))
+    }
+
+    /// Takes the factor of the service tier away that has one.
+    pub fn remove_factor(&mut self) {
+        let Some(mut specific) = self.specific() else { return };
+        if specific.remove(FAST).is_none() {
+            return;
+        }
+        let rest = specific.iter().map(|(name, raw)| (name.clone(), raw.get().into())).collect();
+        self.0.remove(SPECIFIC);
+        if !specific.is_empty() {
+            self.0.insert(SPECIFIC.to_owned(), Self(rest).to_text().into());
+        }
+    }
+
+    fn specific(&self) -> Option<BTreeMap<String, Box<RawValue>>> {
+        serde_json::from_str(self.0.get(SPECIFIC)?).ok()
+    }
+
+    /// The service tiers in which other units have a price, with the units.
+    #[must_use]
+    pub fn tiers_of_units(&self) -> BTreeMap<&'static str, BTreeSet<Unit>> {
+        let mut tiers: BTreeMap<&str, BTreeSet<Unit>> = BTreeMap::new();
+        for name in self.0.keys() {
+            if let (Some(tier), Field::Unit(field)) =
+                (unit_tier(name).and_then(|tier| tier.service_tier), fields::read(name))
+            {
+                tiers.entry(tier).or_default().insert(field.unit);
+            }
+        }
+        tiers
     }
 
     /// Whether it has a list of ranges.
@@ -267,11 +289,11 @@ mod tests {
                 r#"{"input_cost_per_token": 2e-6, "input_cost_per_token_above_200k_tokens": 4e-6, "input_cost_per_token_batches": 1e-6}"#,
             ),
             (
-                |rates| assert!(rates.remove_tiers(|tier| tier.above_input.is_some())),
+                |rates| rates.remove_tiers(|tier| tier.above_input.is_some()),
                 r#"{"input_cost_per_token": 2e-6, "input_cost_per_token_batches": 1e-6, "input_cost_per_token_cache_hit": 1e-7}"#,
             ),
             (
-                |rates| assert!(!rates.remove_tiers(|tier| tier.service_tier == Some("flex"))),
+                |rates| rates.remove_tiers(|tier| tier.service_tier == Some("flex")),
                 r#"{"input_cost_per_token": 2e-6, "input_cost_per_token_above_200k_tokens": 4e-6, "input_cost_per_token_batches": 1e-6, "input_cost_per_token_cache_hit": 1e-7}"#,
             ),
         ];
@@ -298,9 +320,26 @@ mod tests {
         found.set_unit(Unit::InputAudioTokens, "0.000003".parse().unwrap());
         let text = r#"{"input_cost_per_audio_token": 0.000003, "input_cost_per_audio_token_priority": 2e-6, "output_cost_per_image": 0.05}"#;
         assert_eq!(found.to_text(), text);
-        assert!(found.remove_tiers(|tier| tier.service_tier == Some("priority")));
+        found.remove_tiers(|tier| tier.service_tier == Some("priority"));
         found.remove_unit(Unit::OutputImages);
         assert_eq!(found.to_text(), r#"{"input_cost_per_audio_token": 0.000003}"#);
+    }
+
+    #[test]
+    fn a_factor_is_taken_away_alone_and_says_nothing_beside_prices_of_its_tier() {
+        let factor = r#""input_cost_per_token": 2e-6, "provider_specific_entry": {"fast": "6.0", "us": 1.1}"#;
+        let found = |fields: &str| rates(fields).factor().map(|(tier, factor)| (tier.service_tier, factor));
+        assert_eq!(found(factor), Some((Some("fast"), "6.0".to_owned())));
+        assert_eq!(found(&format!(r#"{factor}, "input_cost_per_token_fast": 3e-6"#)), None);
+        for (specific, then) in [
+            (r#"{"fast": 2, "us": 1.1}"#, r#", "provider_specific_entry": {"us": 1.1}"#),
+            (r#"{"fast": 2}"#, ""),
+        ] {
+            let mut found = rates(&factor.replace(r#"{"fast": "6.0", "us": 1.1}"#, specific));
+            found.remove_factor();
+            assert_eq!(found.to_text(), format!(r#"{{"input_cost_per_token": 2e-6{then}}}"#));
+            assert_eq!(found.factor(), None);
+        }
     }
 
     #[test]

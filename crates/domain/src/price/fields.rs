@@ -46,13 +46,8 @@ pub(super) const CACHE_WRITE: &str = "cache_creation_input_token_cost";
 pub(super) const OUTPUT: &str = "output_cost_per_token";
 pub(super) const REASONING: &str = "output_cost_per_reasoning_token";
 
-const KINDS: [(&str, Kind); 5] = [
-    (INPUT, Kind::Input),
-    (CACHED_INPUT, Kind::CachedInput),
-    (CACHE_WRITE, Kind::CacheWrite),
-    (OUTPUT, Kind::Output),
-    (REASONING, Kind::Reasoning),
-];
+/// The kinds whose field no other one's begins with.
+const KINDS: [Kind; 5] = [Kind::Input, Kind::CachedInput, Kind::CacheWrite, Kind::Output, Kind::Reasoning];
 
 /// Suffixes of a price that applies in only one service tier, and the tier's name.
 const TIERS: [(&str, &str); 9] = [
@@ -180,8 +175,8 @@ fn holds_a_number(value: &str) -> bool {
 }
 
 pub(super) fn read(name: &str) -> Field {
-    for (prefix, kind) in KINDS {
-        if let Some(rest) = name.strip_prefix(prefix) {
+    for kind in KINDS {
+        if let Some(rest) = name.strip_prefix(self::name(kind)) {
             return suffixes(kind, rest);
         }
     }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::listed::{Listed, ModelName};
 use super::percent::Percent;
 use crate::event::{PriceChanged, PriceEvent, PriceSourceChecked, WaitReason};
+use crate::position::Sequence;
 use crate::time::Timestamp;
 
 /// How many rejected versions of an entry are remembered: an older one may be proposed again.
@@ -35,6 +36,9 @@ pub struct PriceChange {
     pub reason: Option<String>,
     /// When it was decided.
     pub recorded_at: Timestamp,
+    /// The record of the log that has it: among decisions of one time, the later one counts.
+    #[serde(default)]
+    pub sequence: Sequence,
 }
 
 /// A price that waits for a person.
@@ -129,14 +133,14 @@ impl EntryHistory {
         listed.map_or_else(|| ModelName::of_entry(entry, None), |listed| listed.model)
     }
 
-    /// Folds an event about this entry; `at` is when it was recorded.
-    pub fn apply(&mut self, at: Timestamp, event: &PriceEvent) {
+    /// Folds an event about this entry; `at` and `sequence` are when and in which record it was recorded.
+    pub fn apply(&mut self, at: Timestamp, sequence: Sequence, event: &PriceEvent) {
         match event {
             PriceEvent::PriceChanged(changed) => {
                 if self.waiting.as_ref().is_some_and(|waiting| waiting.version == changed.price_version) {
                     self.waiting = None;
                 }
-                self.changes.push(change(at, changed));
+                self.changes.push(change(at, sequence, changed));
             }
             PriceEvent::PriceProposed(proposed) => {
                 self.waiting = Some(PriceProposal {
@@ -174,7 +178,7 @@ impl EntryHistory {
     }
 }
 
-fn change(at: Timestamp, changed: &PriceChanged) -> PriceChange {
+fn change(at: Timestamp, sequence: Sequence, changed: &PriceChanged) -> PriceChange {
     PriceChange {
         rates: changed.rates.clone(),
         from: changed.from,
@@ -186,6 +190,7 @@ fn change(at: Timestamp, changed: &PriceChanged) -> PriceChange {
         approved_by: changed.approved_by.clone(),
         reason: changed.reason.clone(),
         recorded_at: at,
+        sequence,
     }
 }
 
@@ -218,14 +223,14 @@ impl PriceEvent {
 }
 
 impl PriceHistory {
-    /// Folds an event recorded at a time.
-    pub fn apply(&mut self, at: Timestamp, event: &PriceEvent) {
+    /// Folds an event recorded at a time, in a record of the ledger's own partition.
+    pub fn apply(&mut self, at: Timestamp, sequence: Sequence, event: &PriceEvent) {
         if let PriceEvent::PriceSourceChecked(checked) = event {
             self.sources.entry(checked.source.clone()).or_default().apply(at, checked);
         } else if let PriceEvent::PriceUpdateBegun(_) = event {
             self.update_begun = Some(at);
         } else if let Some(entry) = event.entry() {
-            self.entries.entry(entry.to_owned()).or_default().apply(at, event);
+            self.entries.entry(entry.to_owned()).or_default().apply(at, sequence, event);
         }
     }
 
@@ -318,7 +323,7 @@ mod tests {
         for (events, waiting, rejected, changes) in cases {
             let mut history = PriceHistory::default();
             for event in &events {
-                history.apply(at(1), event);
+                history.apply(at(1), Sequence(1), event);
             }
             let entry = &history.entries["m"];
             assert_eq!(entry.waiting.as_ref().map(|waiting| waiting.version.as_str()), waiting, "{events:?}");
@@ -339,9 +344,9 @@ mod tests {
             checksum: "c".to_owned(),
             fetched_at: Some(at(1)),
         };
-        history.apply(at(1), &checked.clone().into());
+        history.apply(at(1), Sequence(1), &checked.clone().into());
         (checked.problem, checked.models) = (Some("no answer".to_owned()), 0);
-        history.apply(at(2), &checked.into());
+        history.apply(at(2), Sequence(2), &checked.into());
         let source = &history.sources["a"];
         assert_eq!((source.models, source.used_at, source.checked_at), (7, Some(at(1)), at(2)));
         assert_eq!(source.problem.as_deref(), Some("no answer"));
@@ -350,12 +355,16 @@ mod tests {
     #[test]
     fn what_was_known_on_a_day_has_nothing_that_was_decided_later() {
         let mut history = PriceHistory::default();
-        history.apply(at(1), &changed("a@1"));
-        history.apply(at(5), &changed("a@2"));
-        history.apply(at(6), &PriceDisputed { entry: "m".to_owned(), said: vec!["a: 1".to_owned()] }.into());
+        history.apply(at(1), Sequence(1), &changed("a@1"));
+        history.apply(at(5), Sequence(5), &changed("a@2"));
+        history.apply(
+            at(6),
+            Sequence(6),
+            &PriceDisputed { entry: "m".to_owned(), said: vec!["a: 1".to_owned()] }.into(),
+        );
         assert_eq!(history.as_known_on(at(4)).entries["m"].changes.len(), 1);
-        history.apply(at(3), &proposed("b@1"));
-        history.apply(at(7), &decided("b@1", false));
+        history.apply(at(3), Sequence(3), &proposed("b@1"));
+        history.apply(at(7), Sequence(7), &decided("b@1", false));
         let entry = |time| history.as_known_on(at(time)).entries["m"].clone();
         let waiting = [2, 3, 6, 7].map(|time| entry(time).waiting.map(|waiting| waiting.version));
         assert_eq!(waiting, [None, Some("b@1".to_owned()), Some("b@1".to_owned()), None]);

@@ -12,6 +12,7 @@ mod entries;
 mod fields;
 mod find;
 mod history;
+mod known;
 mod listed;
 mod litellm;
 mod most;
@@ -25,8 +26,10 @@ mod points;
 mod priced_as;
 mod provider;
 mod quote;
+mod rate_tier;
 mod rates;
 mod schedule;
+mod source_list;
 mod text;
 mod unit_fields;
 mod unit_rates;
@@ -42,7 +45,7 @@ use crate::usage::{Cost, UsageRecorded, Used, UsedChange};
 
 pub use aliases::Aliases;
 pub use compare::{TOLERANCE, Trust};
-pub use edit::{EntryRates, RateTier};
+pub use edit::EntryRates;
 pub use history::{EntryHistory, PriceChange, PriceHistory, PriceProposal, PriceRejection, SourceHistory};
 pub use listed::{InvalidRates, Listed, ModelName, list};
 pub use most::AtMost;
@@ -51,12 +54,11 @@ pub use percent::Percent;
 pub use points::{PointCosts, UsagePoint, moments_of_a_week};
 pub use provider::of_books as provider_of_books;
 pub use quote::{NoPrice, PriceEntry, Quote, QuoteLine};
+pub use rate_tier::RateTier;
 pub use rates::PricedKind;
-pub use unit_fields::unit_field;
+pub use source_list::SourceList;
 pub use unit_rates::{UnitLine, too_dear};
-pub use update::{
-    BY_HAND, Dispute, PriceUpdate, SourceList, Unverified, UpdatePlan, UpdateRules, has_shrunk, plan,
-};
+pub use update::{BY_HAND, Dispute, PriceUpdate, Unverified, UpdatePlan, UpdateRules, has_shrunk, plan};
 
 use dated::{Changes, InForceAt, Prices};
 use off_peak::OffPeak;

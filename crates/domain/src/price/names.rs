@@ -2,9 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::listed::ModelName;
+use super::by_name::Sought;
+use super::listed::{Listed, ModelName};
 use super::notes::Doubt;
-use super::{Models, PriceBook, PriceEntry, provider};
+use super::{ModelPrice, Models, PriceBook, PriceEntry, provider};
 use crate::time::Timestamp;
 
 /// Which of a model's names is its own, the lowest first: the one by which a call that names the provider is priced.
@@ -17,7 +18,8 @@ pub(super) fn rank(entry: &str, model: &ModelName) -> u8 {
     }
 }
 
-/// Gives a model of which a book has several prices one: that of its own name. Notes name the others.
+/// Gives a model of which a book has several prices one: that of its own name. Notes name the others. What an entry
+/// does not say about how much the model takes, another one of it does.
 pub(super) fn unite(models: &mut Models, doubts: &mut Vec<Doubt>) {
     let mut names: BTreeMap<ModelName, Vec<String>> = BTreeMap::new();
     for (entry, price) in models.iter() {
@@ -28,14 +30,21 @@ pub(super) fn unite(models: &mut Models, doubts: &mut Vec<Doubt>) {
     for (model, entries) in names.iter().filter(|(_, entries)| entries.len() > 1) {
         let Some(own) = entries.iter().min_by_key(|entry| rank(entry, model)) else { continue };
         let Some(price) = models.get(own).and_then(Clone::clone) else { continue };
-        for entry in entries.iter().filter(|entry| *entry != own) {
+        // The own name comes first.
+        let all = || [own].into_iter().chain(entries).filter_map(|entry| models.get(entry)?.as_ref());
+        let max_input = all().find_map(|price| price.max_input);
+        let max_output = all().find_map(|price| price.max_output);
+        for entry in entries {
             let Some(Some(theirs)) = models.get_mut(entry) else { continue };
-            if theirs.costs_like(&price) {
-                continue;
+            if !theirs.costs_like(&price) {
+                let why =
+                    format!("`{own}` is the same model at another price, which is taken for both names");
+                doubts.push(Doubt { model: entry.clone(), why });
+                let (max_input, max_output) = (theirs.max_input, theirs.max_output);
+                *theirs = ModelPrice { max_input, max_output, ..price.clone() };
             }
-            let why = format!("`{own}` is the same model at another price, which is taken for both names");
-            doubts.push(Doubt { model: entry.clone(), why });
-            *theirs = price.clone();
+            theirs.max_input = theirs.max_input.or(max_input);
+            theirs.max_output = theirs.max_output.or(max_output);
         }
     }
 }
@@ -56,6 +65,25 @@ impl PriceBook {
         let own = self.models.names().filter_map(|name| self.own_entry(name));
         own.filter(|entry| entry.is_priced() && entry.model() == *model)
             .min_by_key(|entry| rank(entry.name, model))
+    }
+
+    /// The model that a change of an entry prices from a time on, as its rates say, or as is known about the entry.
+    #[must_use]
+    pub fn model_of_change(&self, listed: &Listed, version: &str, from: Timestamp) -> ModelName {
+        let mut entries = self.entries(from).filter(|entry| entry.changed_by() == Some(version));
+        entries
+            .find(|entry| entry.name == listed.entry)
+            .map_or_else(|| listed.model.clone(), |entry| entry.model())
+    }
+
+    /// The first change of an entry after a time: from when on, and its version.
+    #[must_use]
+    pub fn next_change(&self, entry: &str, after: Timestamp) -> Option<(Timestamp, Option<&str>)> {
+        let (_, changes) = self.changes.get(Sought::named(entry))?;
+        let next = changes.iter().find(|change| change.from > after)?;
+        // Of several from that time on, the last counts.
+        let next = changes.iter().rfind(|change| change.from == next.from)?;
+        Some((next.from, next.price.as_ref().and_then(|price| price.version.as_deref())))
     }
 
     /// An entry that prices a model of this name of some provider.

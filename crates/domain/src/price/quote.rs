@@ -5,6 +5,7 @@ use std::fmt;
 use super::by_name::Sought;
 use super::dated::{InForceAt, Version};
 use super::find::{self, Missing};
+use super::rate_tier::RateTier;
 use super::rates::{PricedKind, Rates};
 use super::unit_rates::{self, UnitLine};
 use super::{Call, ModelPrice, PriceBook, cost, provider};
@@ -289,6 +290,24 @@ impl<'a> PriceEntry<'a> {
     pub fn service_tiers(&self) -> Vec<&'static str> {
         let tiers = self.price.map(|price| &price.service_tiers).into_iter().flatten();
         tiers.filter(|(_, schedule)| schedule.is_some()).map(|(tier, _)| *tier).collect()
+    }
+
+    /// USD per token of each kind for large requests and in service tiers, as calls are priced; first those of the
+    /// standard tier. A kind whose price is not known is absent.
+    #[must_use]
+    pub fn tiers(&self) -> Vec<(RateTier, Vec<(PricedKind, Usd)>)> {
+        let Some(price) = self.price else { return Vec::new() };
+        let of_tiers =
+            price.service_tiers.iter().filter_map(|(tier, schedule)| Some((*tier, schedule.as_ref()?)));
+        let of_tiers =
+            of_tiers.flat_map(|(tier, schedule)| schedule.each().map(move |each| (Some(tier), each)));
+        let standard = price.standard.each().skip(1).map(|each| (None, each));
+        let each = standard.chain(of_tiers).map(|(service_tier, (above_input, rates))| {
+            let rates = cost::parts(rates, &TokenCounts::default()).into_iter();
+            let known = rates.filter_map(|(kind, _, rate)| Some((kind, rate?)));
+            (RateTier { above_input, service_tier }, known.collect())
+        });
+        each.collect()
     }
 
     /// Whether other rates apply at certain hours.

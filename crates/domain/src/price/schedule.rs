@@ -87,6 +87,12 @@ impl Schedule {
         Self { base: self.base.times(factor), tiers: tiers.collect() }
     }
 
+    /// Its rates by the size above which they apply; `None`: those that apply unless a tier does.
+    pub(super) fn each(&self) -> impl Iterator<Item = (Option<u64>, &Rates)> {
+        let tiers = self.tiers.iter().map(|tier| (Some(tier.threshold), &tier.rates));
+        std::iter::once((None, &self.base)).chain(tiers)
+    }
+
     /// Where its tiers begin.
     pub(super) fn thresholds(&self) -> Vec<u64> {
         self.tiers.iter().map(|tier| tier.threshold).collect()

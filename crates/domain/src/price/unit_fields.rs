@@ -46,8 +46,7 @@ pub(super) enum When {
 }
 
 /// The field of a price book that has the price of a unit.
-#[must_use]
-pub fn unit_field(unit: Unit) -> &'static str {
+pub(super) fn unit_field(unit: Unit) -> &'static str {
     FIELDS.iter().find(|(_, of)| *of == unit).map_or("", |(field, _)| *field)
 }
 

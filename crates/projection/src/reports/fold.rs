@@ -26,7 +26,7 @@ use crate::fold::{Projection, Rows};
 
 impl Projection for Reports {
     const NAME: &'static str = "reports";
-    const VERSION: u32 = 13;
+    const VERSION: u32 = 14;
     type Row = ReportRow;
     type Live = ();
 

@@ -51,7 +51,7 @@ pub(super) fn note<R: Rows<ReportRow>>(
         && let ReportRow::Price(history) =
             rows.change(&key(PRICED_ENTRIES, entry), || ReportRow::Price(Box::default()))?
     {
-        history.apply(at, said);
+        history.apply(at, event.sequence, said);
     }
     Ok(())
 }

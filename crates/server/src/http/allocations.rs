@@ -19,6 +19,7 @@ use super::extract::{Names, NoParams, Params};
 use super::views::{TaskQuery, read};
 use super::{App, Handled, written};
 use crate::asked::{allocation_state, page_limit, tenant};
+use crate::ledger::key_rule;
 use crate::problem::{Answer, INVALID};
 
 /// Which allocations.
@@ -75,7 +76,7 @@ fn key(headers: &HeaderMap) -> Answer<Option<String>> {
     let text = value.to_str().ok().map(|text| text.trim().trim_matches('"').to_owned());
     match text.filter(|text| !text.is_empty()) {
         Some(text) => Ok(Some(text)),
-        None => Err(INVALID.of_field(KEY, "", "must be 1 to 119 printable ASCII characters")),
+        None => Err(INVALID.of_field(KEY, "", &key_rule())),
     }
 }
 

@@ -17,6 +17,11 @@ use crate::problem::{Answer, CONFLICT, INTERNAL, INVALID, of_append, of_field};
 /// The longest key, in bytes.
 const LONGEST_KEY: usize = 119;
 
+/// What a key must be.
+pub(crate) fn key_rule() -> String {
+    format!("must be 1 to {LONGEST_KEY} printable ASCII characters without spaces")
+}
+
 /// A request under a key, about something of a tenant that is in its task `_ledger`.
 #[derive(Clone, Debug)]
 pub(super) struct Keyed {
@@ -58,11 +63,7 @@ impl Keyed {
     ) -> Answer<Option<Self>> {
         let Some(key) = key else { return Ok(None) };
         if !(1..=LONGEST_KEY).contains(&key.len()) || !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-            return Err(INVALID.of_field(
-                "id",
-                key,
-                "must be 1 to 119 printable ASCII characters without spaces",
-            ));
+            return Err(INVALID.of_field("id", key, &key_rule()));
         }
         let said = serde_json::to_string(request).map_err(|error| INTERNAL.with(error.to_string()))?;
         let content = ContentHash::of_hash(blake3::hash(said.as_bytes()).into());
@@ -126,7 +127,7 @@ impl Keyed {
 
     fn conflict(&self) -> Box<tollgate_wire::api::Problem> {
         CONFLICT.with(format!(
-            "{} under the key `{}`: it was used before for another request; use another one, or ask for what it was",
+            "{} under the key `{}`: the key was used before for a different request; use a new key, or repeat that request unchanged",
             self.what, self.key
         ))
     }

@@ -39,6 +39,7 @@ pub use ask::{
 pub use budgets::{BudgetDecisions, PolicyPage};
 pub use gate::Gate;
 pub use in_force::{InForce, named_sources};
+pub(crate) use keyed::key_rule;
 pub use operate::{AccessQuery, AlertsBy, Delivering, Operations, ReadFile, Reading, VIEWS, stored_anchors};
 pub(crate) use operate::{Name, RemediationState};
 pub use settings::{BUILT_IN, Settings, SettingsError, SettingsOptions};

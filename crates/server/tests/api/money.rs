@@ -52,7 +52,7 @@ async fn charges_of_focus_are_divided_by_the_prices_that_they_were_costed_with()
         let set = json!({"entry": "gpt-5", "usd_per_token": {"input_uncached": input}, "by": "ann",
             "from": "2026-10-01T00:00:00Z"});
         assert_eq!(service.post("/v1/prices/set", set).await.0, 200);
-        // Also under another name, and by another book's: costs name a version.
+        // Also under another name: costs name the version.
         let named = json!({"entry": "openai/gpt-5", "usd_per_token": {"output": "0.00002"}, "by": "ann",
             "from": "2026-10-01T00:00:00Z"});
         assert_eq!(service.post("/v1/prices/set", named).await.0, 200);

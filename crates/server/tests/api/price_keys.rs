@@ -137,6 +137,7 @@ async fn bills(service: &Service) {
     let found =
         (status, &again["repeated"], &again["recorded_days"], &again["amount_usd"], &again["position"]);
     assert_eq!(found, (200, &json!(true), &json!(0), &json!("3"), &first["position"]), "{again}");
+    assert_eq!(again["known_days"], 3, "{again}");
     assert_eq!((billed().await, events(service, "default").await), (json!("7"), count));
     let (status, problem) = post(service, "/v1/bills", &bill(Some("b-1"), "2")).await;
     assert_eq!((status, problem["code"].as_str()), (409, Some("conflict")), "{problem}");
@@ -167,6 +168,24 @@ async fn retries_on_jetstream_get_the_first_answer_too() {
     let service = Service::by_clock(log, tempfile::tempdir().unwrap(), None, Arc::clone(&clock)).await;
     prices(&service, &clock).await;
     bills(&service).await;
+}
+
+/// A retry about an entry that is another model's by now, because only then somebody said whose it is.
+#[tokio::test]
+async fn a_retry_names_the_entries_of_its_own_model() {
+    let service = Service::new().await;
+    let set = |id: &str, entry: &str, provider: Option<&str>, from: &str| {
+        json!({"id": id, "entry": entry, "provider": provider, "by": "ann", "from": format!("2026-11-{from}T00:00:00Z"),
+            "usd_per_token": {"input_uncached": "0.000001"}})
+    };
+    assert_eq!(post(&service, "/v1/prices/set", &set("k-1", "acme/m", None, "01")).await.0, 200);
+    let nobodys = set("k-2", "m", None, "02");
+    let (status, first) = post(&service, "/v1/prices/set", &nobodys).await;
+    assert_eq!((status, first.get("names"), first.get("until")), (200, None, None), "{first}");
+    let (_, named) = post(&service, "/v1/prices/set", &set("k-3", "m", Some("acme"), "02")).await;
+    assert_eq!(named["names"], json!(["acme/m"]), "{named}");
+    let (_, again) = post(&service, "/v1/prices/set", &nobodys).await;
+    assert_eq!((&again["repeated"], again.get("names")), (&json!(true), None), "{again}");
 }
 
 /// Two servers are sent the same at the same time: one of them decides.

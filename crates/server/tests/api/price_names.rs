@@ -101,3 +101,42 @@ async fn a_model_that_is_set_without_its_provider_is_asked_about() {
     assert_eq!(set("large").await["similar"], "acme/large");
     assert!(set("larger-than-that").await.get("similar").is_none());
 }
+
+#[tokio::test]
+async fn a_price_of_another_provider_leaves_the_entry_of_the_name() {
+    let service = Service::new().await;
+    let set = async |provider: Option<&str>, input: &str| {
+        let request = json!({"entry": "m", "provider": provider, "usd_per_token": {"input_uncached": input}, "by": "ann"});
+        post(&service, "set", request).await
+    };
+    assert_eq!(set(Some("acme"), "0.000001").await["entry"], "m");
+    let other = set(Some("other"), "0.000002").await;
+    assert_eq!(
+        (&other["entry"], other.get("kept"), &other["in_force"]),
+        (&json!("other/m"), None, &json!(true))
+    );
+    assert_eq!(set(None, "0.000003").await["entry"], "m");
+    for (call, entry, usd) in [
+        ("provider=acme&model=m", "m", "3"),
+        ("provider=other&model=m", "other/m", "2"),
+        ("model=m", "m", "3"),
+    ] {
+        let quote = format!("/v1/prices/quote?{call}&input_uncached=1000000");
+        let quote = service.get(&quote).await.1;
+        assert_eq!(
+            (&quote["entry"]["entry"], &quote["cost_usd"]),
+            (&json!(entry), &json!(usd)),
+            "{call}: {quote}"
+        );
+    }
+    // `other/n` of a third one: nothing says which entry is meant.
+    for (entry, provider) in [("n", "acme"), ("other/n", "third")] {
+        let request = json!({"entry": entry, "provider": provider, "usd_per_token": {"input_uncached": "0.000001"}, "by": "ann"});
+        post(&service, "set", request).await;
+    }
+    let request = json!({"entry": "n", "provider": "other", "usd_per_token": {"input_uncached": "0.000001"}, "by": "ann"});
+    let (status, refused) = service.post("/v1/prices/set", request).await;
+    assert_eq!(status, 400, "{refused}");
+    let detail = refused["detail"].as_str().unwrap();
+    assert!(detail.contains("`n` is of acme and `other/n` of third"), "{detail}");
+}

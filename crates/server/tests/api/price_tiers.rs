@@ -45,6 +45,16 @@ async fn prices_of_tiers_are_set_kept_and_taken_away() {
     assert_eq!((status, answer.get("kept_tiers"), answer.get("dropped")), (200, None, None), "{answer}");
     assert_eq!(costs(&service).await, usd(["0.2", "1.2", "1.22", "0.1", "0.9"]));
 
+    let shown = service.get("/v1/prices/quote?provider=acme&model=m").await.1;
+    let tier = |nth: usize, kind: &str| shown["tiers"][nth]["usd_per_token"][kind].as_str();
+    assert_eq!(shown["tiers"].as_array().map(Vec::len), Some(3), "{shown}");
+    assert_eq!((&shown["tiers"][0]["above_input"], tier(0, "output")), (&json!(200_000), Some("0.00002")));
+    assert_eq!(
+        (&shown["tiers"][1]["service_tier"], tier(1, "input_uncached")),
+        (&json!("flex"), Some("0.000001"))
+    );
+    assert_eq!((tier(2, "input_uncached"), tier(2, "output")), (Some("0.000003"), None), "{shown}");
+
     // One rate: all others stay.
     let (_, answer) = set(&service, json!({"usd_per_token": {"input_uncached": "0.0000025"}})).await;
     let kept = json!({"kept": answer["kept"], "kept_tiers": answer["kept_tiers"], "percent": answer["percent"],
@@ -52,9 +62,9 @@ async fn prices_of_tiers_are_set_kept_and_taken_away() {
     insta::assert_snapshot!("price_tiers_kept", serde_json::to_string_pretty(&kept).unwrap());
     assert_eq!(costs(&service).await, usd(["0.25", "1.2", "1.22", "0.1", "0.9"]));
 
-    // One rate of a tier, in a spelling that sources use.
-    let batch = json!({"tiers": [{"above_input": 200_000, "usd_per_token": {"input_uncached": "0.000005"}}]});
-    let (_, answer) = set(&service, batch).await;
+    // One rate of a tier.
+    let large = json!({"tiers": [{"above_input": 200_000, "usd_per_token": {"input_uncached": "0.000005"}}]});
+    let (_, answer) = set(&service, large).await;
     assert_eq!(
         answer["kept_tiers"][1],
         json!({"above_input": 200_000, "usd_per_token": {"output": "0.00002"}}),
@@ -69,6 +79,63 @@ async fn prices_of_tiers_are_set_kept_and_taken_away() {
     assert_eq!(answer["dropped"], json!(["prices of service tier flex"]), "{answer}");
     assert_eq!(costs(&service).await, usd(["0.25", "0.75", "0.76", "-", "-"]));
     assert!(answer.get("kept_tiers").is_none(), "{answer}");
+
+    // A service tier in a spelling that sources use.
+    let batch =
+        json!({"tiers": [{"service_tier": "Batches", "usd_per_token": {"input_uncached": "0.000001"}}]});
+    let (status, answer) = set(&service, batch).await;
+    assert_eq!(status, 200, "{answer}");
+    for word in ["batch", "batches"] {
+        let call = format!("input_uncached=100000&service_tier={word}");
+        assert_eq!(cost(&service, &call).await.as_deref(), Some("0.1"), "{word}");
+    }
+    let (_, answer) = set(&service, json!({"without": ["batch"]})).await;
+    assert_eq!(answer["dropped"], json!(["prices of service tier batch"]), "{answer}");
+}
+
+#[tokio::test]
+async fn factors_and_units_of_service_tiers_are_kept_named_and_taken_away() {
+    let service = Service::new().await;
+    service.write("prices.yaml", "sources: [{id: a, kind: litellm, file: a.json, trust: 0.9}]");
+    let text = r#"{"acme/m": {"litellm_provider": "acme", "mode": "chat", "input_cost_per_token": 2e-6,
+        "provider_specific_entry": {"us": 1.1, "fast": 2.0}, "input_cost_per_audio_token": 1e-6,
+        "input_cost_per_audio_token_priority": 2e-6, "input_cost_per_audio_token_flex": 5e-7}}"#;
+    service.write("a.json", text);
+    let (status, update) = service.post("/v1/prices/update", json!({})).await;
+    assert_eq!((status.as_u16(), update["applied"].as_array().map(Vec::len)), (200, Some(1)), "{update}");
+    let fast = "prices of service tier fast: 2.0 times the standard ones";
+    let audio = |tier: &str| format!("prices of input_audio_tokens in service tier {tier}");
+    let in_fast = "input_uncached=1000000&service_tier=fast";
+    assert_eq!(cost(&service, in_fast).await.as_deref(), Some("4"));
+
+    let (_, answer) = set(&service, json!({"usd_per_token": {"input_uncached": "0.000003"}})).await;
+    assert_eq!(answer["kept_else"], json!([fast, audio("flex"), audio("priority")]), "{answer}");
+    assert_eq!(cost(&service, in_fast).await.as_deref(), Some("6"));
+    let (_, answer) = set(&service, json!({"without": ["flex"]})).await;
+    let found = (&answer["dropped"], &answer["kept_else"]);
+    assert_eq!(
+        found,
+        (&json!(["prices of service tier flex"]), &json!([fast, audio("priority")])),
+        "{answer}"
+    );
+    // A price of its own takes the place of the factor.
+    let own = json!({"tiers": [{"service_tier": "fast", "usd_per_token": {"input_uncached": "0.000005"}}]});
+    let (_, answer) = set(&service, own).await;
+    let found = (&answer["dropped"], &answer["kept_else"]);
+    assert_eq!(found, (&json!([fast]), &json!([audio("priority")])), "{answer}");
+    assert_eq!(cost(&service, in_fast).await.as_deref(), Some("5"));
+    let (_, answer) = set(&service, json!({"without": ["fast", "priority"]})).await;
+    let dropped = json!(["prices of service tier fast", "prices of service tier priority"]);
+    assert_eq!((&answer["dropped"], answer.get("kept_else")), (&dropped, None), "{answer}");
+    assert_eq!(cost(&service, in_fast).await, None);
+
+    // The factor alone is taken away by the same word.
+    service.write("a.json", &text.replace("acme/m", "acme/n"));
+    let _ = service.post("/v1/prices/update", json!({"refresh": true})).await;
+    let request = json!({"entry": "acme/n", "by": "ann", "without": ["fast"]});
+    let (_, answer) = service.post("/v1/prices/set", request).await;
+    assert_eq!(answer["dropped"], json!(["prices of service tier fast"]), "{answer}");
+    assert_eq!(answer["kept_else"], json!([audio("flex"), audio("priority")]), "{answer}");
 }
 
 #[tokio::test]
@@ -137,6 +204,16 @@ async fn tiers_that_cannot_be_set_are_refused_with_the_reason() {
             json!({"tiers": [{"service_tier": "batch", "usd_per_token": one}, {"service_tier": "batches", "usd_per_token": one}]}),
             "tiers[1].usd_per_token",
             "given twice",
+        ),
+        (
+            json!({"tiers": [{"service_tier": "flex", "usd_per_token": {"outputs": "0.000001"}}]}),
+            "tiers[0].usd_per_token",
+            "did you mean `output`?",
+        ),
+        (
+            json!({"tiers": [{"above_input": 9, "usd_per_token": one}, {"above_input": 7, "usd_per_token": {"output": "much"}}]}),
+            "tiers[1].usd_per_token.output",
+            "much",
         ),
         (json!({"without": ["above_5"]}), "without", "it has flex, input_uncached"),
         (json!({"without": ["hours"]}), "without", "is nothing that the price in force has"),

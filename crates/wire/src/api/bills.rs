@@ -12,7 +12,8 @@ use super::word::{self, list};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct BillRequest {
-    /// Idempotency key: a retry with the same key gets the first answer, and changes nothing.
+    /// Idempotency key: a retry with the same key records nothing: the answer has the position of the first one,
+    /// `repeated`, and all days as known.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub id: Option<String>,
     /// Who was billed; absent: `default`.

@@ -133,7 +133,8 @@ pub struct PriceSetRequest {
     pub id: Option<String>,
     /// The entry of the price book: `MODEL` or `PROVIDER/MODEL`.
     pub entry: String,
-    /// Who serves the model; absent: the provider in the entry's name, or of the entry in force.
+    /// Who serves the model; absent: the provider in the entry's name, or of the entry in force. If the entry is of
+    /// another provider's model, `PROVIDER/MODEL` is set.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub provider: Option<String>,
     /// US dollars a token by kind: `input_uncached`, `cached_input`, `cache_write`, `cache_write_1h`, `output`,

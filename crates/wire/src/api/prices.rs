@@ -7,6 +7,7 @@ use tollgate_domain::price::PricedKind;
 use tollgate_domain::units::Unit;
 use utoipa::ToSchema;
 
+use super::price_decisions::PriceTier;
 use super::word::{self, list};
 
 /// Entries of the price book in force, ordered by name.
@@ -93,6 +94,9 @@ pub struct PriceQuote {
     /// Why the call is unpriced.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub unpriced_because: Option<String>,
+    /// The prices of the entry for large requests and in service tiers; a kind whose price is not known is absent.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub tiers: Vec<PriceTier>,
     /// Version of the price book, as recorded with each cost.
     pub price_version: String,
 }

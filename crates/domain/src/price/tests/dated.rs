@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::event::{PriceChanged, PriceEvent};
+use crate::position::Sequence;
 
 /// A day of 2026, as `MM-DD`.
 fn day(text: &str) -> Timestamp {
@@ -27,7 +28,7 @@ fn change(entry: &str, rates: &str, from: &str, version: &str) -> PriceEvent {
 fn history(changes: &[PriceEvent]) -> PriceHistory {
     let mut history = PriceHistory::default();
     for event in changes {
-        history.apply(Timestamp::default(), event);
+        history.apply(Timestamp::default(), Sequence::default(), event);
     }
     history
 }

@@ -1,9 +1,10 @@
 //! One model under several names has one price at a time.
 
-use std::collections::BTreeMap;
+mod updates;
 
 use super::*;
-use crate::event::{PriceChanged, PriceDecided, PriceDisputed, PriceEvent, PriceProposed, WaitReason};
+use crate::event::PriceChanged;
+use crate::position::Sequence;
 
 /// A list or a book: `entry provider input`, in dollars a million tokens; `-`: no provider.
 fn text(lines: &[&str]) -> String {
@@ -29,9 +30,11 @@ fn hour(hour: i64) -> Timestamp {
     Timestamp::from_micros(hour * 3_600_000_000).unwrap()
 }
 
-/// `decided from entry provider input source`, with hours as times.
+/// `decided from entry provider input source`, with hours as times. Decisions of one hour that follow each other are of
+/// one record.
 fn history(lines: &[&str]) -> PriceHistory {
     let mut history = PriceHistory::default();
+    let (mut last, mut sequence) = ("", Sequence::ZERO);
     for line in lines {
         let [decided, from, entry, provider, input, source] =
             line.split_whitespace().collect::<Vec<_>>().try_into().expect("6 words");
@@ -47,7 +50,10 @@ fn history(lines: &[&str]) -> PriceHistory {
             approved_by: None,
             reason: None,
         };
-        history.apply(hour(decided.parse().unwrap()), &changed.into());
+        if decided != last {
+            (last, sequence) = (decided, sequence.next());
+        }
+        history.apply(hour(decided.parse().unwrap()), sequence, &changed.into());
     }
     history
 }
@@ -112,6 +118,12 @@ fn the_last_decision_about_a_model_counts_under_each_of_its_names() {
             &[(1, "4 second")],
         ),
         (
+            "a clock set back, or another server's: the later one under whichever name",
+            &["m acme 1"],
+            &["9 1 m acme 3 first", "2 1 acme/m acme 4 second"],
+            &[(1, "4 second")],
+        ),
+        (
             "the provider stands in the name only",
             &["m acme 1"],
             &["1 1 acme/m - 2 manual"],
@@ -163,6 +175,56 @@ fn a_decision_is_about_no_other_model_and_no_other_provider() {
     assert_eq!(decided, expected);
 }
 
+/// Book and decisions → what a call of each provider costs: one that names none is priced by the entry of the name.
+#[test]
+fn a_decision_about_a_model_of_another_provider_leaves_the_entry_of_the_name() {
+    type Case<'a> = (&'a str, &'a [&'a str], &'a [&'a str], [&'a str; 3]);
+    let cases: &[Case<'_>] = &[
+        ("the book's", &["m acme 1"], &["1 1 m other 2 manual"], ["1 test", "2 manual", "1 test"]),
+        (
+            "the book's that has changed",
+            &["m acme 1"],
+            &["1 1 m acme 3 list", "2 2 m other 2 manual"],
+            ["3 list", "2 manual", "3 list"],
+        ),
+        (
+            "two that the book has not: the first has the name",
+            &[],
+            &["1 1 m acme 1 a", "2 2 m other 2 b", "3 3 m - 3 c"],
+            ["3 c", "2 b", "3 c"],
+        ),
+        (
+            "nobody's until somebody says whose it is",
+            &["m - 1"],
+            &["1 1 m - 2 a", "2 2 m acme 3 b", "3 3 m other 4 c"],
+            ["3 b", "4 c", "3 b"],
+        ),
+        (
+            "the last decision about the other one, under whichever of the names",
+            &["m acme 1", "other/m other 5"],
+            &["1 1 m other 2 a", "2 2 other/m other 3 b"],
+            ["1 test", "3 b", "1 test"],
+        ),
+        (
+            "the same the other way round",
+            &["m acme 1", "other/m other 5"],
+            &["1 1 other/m other 3 b", "2 2 m other 2 a"],
+            ["1 test", "2 a", "1 test"],
+        ),
+        (
+            "a name of its own that is a third one's",
+            &["m acme 1", "other/m third 5"],
+            &["1 1 m other 2 a"],
+            ["1 test", "5 test", "1 test"],
+        ),
+    ];
+    for (name, lines, decided, expected) in cases {
+        let book = book(lines).with(&history(decided));
+        let costs = ["acme", "other", ""].map(|provider| cost(&book, provider, "m", 4));
+        assert_eq!(costs, *expected, "{name}");
+    }
+}
+
 /// A price does not say what a model takes, so that is as the book has it, whatever name the price was decided under.
 #[test]
 fn a_model_takes_what_the_book_says_also_after_a_decision() {
@@ -179,6 +241,27 @@ fn a_model_takes_what_the_book_says_also_after_a_decision() {
         assert_eq!((takes(10), takes(11)), (true, false), "{}", entry.name);
     }
     assert_eq!(book.entries(hour(1)).count(), 3);
+}
+
+/// The price is that of the own name; what the model takes is what each entry says, else what the other one does.
+#[test]
+fn a_name_whose_price_is_replaced_still_says_what_the_model_takes() {
+    for (own, usd, takes) in [("", 1, 10), ("", 2, 10), (r#", "max_input_tokens": 20"#, 2, 20)] {
+        let text = format!(
+            r#"{{"m": {{"litellm_provider": "acme", "input_cost_per_token": 1e-6, "max_input_tokens": 10, "max_output_tokens": 5}},
+            "acme/m": {{"litellm_provider": "acme", "input_cost_per_token": {usd}e-6{own}}}}}"#
+        );
+        let book = PriceBook::from_litellm(&text, "test").unwrap().0;
+        for entry in book.entries(hour(0)) {
+            let takes_input = |input_uncached| {
+                book.takes(&entry, &TokenCounts { input_uncached, ..TokenCounts::default() })
+            };
+            let takes_output = |output| book.takes(&entry, &TokenCounts { output, ..TokenCounts::default() });
+            let takes = if entry.name == "m" { 10 } else { takes };
+            let found = [takes_input(takes), takes_input(takes + 1), takes_output(5), takes_output(6)];
+            assert_eq!(found, [true, false, true, false], "{} {usd} {own}", entry.name);
+        }
+    }
 }
 
 /// A book that has one model at two prices.
@@ -205,126 +288,4 @@ fn a_book_with_two_prices_of_a_model_takes_that_of_its_own_name_and_says_so() {
         notes.doubts[0].to_string(),
         "price of `m` is hard to believe: `acme/m` is the same model at another price, which is taken for both names"
     );
-}
-
-/// The update by lists, each `source: entry provider input`, as `entry(+other names) source percent: waits`.
-fn planned(book: &PriceBook, history: &PriceHistory, lists: &[(&str, &[&str])]) -> (Vec<String>, UpdatePlan) {
-    let lists: Vec<SourceList> = lists
-        .iter()
-        .map(|(source, lines)| {
-            let mut listed: BTreeMap<ModelName, Vec<Listed>> = BTreeMap::new();
-            for one in list(&text(lines)).unwrap().0 {
-                listed.entry(one.model.clone()).or_default().push(one);
-            }
-            let trust = Trust::from_thousandths(900);
-            SourceList { source: (*source).to_owned(), trust, scraped: false, listed }
-        })
-        .collect();
-    let rules = UpdateRules { unverified: Unverified::Apply, new_models: true };
-    let plan = plan(&book.with(history), history, &lists, rules, hour(10));
-    let one = |update: &PriceUpdate| {
-        let waits: Vec<&str> = update.waits.iter().map(|wait| wait.as_str()).collect();
-        let names: String = update.names.iter().map(|name| format!("+{name}")).collect();
-        let known = if update.known { " known" } else { "" };
-        let percent = update.percent.map_or("-".to_owned(), |percent| percent.to_string());
-        format!("{}{names} {} {percent}:{}{known}", update.entry, update.source, waits.join(","))
-    };
-    (plan.updates.iter().map(one).collect(), plan)
-}
-
-#[test]
-fn an_update_changes_a_model_once_under_whichever_name() {
-    type Case<'a> = (&'a str, &'a [&'a str], &'a [&'a str], &'a [(&'a str, &'a [&'a str])], &'a [&'a str]);
-    let cases: &[Case<'_>] = &[
-        (
-            "both names in the book",
-            &["m acme 1", "acme/m acme 1"],
-            &[],
-            &[("a", &["m acme 1.2"])],
-            &["acme/m+m a 20:"],
-        ),
-        ("the list has renamed it", &["m acme 1"], &[], &[("a", &["acme/m acme 1.2"])], &["m a 20:"]),
-        ("the list has both names", &["b p 1"], &[], &[("a", &["b p 1.2", "p/b p 1.3"])], &["b a 30:"]),
-        (
-            "two lists, each with its name",
-            &[],
-            &[],
-            &[("a", &["m acme 1"]), ("b", &["acme/m acme 1"])],
-            &["m a -:"],
-        ),
-        (
-            "set by hand under the other name: it waits for a person",
-            &["m acme 1"],
-            &["1 1 acme/m acme 1.1 manual"],
-            &[("a", &["m acme 1.2"])],
-            &["acme/m+m a 10:set_by_hand"],
-        ),
-        (
-            "the same with the names the other way round",
-            &["acme/m acme 1"],
-            &["1 1 m acme 1.1 manual"],
-            &[("a", &["acme/m acme 1.2"])],
-            &["m+acme/m a 10:set_by_hand"],
-        ),
-        (
-            "set by hand after an update under the other name",
-            &["m acme 1"],
-            &["1 1 acme/m acme 1.05 list", "2 2 m acme 1.1 manual"],
-            &[("a", &["m acme 1.2"])],
-            &["m+acme/m a 10:set_by_hand"],
-        ),
-        (
-            "what is in force under the other name is compared with",
-            &["m acme 1"],
-            &["1 1 acme/m acme 1.2 list"],
-            &[("a", &["m acme 1.2"])],
-            &[],
-        ),
-        (
-            "a price that somebody set and that is no longer in force",
-            &["m acme 1"],
-            &["1 1 acme/m acme 1.1 manual", "2 2 m acme 1.2 list"],
-            &[("a", &["m acme 1.3"])],
-            &["m+acme/m a 9:"],
-        ),
-    ];
-    for (name, lines, decided, lists, expected) in cases {
-        assert_eq!(planned(&book(lines), &history(decided), lists).0, *expected, "{name}");
-    }
-}
-
-#[test]
-fn what_waits_was_rejected_or_is_disputed_is_known_under_each_name() {
-    let book = book(&["m acme 1", "acme/m acme 1"]);
-    let lists: &[(&str, &[&str])] = &[("a", &["m acme 2"])];
-    let (_, plan) = planned(&book, &PriceHistory::default(), lists);
-    let listed = Listed::read("m", &plan.updates[0].rates).unwrap();
-    let version = listed.version("a");
-    let proposed = PriceProposed {
-        entry: "m".to_owned(),
-        rates: listed.rates.clone(),
-        source: "a".to_owned(),
-        price_version: version.clone(),
-        verified: false,
-        old_version: None,
-        percent: None,
-        waits: vec![WaitReason::LargeChange],
-    };
-    let mut history = PriceHistory::default();
-    history.apply(hour(1), &proposed.into());
-    // It waits under the one name: it does not wait a second time under the other.
-    assert_eq!(planned(&book, &history, lists).0, ["m+acme/m a 100:large_change known"]);
-    let decided = PriceDecided {
-        entry: "m".to_owned(),
-        price_version: version,
-        approved: false,
-        by: "ann".to_owned(),
-        reason: None,
-    };
-    history.apply(hour(2), &decided.into());
-    assert_eq!(planned(&book, &history, lists).0, [""; 0], "rejected");
-    let said = vec!["a: 1".to_owned()];
-    history.apply(hour(3), &PriceEvent::from(PriceDisputed { entry: "m".to_owned(), said }));
-    let (_, plan) = planned(&book, &history, lists);
-    assert_eq!(plan.disputes, [Dispute { entry: "m".to_owned(), said: Vec::new() }], "they agree again");
 }

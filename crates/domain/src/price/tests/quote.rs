@@ -124,6 +124,17 @@ fn entries_are_listed_with_what_they_say() {
     assert_eq!(sized.as_of().unwrap().to_string(), "2026-11-01");
     assert_eq!((sized.thresholds(), sized.service_tiers()), (vec![200_000], vec!["flex"]));
     assert_eq!(sized.rates()[0], (PricedKind::Input, Some(Usd::from_units(2_000_000_000_000))));
+    let shown = sized.tiers().into_iter().map(|(tier, rates)| {
+        let rates = rates.iter().map(|(kind, usd)| format!(" {kind} {usd}"));
+        format!("{:?} {:?}:{}", tier.above_input, tier.service_tier, rates.collect::<String>())
+    });
+    let expected = [
+        "Some(200000) None: input_uncached 0.000004 cached_input 0.0000005 cache_write 0.000004 cache_write_1h 0.000004 output 0.000008 reasoning 0.000008",
+        "None Some(\"flex\"): input_uncached 0.000001 cached_input 0.00000025 cache_write 0.000001 cache_write_1h 0.000001 output 0.000004 reasoning 0.000004",
+        // What flex costs there, the book does not say.
+        "Some(200000) Some(\"flex\"):",
+    ];
+    assert_eq!(shown.collect::<Vec<_>>(), expected);
     let hours = book.entries(Timestamp::default()).find(|entry| entry.name == "hours").unwrap();
     assert!(hours.has_off_peak_rates() && !sized.has_off_peak_rates());
     let left_out = book.entries(Timestamp::default()).next().unwrap();

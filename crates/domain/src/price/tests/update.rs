@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::event::{PriceChanged, PriceDecided, PriceDisputed, PriceEvent, PriceProposed, WaitReason};
+use crate::position::Sequence;
 
 const NOW: &str = "2026-11-29T12:00:00Z";
 
@@ -123,7 +124,11 @@ fn a_dispute_is_told_once_and_its_end_too() {
     assert_eq!((dispute.entry.as_str(), dispute.said.len()), ("p/m", 2));
     let mut history = PriceHistory::default();
     let said = dispute.said.clone();
-    history.apply(Timestamp::default(), &PriceEvent::from(PriceDisputed { entry: "p/m".to_owned(), said }));
+    history.apply(
+        Timestamp::default(),
+        Sequence::default(),
+        &PriceEvent::from(PriceDisputed { entry: "p/m".to_owned(), said }),
+    );
     assert!(planned(&lists, &history, rules()).disputes.is_empty());
     let plan = planned(&lists[..1], &history, rules());
     assert_eq!(plan.disputes, [Dispute { entry: "p/m".to_owned(), said: Vec::new() }]);
@@ -145,11 +150,11 @@ fn what_waits_already_or_was_rejected_is_not_proposed_again() {
         percent: None,
         waits: update.waits.clone(),
     };
-    history.apply(Timestamp::default(), &proposed.into());
+    history.apply(Timestamp::default(), Sequence::default(), &proposed.into());
     assert!(planned(&lists, &history, rules()).updates[0].known);
     let (entry, price_version, by) = (update.entry, update.version, "ann".to_owned());
     let rejected = PriceDecided { entry, price_version, approved: false, by, reason: None };
-    history.apply(Timestamp::default(), &rejected.into());
+    history.apply(Timestamp::default(), Sequence::default(), &rejected.into());
     assert!(planned(&lists, &history, rules()).updates.is_empty());
 }
 
@@ -161,7 +166,7 @@ fn a_rejected_price_is_not_applied_when_it_would_need_nobody() {
     assert!(update.waits.is_empty());
     let (entry, price_version, by) = (update.entry, update.version, "ann".to_owned());
     let rejected = PriceDecided { entry, price_version, approved: false, by, reason: None };
-    history.apply(Timestamp::default(), &rejected.into());
+    history.apply(Timestamp::default(), Sequence::default(), &rejected.into());
     assert_eq!(planned(&lists, &history, rules()).updates, []);
 }
 
@@ -233,7 +238,7 @@ fn a_price_that_a_person_set_stays_until_a_person_says_otherwise() {
             approved_by: None,
             reason: None,
         };
-        history.apply(now, &changed.into());
+        history.apply(now, Sequence::default(), &changed.into());
         let plan = plan(&in_force().with(&history), &history, &lists, rules(), now);
         let [update] = plan.updates.as_slice() else { panic!("one update: {plan:?}") };
         assert_eq!(update.waits, waits, "{source}");

@@ -5,7 +5,7 @@ use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::units::UnitCounts;
 use tollgate_domain::usage::Used;
-use tollgate_wire::api::{PriceList, PriceQuote, PriceQuoteLine, PriceQuoteUnit, PriceRow};
+use tollgate_wire::api::{PriceList, PriceQuote, PriceQuoteLine, PriceQuoteUnit, PriceRow, PriceTier};
 
 use super::Queries;
 use crate::problem::{Answer, INVALID};
@@ -108,11 +108,13 @@ pub fn quote_of(
         units: Vec::new(),
         cost_usd: None,
         unpriced_because: None,
+        tiers: Vec::new(),
         price_version: book.version().to_owned(),
     };
     match book.quote(call, Used { tokens: &query.tokens, units: &query.units }) {
         Ok(quote) => {
             answer.entry = Some(price_row(quote.entry));
+            answer.tiers = tiers(&quote.entry);
             answer.service_tier = quote.service_tier.map(str::to_owned);
             answer.prices_above = quote.above_input;
             answer.off_peak = quote.off_peak;
@@ -165,6 +167,18 @@ fn no_price(book: &PriceBook, call: Call<'_>, why: &NoPrice<'_>) -> String {
     };
     let hint = similar.map(|name| format!("; did you mean `{name}`?")).unwrap_or_default();
     format!("{why}{hint}")
+}
+
+fn tiers(entry: &PriceEntry<'_>) -> Vec<PriceTier> {
+    let each = entry.tiers().into_iter().map(|(tier, rates)| {
+        let known = rates.into_iter().map(|(kind, usd)| (kind.as_str().to_owned(), usd.to_string()));
+        PriceTier {
+            above_input: tier.above_input,
+            service_tier: tier.service_tier.map(str::to_owned),
+            usd_per_token: known.collect(),
+        }
+    });
+    each.collect()
 }
 
 fn price_row(entry: PriceEntry<'_>) -> PriceRow {

@@ -66,7 +66,7 @@ impl InForce {
         if let Some((event, _)) = changed
             && let EventBody::Price(PriceEvent::PriceChanged(changed)) = event.body
         {
-            return Ok(Some(self.in_force_from(answer, changed.from)));
+            return Ok(Some(self.in_force_from(answer, &changed)));
         }
         Ok(Some(answer))
     }
@@ -90,7 +90,7 @@ impl InForce {
             position: position.to_string(),
             ..self.as_answered(request, &changed)
         };
-        Ok(Some(self.in_force_from(answer, changed.from)))
+        Ok(Some(self.in_force_from(answer, &changed)))
     }
 
     /// What was answered to a price that was set, from what was in force before it.

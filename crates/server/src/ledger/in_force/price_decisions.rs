@@ -52,13 +52,13 @@ impl InForce {
             reason: given(request.reason.as_ref()),
         };
         let decided = decided(&entry, request, true);
-        let events = vec![decided.into(), changed.into()];
+        let events = vec![decided.into(), changed.clone().into()];
         let Some(position) = self.record_once(events, keyed.as_ref()).await? else {
             return self.decided_before(keyed.as_ref()).await?.ok_or_else(decided_elsewhere);
         };
         let price_version = waiting.version;
         let answer = PriceDecisionAnswer { entry, price_version, position, ..PriceDecisionAnswer::default() };
-        Ok(self.in_force_from(answer, from))
+        Ok(self.in_force_from(answer, &changed))
     }
 
     /// Rejects a price that waits: the same one is not proposed again.
@@ -97,10 +97,11 @@ impl InForce {
         }
         let from = self.time(request.from.as_deref())?;
         let settings = self.ask.settings();
-        let before = before(&settings.prices, request, from);
+        let entry = entry(&settings.prices, request, from)?;
+        let before = before(&settings.prices, &entry, request, from);
         let set = rates(request, before.as_ref())?;
-        let listed = Listed::read(&request.entry, &set.text)
-            .map_err(|error| INVALID.of_field("usd_per_token", &request.entry, &error.rule))?;
+        let listed = Listed::read(&entry, &set.text)
+            .map_err(|error| INVALID.of_field("usd_per_token", &entry, &error.rule))?;
         let old_version = before.filter(|entry| entry.is_priced());
         let book = settings.prices.version();
         let changed = PriceChanged {
@@ -116,32 +117,33 @@ impl InForce {
             reason: given(request.reason.as_ref()),
         };
         let answer = answer_of(&settings.prices, &changed, set, before.is_none());
-        let Some(position) = self.record_once(vec![changed.into()], keyed.as_ref()).await? else {
+        let Some(position) = self.record_once(vec![changed.clone().into()], keyed.as_ref()).await? else {
             return self.set_before(request, keyed.as_ref()).await?.ok_or_else(decided_elsewhere);
         };
-        Ok(self.in_force_from(PriceDecisionAnswer { position, ..answer }, from))
+        Ok(self.in_force_from(PriceDecisionAnswer { position, ..answer }, &changed))
     }
 
-    /// A price that is in force from a time on, with what is known of later ones of its entry: a price that is put in
-    /// force from an earlier time on ends where they begin.
-    pub(super) fn in_force_from(&self, answer: PriceDecisionAnswer, from: Timestamp) -> PriceDecisionAnswer {
-        let (settings, now) = (self.ask.settings(), self.ask.now());
-        let history = &settings.price_history.entries;
-        let model =
-            history.get(&answer.entry).map(|history| history.model(&answer.entry)).unwrap_or_default();
-        let mut names = settings.prices.names_of(&model, from);
-        names.retain(|name| *name != answer.entry);
-        let of_model = history.iter().filter(|(name, history)| {
-            **name == answer.entry || (name.ends_with(&model.model) && history.model(name) == model)
-        });
-        let changes = of_model.flat_map(|(_, history)| &history.changes);
-        let next = changes.filter(|change| change.from > from).min_by_key(|change| change.from);
+    /// The answer about a price that came into force, with what is known of its model: the other entries that it
+    /// prices, and the later price with which it ends.
+    pub(super) fn in_force_from(
+        &self,
+        answer: PriceDecisionAnswer,
+        changed: &PriceChanged,
+    ) -> PriceDecisionAnswer {
+        let (settings, now, from) = (self.ask.settings(), self.ask.now(), changed.from);
+        let (book, entry) = (&settings.prices, changed.entry.as_str());
+        let listed = Listed::read(entry, &changed.rates).ok();
+        let model = listed.map(|listed| book.model_of_change(&listed, &changed.price_version, from));
+        let names = model.map(|model| book.names_of(&model, from)).unwrap_or_default();
+        // An entry of another provider's model is none of its names.
+        let name = names.iter().find(|name| **name == entry).or(names.first()).copied().unwrap_or(entry);
+        let next = book.next_change(name, from);
         PriceDecisionAnswer {
-            names: names.iter().map(|name| (*name).to_owned()).collect(),
-            in_force: from <= now && next.is_none_or(|next| next.from > now),
+            names: names.iter().filter(|name| **name != entry).map(|name| (*name).to_owned()).collect(),
+            in_force: from <= now && next.is_none_or(|(next, _)| next > now),
             from: Some(from.to_string()),
-            until: next.map(|next| next.from.to_string()),
-            then: next.map(|next| next.version.clone()),
+            until: next.map(|(next, _)| next.to_string()),
+            then: next.and_then(|(_, version)| version).map(str::to_owned),
             ..answer
         }
     }
@@ -208,11 +210,40 @@ impl InForce {
     }
 }
 
+/// The entry that a request sets: the one that it names, unless that is of another provider's model. Then it is the
+/// one of both names.
+fn entry(book: &PriceBook, request: &PriceSetRequest, from: Timestamp) -> Answer<String> {
+    let named = &request.entry;
+    let Some(provider) = request.provider.as_deref() else { return Ok(named.clone()) };
+    let model = ModelName::of_entry(named, Some(provider));
+    let other = |name: &str| {
+        let entry = book.entries(from).find(|entry| entry.name == name && entry.is_priced())?;
+        Some(entry.model()).filter(|other| !other.provider.is_empty() && *other != model)
+    };
+    let Some(other_provider) = other(named) else { return Ok(named.clone()) };
+    let own = format!("{}/{}", model.provider, model.model);
+    match other(&own) {
+        None => Ok(own),
+        Some(third) => {
+            let rule = format!(
+                "must be who serves the model of the entry: `{named}` is of {} and `{own}` of {}; leave it out, or name another entry",
+                other_provider.provider, third.provider
+            );
+            Err(INVALID.of_field("provider", provider, &rule))
+        }
+    }
+}
+
 /// The price in force that a request is about: that of the entry, else that of its model under another name.
-fn before<'a>(book: &'a PriceBook, request: &PriceSetRequest, from: Timestamp) -> Option<PriceEntry<'a>> {
+fn before<'a>(
+    book: &'a PriceBook,
+    entry: &str,
+    request: &PriceSetRequest,
+    from: Timestamp,
+) -> Option<PriceEntry<'a>> {
     let find = |name: &str| book.entries(from).find(|entry| entry.name == name);
-    find(&request.entry).or_else(|| {
-        let model = ModelName::of_entry(&request.entry, request.provider.as_deref());
+    find(entry).or_else(|| {
+        let model = ModelName::of_entry(entry, request.provider.as_deref());
         book.names_of(&model, from).first().and_then(|name| find(name))
     })
 }

@@ -104,7 +104,7 @@ async fn read_log(log: &Arc<dyn EventLog>, partition: PartitionId) -> Result<Kno
                 let Ok(decoded) = decode_stored(frame.payload) else { continue };
                 let recorded_at = stored.record.recorded_at();
                 if let EventBody::Price(said) = &decoded.body {
-                    history.apply(recorded_at, said);
+                    history.apply(recorded_at, stored.sequence, said);
                     mark = stored.sequence;
                 }
                 last.apply(&RecordedEvent {

@@ -50,6 +50,13 @@ pub(super) fn rates(request: &PriceSetRequest, before: Option<&PriceEntry<'_>>) 
     if tokens.keys().any(|(tier, _)| tier.service_tier.is_none()) && rates.remove_list() {
         dropped.push("prices by ranges of input".to_owned());
     }
+    // A service tier that has prices of its own has no factor.
+    if let Some((tier, factor)) = rates.factor()
+        && tokens.keys().any(|(of, _)| of.service_tier == tier.service_tier)
+    {
+        rates.remove_factor();
+        dropped.push(by_a_factor(&tier, &factor));
+    }
     for ((tier, kind), usd) in &tokens {
         rates.set(*kind, tier, *usd);
     }
@@ -70,14 +77,7 @@ pub(super) fn rates(request: &PriceSetRequest, before: Option<&PriceEntry<'_>>) 
         text: rates.to_text(),
         kept: kept.map(|(word, usd)| (word, usd.to_string())).collect(),
         kept_tiers: kept_tiers(&rates, &tokens),
-        kept_else: [
-            (rates.has_hours(), "prices of certain hours"),
-            (rates.has_list(), "prices by ranges of input"),
-        ]
-        .into_iter()
-        .filter(|(is, _)| *is)
-        .map(|(_, words)| words.to_owned())
-        .collect(),
+        kept_else: kept_else(&rates),
         dropped,
     })
 }
@@ -86,7 +86,7 @@ pub(super) fn rates(request: &PriceSetRequest, before: Option<&PriceEntry<'_>>) 
 fn named_tokens(request: &PriceSetRequest) -> Answer<Named> {
     let mut named = Named::new();
     for (word, usd) in &request.usd_per_token {
-        named.insert((RateTier::default(), kind(word)?), amount(word, usd)?);
+        named.insert((RateTier::default(), kind("usd_per_token", word)?), amount(word, usd)?);
     }
     for (nth, tier) in request.tiers.iter().enumerate() {
         let field = |name: &str| format!("tiers[{nth}].{name}");
@@ -111,7 +111,9 @@ fn named_tokens(request: &PriceSetRequest) -> Answer<Named> {
             ));
         }
         for (word, usd) in &tier.usd_per_token {
-            if named.insert((of.clone(), kind(word)?), amount(word, usd)?).is_some() {
+            let kind = kind(&field("usd_per_token"), word)?;
+            let amount = amount(&field(&format!("usd_per_token.{word}")), usd)?;
+            if named.insert((of.clone(), kind), amount).is_some() {
                 return Err(INVALID.of_field(
                     &field("usd_per_token"),
                     word,
@@ -123,11 +125,11 @@ fn named_tokens(request: &PriceSetRequest) -> Answer<Named> {
     Ok(named)
 }
 
-fn kind(word: &str) -> Answer<PricedKind> {
+fn kind(field: &str, word: &str) -> Answer<PricedKind> {
     PricedKind::from_word(word).ok_or_else(|| {
         let hint = nearest::hint(word, PricedKind::NAMES);
         let rule = format!("must be one of {}{hint}", PricedKind::NAMES.join(", "));
-        INVALID.of_field("usd_per_token", word, &rule)
+        INVALID.of_field(field, word, &rule)
     })
 }
 
@@ -187,6 +189,25 @@ fn kept_tiers(rates: &EntryRates, named: &Named) -> Vec<PriceTier> {
     each.collect()
 }
 
+/// What is kept besides rates of tokens, in words.
+fn kept_else(rates: &EntryRates) -> Vec<String> {
+    let hours = rates.has_hours().then(|| "prices of certain hours".to_owned());
+    let list = rates.has_list().then(|| "prices by ranges of input".to_owned());
+    let factor = rates.factor().map(|(tier, factor)| by_a_factor(&tier, &factor));
+    let units = rates.tiers_of_units().into_iter().map(|(tier, units)| {
+        let units: Vec<&str> = units.iter().map(|unit| unit.as_str()).collect();
+        format!("prices of {} in service tier {tier}", units.join(", "))
+    });
+    hours.into_iter().chain(list).chain(factor).chain(units).collect()
+}
+
+fn by_a_factor(tier: &RateTier, factor: &str) -> String {
+    format!(
+        "prices of service tier {}: {factor} times the standard ones",
+        tier.service_tier.unwrap_or_default()
+    )
+}
+
 /// Takes away what is to be taken away, and says it in words. What is not there, or is given a price at once, is a
 /// mistake.
 fn without(
@@ -235,6 +256,9 @@ fn without(
             }
             Some(What::ServiceTier(of)) => {
                 rates.remove_tiers(|tier| tier.service_tier == Some(of));
+                if rates.factor().is_some_and(|(tier, _)| tier.service_tier == Some(of)) {
+                    rates.remove_factor();
+                }
                 format!("prices of service tier {of}")
             }
             Some(What::Hours) => {
@@ -273,5 +297,12 @@ fn can_be_taken_away(had: &BTreeMap<String, Usd>, rates: &EntryRates) -> BTreeSe
         let above = tier.above_input.map(|above| format!("{ABOVE}{above}"));
         above.into_iter().chain(tier.service_tier.map(str::to_owned))
     });
-    had.keys().cloned().chain(tiers).chain(rates.has_hours().then(|| HOURS.to_owned())).collect()
+    let others = rates.factor().and_then(|(tier, _)| tier.service_tier);
+    let others = others.into_iter().chain(rates.tiers_of_units().into_keys()).map(str::to_owned);
+    had.keys()
+        .cloned()
+        .chain(tiers)
+        .chain(others)
+        .chain(rates.has_hours().then(|| HOURS.to_owned()))
+        .collect()
 }
