@@ -1,12 +1,12 @@
 //! What was decided about a tenant's money, read out of the log itself: where the view that has it does not answer,
 //! policies do what they say of figures that are behind, also on a server that has not decided for the tenant before.
 
+use std::collections::VecDeque;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use tollgate_clock::Stopwatch;
 use tollgate_domain::budget::BudgetState;
-use tollgate_domain::event::EventBody;
+use tollgate_domain::event::{BudgetEvent, EventBody};
 use tollgate_domain::ids::BUDGET_TASK;
 use tollgate_domain::position::Sequence;
 use tollgate_log::contract::{Partitions, RecordReader};
@@ -21,6 +21,8 @@ use crate::problem::{Answer, STALE, of_read};
 pub(super) struct Reading {
     /// Nobody else has it: only so can what decides be shared.
     reader: Mutex<Box<dyn RecordReader>>,
+    /// Records that were read and not looked at.
+    unread: VecDeque<StoredRecord>,
     state: BudgetState,
     /// The tenant's last decision so far.
     last: Sequence,
@@ -30,56 +32,51 @@ pub(super) struct Reading {
 
 impl Decider {
     /// The state at this record of its partition, and the last decision; `None`: the log is too long to be read in
-    /// this time. `kept`: what is known of an earlier record.
+    /// this time. May be dropped, and may fail: what was read so far stays.
     pub(super) async fn read_out(
         &mut self,
-        kept: Option<(BudgetState, Sequence)>,
         end: Sequence,
         up_to: Duration,
     ) -> Answer<Option<(BudgetState, Sequence)>> {
-        let began = Stopwatch::start();
-        let mut reading = match self.reading.take() {
-            Some(reading) => reading,
-            None => {
-                let (state, last) = kept.unwrap_or_default();
-                let read = self.log.read_unchained(Partitions::only(self.partition), last).await;
-                Reading { reader: Mutex::new(read.map_err(|error| of_read(&error))?), state, last, at: last }
-            }
-        };
-        while reading.at < end && began.elapsed() < up_to {
-            let reader = reading.reader.get_mut().unwrap_or_else(PoisonError::into_inner);
-            let records = reader.try_next().await.map_err(|error| of_read(&error))?;
-            if records.is_empty() {
-                break;
-            }
-            for record in &records {
-                self.read(&mut reading, record)?;
-            }
+        if let Ok(read) = tokio::time::timeout(up_to, self.read_to(end)).await {
+            read?;
         }
-        let is_there = reading.at >= end;
-        let mut found = (reading.state.clone(), reading.last);
-        self.reading = Some(reading);
-        self.uses.loaded(&mut found.0);
-        Ok(is_there.then_some(found))
+        let Some(reading) = self.reading.as_ref().filter(|reading| reading.at >= end) else {
+            return Ok(None);
+        };
+        let (mut state, last) = (reading.state.clone(), reading.last);
+        self.uses.loaded(&mut state);
+        Ok(Some((state, last)))
     }
 
-    fn read(&self, reading: &mut Reading, stored: &StoredRecord) -> Answer<()> {
-        reading.at = stored.sequence;
-        if stored.record.tenant() != self.tenant.as_str() {
-            return Ok(());
-        }
-        for frame in stored.record.events().filter(|frame| frame.task == BUDGET_TASK) {
-            let decoded = decode_stored(frame.payload).map_err(|error| {
-                STALE.with(format!(
-                    "deciding about money of tenant `{}`: record {} of the log cannot be read, and the view `spending` does not \
-                     answer: {error}",
-                    self.tenant, stored.sequence.0
-                ))
-            })?;
-            if let EventBody::Budget(decided) = &decoded.body {
-                reading.state.apply(decided);
+    async fn read_to(&mut self, end: Sequence) -> Answer<()> {
+        let reading = match &mut self.reading {
+            Some(reading) => reading,
+            none => {
+                let (state, last) = self.known.clone().unwrap_or_default();
+                let read = self.log.read_unchained(Partitions::only(self.partition), last).await;
+                let reader = Mutex::new(read.map_err(|error| of_read(&error))?);
+                none.insert(Reading { reader, unread: VecDeque::new(), state, last, at: last })
             }
-            reading.last = stored.sequence;
+        };
+        while reading.at < end {
+            if reading.unread.is_empty() {
+                let reader = reading.reader.get_mut().unwrap_or_else(PoisonError::into_inner);
+                reading.unread = reader.try_next().await.map_err(|error| of_read(&error))?.into();
+            }
+            if reading.unread.is_empty() {
+                break;
+            }
+            while let Some(stored) = reading.unread.front() {
+                if let Some(decided) = decided(self.tenant.as_str(), stored)? {
+                    decided.iter().for_each(|event| reading.state.apply(event));
+                    reading.last = stored.sequence;
+                }
+                reading.at = stored.sequence;
+                reading.unread.pop_front();
+            }
+            // So that the time can end, and others run, also where records come without waiting.
+            tokio::task::yield_now().await;
         }
         Ok(())
     }
@@ -91,9 +88,31 @@ impl Decider {
             "deciding about money of tenant `{}`: its policies are not known here. {}. They are being read out of the log, up \
              to record {} of {} so far: ask again",
             self.tenant,
-            problem.detail.trim_end_matches('.'),
+            problem.detail.trim_end_matches('.').trim_end_matches("; ask again"),
             at.0,
             end.0
         ))
     }
+}
+
+/// What a record decides about a tenant's money; `None`: it is about something else.
+fn decided(tenant: &str, stored: &StoredRecord) -> Answer<Option<Vec<BudgetEvent>>> {
+    if stored.record.tenant() != tenant {
+        return Ok(None);
+    }
+    let mut decided = None;
+    for frame in stored.record.events().filter(|frame| frame.task == BUDGET_TASK) {
+        let decoded = decode_stored(frame.payload).map_err(|error| {
+            STALE.with(format!(
+                "deciding about money of tenant `{tenant}`: record {} of the log cannot be read, and the view `spending` does not \
+                 answer: {error}",
+                stored.sequence.0
+            ))
+        })?;
+        let decided = decided.get_or_insert_with(Vec::new);
+        if let EventBody::Budget(event) = decoded.body {
+            decided.push(event);
+        }
+    }
+    Ok(decided)
 }
