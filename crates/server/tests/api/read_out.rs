@@ -135,3 +135,38 @@ async fn a_refusal_takes_no_longer_than_its_request_waits() {
     assert!(detail.contains("policy `refuses` says to wait"), "{detail}");
     assert!(began.elapsed() <= Duration::from_millis(2500), "{:?}", began.elapsed());
 }
+
+/// The limit of a policy, as a check says it.
+fn limit_of(answer: &Value, policy: &str) -> Value {
+    let found = answer["policies"].as_array().into_iter().flatten().find(|found| found["policy"] == policy);
+    found.map_or(Value::Null, |found| found["limit"]["tokens"].clone())
+}
+
+#[tokio::test]
+async fn a_decision_that_is_in_the_log_twice_counts_once() {
+    // Of a server that has to read all decisions, and of one that knows the first ones.
+    for is_asked in [false, true] {
+        let memory = Arc::new(MemoryLog::new(Arc::new(ManualClock::at(at("2026-11-20T10:00:00Z")))));
+        let held = Held::new(Arc::clone(&memory), DedupScope::Window);
+        let (one, other) = (Service::on(memory).await, Service::on(Arc::clone(&held) as Arc<_>).await);
+        set_policy(&one, "raised", monthly(100)).await;
+        let raise = json!({"tokens": 50, "until": "2026-12-24", "author": "ada", "reason": "a hard week"});
+        let (status, answer) = one.post("/v1/policies/raised/raise", raise).await;
+        assert_eq!(status, 200, "{answer}");
+        let first = held.tail().await.unwrap().highest();
+        if is_asked {
+            let (_, answer) = asks(&other).await;
+            assert_eq!(limit_of(&answer, "raised"), 150, "{answer}");
+        }
+        held.hold_spending();
+        set_policy(&one, "instead", monthly(1)).await;
+        held.repeats.lock().unwrap().insert(held.tail().await.unwrap().highest(), first);
+        set_policy(&one, "last", monthly(100)).await;
+        tokio::time::pause();
+        held.records.add_permits(Semaphore::MAX_PERMITS);
+        let (_, answer) = asks(&other).await;
+        assert_eq!(said(&answer), ["last stale_allowed", "raised stale_allowed"], "{answer}");
+        assert_eq!(limit_of(&answer, "raised"), 150, "{answer}");
+        tokio::time::resume();
+    }
+}

@@ -1,16 +1,17 @@
 //! What was decided about a tenant's money, read out of the log itself: where the view that has it does not answer,
 //! policies do what they say of figures that are behind, also on a server that has not decided for the tenant before.
 
-use std::collections::VecDeque;
+use std::collections::{HashSet, VecDeque};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tollgate_domain::budget::BudgetState;
 use tollgate_domain::event::{BudgetEvent, EventBody};
-use tollgate_domain::ids::BUDGET_TASK;
+use tollgate_domain::ids::{BUDGET_TASK, EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::Sequence;
-use tollgate_log::contract::{Partitions, RecordReader};
-use tollgate_log::record::StoredRecord;
+use tollgate_log::contract::{DedupScope, EventName, Partitions, RecordReader};
+use tollgate_log::key::{IdScope, Key};
+use tollgate_log::record::{EventFrame, StoredRecord};
 use tollgate_wire::api::Problem;
 use tollgate_wire::decode_stored;
 
@@ -28,6 +29,17 @@ pub(super) struct Reading {
     last: Sequence,
     /// The last record that was looked at.
     at: Sequence,
+    repeats: Repeats,
+}
+
+/// What tells that a decision is in the log once more: a late retry can be where the log knows ids for a while only.
+enum Repeats {
+    /// The log has each event once.
+    Never,
+    /// The ids of all decisions from the first one.
+    Seen(HashSet<Key>),
+    /// Those before the first one that is read are not known here: who knows all ids is asked.
+    Asked,
 }
 
 impl Decider {
@@ -54,9 +66,14 @@ impl Decider {
             Some(reading) => reading,
             none => {
                 let (state, last) = self.known.clone().unwrap_or_default();
+                let repeats = match self.log.dedup() {
+                    DedupScope::Life => Repeats::Never,
+                    DedupScope::Window if last == Sequence::ZERO => Repeats::Seen(HashSet::new()),
+                    DedupScope::Window => Repeats::Asked,
+                };
                 let read = self.log.read_unchained(Partitions::only(self.partition), last).await;
                 let reader = Mutex::new(read.map_err(|error| of_read(&error))?);
-                none.insert(Reading { reader, unread: VecDeque::new(), state, last, at: last })
+                none.insert(Reading { reader, unread: VecDeque::new(), state, last, at: last, repeats })
             }
         };
         while reading.at < end {
@@ -67,12 +84,26 @@ impl Decider {
             if reading.unread.is_empty() {
                 break;
             }
+            let mut repeated = HashSet::new();
+            if matches!(reading.repeats, Repeats::Asked) {
+                let names = names(&self.tenant, &reading.unread);
+                let found = self.ask.find(names.iter().map(|(_, name)| name.clone()).collect()).await?;
+                let known = names.iter().zip(found);
+                let earlier =
+                    known.filter(|((at, _), found)| found.is_some_and(|found| found.sequence < *at));
+                repeated.extend(earlier.map(|((at, name), _)| (*at, Key::of_event(name))));
+            }
             while let Some(stored) = reading.unread.front() {
+                let at = stored.sequence;
                 if let Some(decided) = decided(self.tenant.as_str(), stored)? {
-                    decided.iter().for_each(|event| reading.state.apply(event));
-                    reading.last = stored.sequence;
+                    for (key, event) in decided {
+                        if !repeated.contains(&(at, key)) && reading.repeats.is_first(key) {
+                            reading.state.apply(&event);
+                        }
+                    }
+                    reading.last = at;
                 }
-                reading.at = stored.sequence;
+                reading.at = at;
                 reading.unread.pop_front();
             }
             // So that the time can end, and others run, also where records come without waiting.
@@ -95,13 +126,44 @@ impl Decider {
     }
 }
 
+impl Repeats {
+    /// Whether a decision was not read before, as far as it is known here.
+    fn is_first(&mut self, key: Key) -> bool {
+        match self {
+            Self::Seen(seen) => seen.insert(key),
+            Self::Never | Self::Asked => true,
+        }
+    }
+}
+
+fn decides(frame: &EventFrame<'_>) -> bool {
+    frame.task == BUDGET_TASK
+}
+
+/// The names of a tenant's decisions, and their records.
+fn names<'a>(
+    tenant: &TenantId,
+    records: impl IntoIterator<Item = &'a StoredRecord>,
+) -> Vec<(Sequence, EventName)> {
+    let of_tenant = records.into_iter().filter(|stored| stored.record.tenant() == tenant.as_str());
+    let frames = of_tenant.flat_map(|stored| {
+        stored.record.events().filter(decides).map(|frame| (stored.sequence, frame.producer, frame.id))
+    });
+    let name = |(at, producer, id): (Sequence, &str, &str)| {
+        // What was appended has valid names.
+        let (producer, id) = (ProducerId::new(producer).ok()?, EventId::new(id).ok()?);
+        Some((at, EventName { tenant: tenant.clone(), task: TaskId::budget(), producer, id }))
+    };
+    frames.filter_map(name).collect()
+}
+
 /// What a record decides about a tenant's money; `None`: it is about something else.
-fn decided(tenant: &str, stored: &StoredRecord) -> Answer<Option<Vec<BudgetEvent>>> {
+fn decided(tenant: &str, stored: &StoredRecord) -> Answer<Option<Vec<(Key, BudgetEvent)>>> {
     if stored.record.tenant() != tenant {
         return Ok(None);
     }
     let mut decided = None;
-    for frame in stored.record.events().filter(|frame| frame.task == BUDGET_TASK) {
+    for frame in stored.record.events().filter(decides) {
         let decoded = decode_stored(frame.payload).map_err(|error| {
             STALE.with(format!(
                 "deciding about money of tenant `{tenant}`: record {} of the log cannot be read, and the view `spending` does not \
@@ -111,7 +173,7 @@ fn decided(tenant: &str, stored: &StoredRecord) -> Answer<Option<Vec<BudgetEvent
         })?;
         let decided = decided.get_or_insert_with(Vec::new);
         if let EventBody::Budget(event) = decoded.body {
-            decided.push(event);
+            decided.push((IdScope::of(tenant, frame.task, frame.producer).key(frame.id), event));
         }
     }
     Ok(decided)
