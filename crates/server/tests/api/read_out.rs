@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use http::StatusCode;
 use serde_json::{Value, json};
 use tokio::sync::Semaphore;
@@ -160,7 +161,8 @@ async fn a_decision_that_is_in_the_log_twice_counts_once() {
         }
         held.hold_spending();
         set_policy(&one, "instead", monthly(1)).await;
-        held.repeats.lock().unwrap().insert(held.tail().await.unwrap().highest(), first);
+        let instead = held.tail().await.unwrap().highest();
+        held.repeats.lock().unwrap().insert(instead, first);
         set_policy(&one, "last", monthly(100)).await;
         tokio::time::pause();
         held.records.add_permits(Semaphore::MAX_PERMITS);
@@ -168,5 +170,40 @@ async fn a_decision_that_is_in_the_log_twice_counts_once() {
         assert_eq!(said(&answer), ["last stale_allowed", "raised stale_allowed"], "{answer}");
         assert_eq!(limit_of(&answer, "raised"), 150, "{answer}");
         tokio::time::resume();
+    }
+}
+
+#[tokio::test]
+async fn the_log_is_read_for_a_few_tenants_at_once() {
+    let (held, one, other) = two(DedupScope::Life, false).await;
+    let tenants = ["t1", "t2", "t3", "t4", "t5"];
+    for tenant in tenants {
+        let mut policy = monthly(100);
+        policy["tenant"] = json!(tenant);
+        set_policy(&one, "one", policy).await;
+    }
+    tokio::time::pause();
+    let asks = async |tenant: &str| {
+        let (status, answer) = other.post("/v1/check", json!({"tenant": tenant, "tokens": 1})).await;
+        (status.as_u16(), answer)
+    };
+    // They are being read for once, without a record so far, and then look for the view only briefly.
+    for tenant in &tenants[1..] {
+        assert_eq!(asks(tenant).await.1["code"], "stale");
+    }
+    let ((status, answer), others) = tokio::join!(asks(tenants[0]), async {
+        // In steps: others begin at the first one.
+        for _ in 0..10 {
+            tokio::time::advance(Duration::from_millis(100)).await;
+        }
+        join_all(tenants[1..].iter().map(|tenant| asks(tenant))).await
+    });
+    assert_eq!((status, &answer["code"]), (503, &json!("busy")), "{answer}");
+    assert!(answer["detail"].as_str().unwrap().contains("4 other tenants"), "{answer}");
+    assert!(others.iter().all(|(_, answer)| answer["code"] == "stale"), "{others:?}");
+    held.records.add_permits(Semaphore::MAX_PERMITS);
+    for tenant in tenants {
+        let (status, answer) = asks(tenant).await;
+        assert_eq!((status, said(&answer)), (200, vec!["one stale_allowed".to_owned()]), "{answer}");
     }
 }

@@ -6,6 +6,7 @@ mod read_out;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tollgate_domain::budget::decide::Extension;
 use tollgate_domain::budget::{BudgetRejection, BudgetState, Figures, decide, judge, needed};
 use tollgate_domain::event::{AllocationRequest, BudgetEvent, EventBody};
@@ -19,9 +20,10 @@ use tollgate_wire::DecodedEvent;
 
 use self::known::Start;
 pub(super) use self::known::is_behind;
+pub(super) use self::read_out::READ_AT_ONCE;
 use self::read_out::Reading;
 use super::Job;
-use super::command::{BRIEFLY, Command, Done, Judged, Recorded, WAIT, What};
+use super::command::{BRIEFLY, Command, Done, Judged, Recorded, WAIT, What, longest};
 use super::exhausted::exhausted;
 use super::figures::requests_of;
 use super::repeated::{answer_again, is_latest};
@@ -55,6 +57,8 @@ pub(super) struct Decider {
     seen: Option<Position>,
     /// What is read out of the log while the view does not answer.
     reading: Option<Reading>,
+    /// Who reads has one of these.
+    turns: Arc<Semaphore>,
     /// What was used of its open allocations.
     uses: Uses,
     /// Whether it decided since this was last asked.
@@ -73,6 +77,7 @@ impl Decider {
         log: &Arc<dyn EventLog>,
         ask: &Arc<Queries>,
         in_force: &Arc<InForce>,
+        turns: &Arc<Semaphore>,
         tenant: TenantId,
     ) -> Self {
         let partition = PartitionId::of(tenant.as_str(), BUDGET_TASK);
@@ -86,6 +91,7 @@ impl Decider {
             known: None,
             seen: None,
             reading: None,
+            turns: Arc::clone(turns),
             uses: Uses::default(),
             is_used: true,
         }
@@ -380,11 +386,6 @@ impl Decider {
         let stored = new_event(&submitted, &body).map_err(|error| INTERNAL.with(error.to_string()))?;
         Ok(Draft { nth, event, stored })
     }
-}
-
-/// How long these wait for the view: the one that waits longest.
-fn longest(commands: &[Command]) -> Duration {
-    commands.iter().map(|command| command.wait.min(WAIT)).max().unwrap_or_default()
 }
 
 fn unanswered() -> Answer<Done> {

@@ -2,7 +2,7 @@
 //! policies do what they say of figures that are behind, also on a server that has not decided for the tenant before.
 
 use std::collections::{HashSet, VecDeque};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tollgate_domain::budget::BudgetState;
@@ -16,7 +16,11 @@ use tollgate_wire::api::Problem;
 use tollgate_wire::decode_stored;
 
 use super::Decider;
-use crate::problem::{Answer, STALE, of_read};
+use crate::problem::{Answer, BUSY, STALE, of_read};
+
+/// For how many tenants a server reads at once: each reading goes through all of a partition, on JetStream through all
+/// of the stream, with some MiB on their way.
+pub(in crate::ledger::budgets) const READ_AT_ONCE: usize = 4;
 
 /// A reading of the log that goes on where it was left: of a long log, the next request does.
 pub(super) struct Reading {
@@ -50,13 +54,34 @@ impl Decider {
         end: Sequence,
         up_to: Duration,
     ) -> Answer<Option<(BudgetState, Sequence)>> {
-        if let Ok(read) = tokio::time::timeout(up_to, self.read_to(end)).await {
-            read?;
+        let (turns, mut has_turn) = (Arc::clone(&self.turns), false);
+        let in_turn = async {
+            let _turn = turns.acquire().await;
+            has_turn = true;
+            self.read_to(end).await
+        };
+        match tokio::time::timeout(up_to, in_turn).await {
+            Ok(read) => read?,
+            Err(_) if has_turn => {}
+            Err(_) => {
+                return Err(BUSY.with(format!(
+                    "deciding about money of tenant `{}`: the view `spending` does not answer, and what was decided about \
+                     {READ_AT_ONCE} other tenants is being read out of the log already, as many as are at once: ask again",
+                    self.tenant
+                )));
+            }
         }
-        let Some(reading) = self.reading.as_ref().filter(|reading| reading.at >= end) else {
+        let Some(reading) = self.reading.take_if(|reading| reading.at >= end) else {
             return Ok(None);
         };
-        let (mut state, last) = (reading.state.clone(), reading.last);
+        let (mut state, last) = if self.others_decide() {
+            // What they decide next is read on from here.
+            let found = (reading.state.clone(), reading.last);
+            self.reading = Some(reading);
+            found
+        } else {
+            (reading.state, reading.last)
+        };
         self.uses.loaded(&mut state);
         Ok(Some((state, last)))
     }
