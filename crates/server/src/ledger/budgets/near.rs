@@ -1,7 +1,7 @@
 //! Tasks and sessions that are near a limit that each of them has for itself.
 //!
 //! The view names those that spent the largest part of it, from a bounded number of rows; those for which something is
-//! reserved are looked at as well. Of both, what is told is exact, and of how many it was chosen is said.
+//! reserved are looked at as well. The figures of each are exact. Where others may be nearer, the answer says so.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -39,9 +39,8 @@ impl BudgetDecisions {
     /// none, or does not rule.
     pub(super) async fn near(&self, tenant: &TenantId, state: &BudgetState, name: &str) -> Answer<Near> {
         let now = self.ask.now();
-        let Some((_, policy)) = state.policy(name).and_then(|history| history.ruling_at(now)) else {
-            return Ok(Near::default());
-        };
+        let Some(history) = state.policy(name) else { return Ok(Near::default()) };
+        let Some((_, policy)) = history.ruling_at(now) else { return Ok(Near::default()) };
         let Some(each) = policy.window.dimension().filter(|_| state.is_active(policy)) else {
             return Ok(Near::default());
         };
@@ -50,7 +49,7 @@ impl BudgetDecisions {
             tenant: tenant.as_str().to_owned(),
             scope: policy.scope.clone(),
             each: each.clone(),
-            limit: policy.limit,
+            limit: policy.limit.plus(history.raised_at(now)),
             most: LOOKED_AT,
         };
         let nearest = self.ask.nearest_to(&query, &end).await?;
