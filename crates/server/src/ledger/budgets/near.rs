@@ -6,9 +6,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use tollgate_domain::budget::{
-    BudgetState, Dimension, Figures, Measure, Policy, SpentIn, needed_by, standing,
-};
+use tollgate_domain::budget::{BudgetState, Dimension, Figures, Measure, Policy, standing};
 use tollgate_domain::event::PolicyFigures;
 use tollgate_domain::ids::TenantId;
 use tollgate_projector::queries::NearestTo;
@@ -55,10 +53,8 @@ impl BudgetDecisions {
         let nearest = self.ask.nearest_to(&query, &end).await?;
         let (mut of, too_many) = reserved_for(state, name, &each);
         of.extend(nearest.of);
-        let sums: BTreeSet<SpentIn> =
-            of.iter().flat_map(|of| needed_by(state, name, Some(of), now)).collect();
-        let open = state.open_under(name).map(|(open, _)| open.to_owned()).collect();
-        let Figures { spent, used, as_of } = self.figures_once(tenant, sums, open, &end).await?;
+        let Figures { spent, used, as_of } =
+            self.figures_of_each(tenant, state, name, of.iter(), &end).await?;
         let mut state = state.clone();
         state.note_used(used.iter().map(|(allocation, used)| (allocation.as_str(), *used)));
         let figures = Figures { spent, as_of, ..Figures::default() };
