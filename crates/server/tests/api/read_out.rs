@@ -207,3 +207,25 @@ async fn the_log_is_read_for_a_few_tenants_at_once() {
         assert_eq!((status, said(&answer)), (200, vec!["one stale_allowed".to_owned()]), "{answer}");
     }
 }
+
+#[tokio::test]
+async fn a_release_that_is_recorded_says_so_although_its_figures_are_not_known() {
+    let memory = Arc::new(MemoryLog::new(Arc::new(ManualClock::at(at("2026-11-20T10:00:00Z")))));
+    let held = Held::new(memory, DedupScope::Life);
+    let service = Service::on(Arc::clone(&held) as Arc<_>).await;
+    let (status, made) = service.post("/v1/allocations", json!({"allocation": "a", "tokens": 5})).await;
+    assert_eq!((status, &made["state"]), (StatusCode::OK, &json!("open")), "{made}");
+    held.hold_spending();
+    tokio::time::pause();
+    for (what, asked, done) in
+        [("extend", json!({"tokens": 5}), "extended"), ("release", json!({}), "released")]
+    {
+        let (status, answer) = service.post(&format!("/v1/allocations/a/{what}"), asked).await;
+        assert_eq!((status, &answer["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("stale")), "{answer}");
+        let said = format!("allocation `a` is {done}, and that is recorded at ");
+        assert!(answer["detail"].as_str().unwrap().starts_with(&said), "{answer}");
+    }
+    // It is.
+    let (_, answer) = service.post("/v1/allocations/a/extend", json!({"tokens": 5})).await;
+    assert!(answer["detail"].as_str().unwrap().contains("not open"), "{answer}");
+}
