@@ -11,6 +11,8 @@ mod connect;
 mod exit;
 mod exit_codes;
 mod output;
+#[cfg(test)]
+mod proposed;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

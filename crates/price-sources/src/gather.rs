@@ -207,7 +207,7 @@ impl<'a> Gather<'a> {
         if has_shrunk(before, checked.models) && !self.accept_shrunk.contains(&source.id) {
             checked.problem = Some(format!(
                 "the list has {} models, and had {before} when it was last used: more than a tenth is gone. If that is right: \
-                 `tollgate prices update --accept-shrunk {}`",
+                 `tollgate prices update --accept-shrink {}`",
                 checked.models, source.id
             ));
             return (checked, None);

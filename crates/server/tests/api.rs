@@ -88,6 +88,8 @@ mod progress;
 mod quarantine;
 #[path = "api/races.rs"]
 mod races;
+#[path = "api/read_out.rs"]
+mod read_out;
 #[path = "api/readers.rs"]
 mod readers;
 #[path = "api/remediation.rs"]

@@ -143,7 +143,7 @@ pub(crate) fn policy(policy: &PolicyView, at: Option<&str>) -> String {
     for near in &policy.near {
         fact(&mut text, "near", Some(&near_limit(near)));
     }
-    let partial = "not all could be looked at, there are too many: `tollgate alerts list --rule task_budget` has each that reached a threshold";
+    let partial = "not all could be looked at, there are too many: `tollgate alerts --rule task_budget --all` has each that reached a threshold";
     fact(&mut text, "near", policy.near_is_partial.then_some(partial));
     let holds = |raise: &&RaiseView| match raise.state {
         RaiseState::InForce | RaiseState::ToCome => true,

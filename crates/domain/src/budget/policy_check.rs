@@ -70,8 +70,8 @@ pub enum InvalidPolicy {
     },
     /// A further version that begins before it is set.
     #[error(
-        "from `{from}`: a further version must not begin in the past, which is before {now}: what was decided under the version \
-         of then stays, and so does how windows that are over stood; leave `from` out to have it rule from now on"
+        "from `{from}`: a further version must not begin in the past, and it is {now} now: decisions, and the figures of windows \
+         that are over, stay as they were under the versions before; leave `from` out to have it rule from now on"
     )]
     BeginsInThePast {
         /// Its beginning.

@@ -54,7 +54,7 @@ pub enum Rejection {
     #[error("the task is of {0} importance already: nothing to change")]
     ImportanceUnchanged(Importance),
     /// The ledger has no event of the task: there is nothing to judge.
-    #[error("the ledger has no event of this task: mark one that it knows (`tollgate tasks`)")]
+    #[error("the ledger has no event of this task: mark one that it knows (`tollgate status` lists them)")]
     TaskUnknown,
     /// The gate blocks the task, and the config says to refuse such commands.
     #[error(

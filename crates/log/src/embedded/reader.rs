@@ -108,23 +108,43 @@ impl SegmentReader {
     /// [`ReadError::Damaged`] names the file, the offset and the record.
     pub fn read_available(&mut self) -> Result<Vec<StoredRecord>, ReadError> {
         loop {
+            match self.read_some()? {
+                Some(records) if records.is_empty() => {}
+                Some(records) => return Ok(records),
+                None => return Ok(Vec::new()),
+            }
+        }
+    }
+
+    /// The same, but others may run, or the future be dropped, after each chunk that has none of the wanted
+    /// partitions: there may be many of those.
+    async fn available(&mut self) -> Result<Vec<StoredRecord>, ReadError> {
+        loop {
+            match self.read_some()? {
+                Some(records) if records.is_empty() => tokio::task::yield_now().await,
+                Some(records) => return Ok(records),
+                None => return Ok(Vec::new()),
+            }
+        }
+    }
+
+    /// The wanted records of the next chunk; `None` if there are no more now.
+    fn read_some(&mut self) -> Result<Option<Vec<StoredRecord>>, ReadError> {
+        loop {
             let frontier = self.source.frontier();
             if self.expected > frontier.last {
-                return Ok(Vec::new());
+                return Ok(None);
             }
             let chunk = self.read_chunk(&frontier)?;
             let (records, used) = self.parse(&chunk)?;
-            if used == 0 {
-                if self.header.ordinal >= frontier.segment {
-                    return Err(self.damaged(0, "nothing stands here"));
-                }
-                self.next_segment()?;
-                continue;
+            if used > 0 {
+                self.offset += used as u64;
+                return Ok(Some(records));
             }
-            self.offset += used as u64;
-            if !records.is_empty() {
-                return Ok(records);
+            if self.header.ordinal >= frontier.segment {
+                return Err(self.damaged(0, "nothing stands here"));
             }
+            self.next_segment()?;
         }
     }
 
@@ -233,7 +253,7 @@ impl RecordReader for SegmentReader {
                 if let Source::Live(receiver) = &mut self.source {
                     receiver.mark_unchanged();
                 }
-                let records = self.read_available()?;
+                let records = self.available().await?;
                 if !records.is_empty() {
                     return Ok(records);
                 }
@@ -246,7 +266,7 @@ impl RecordReader for SegmentReader {
     }
 
     fn try_next(&mut self) -> BoxFuture<'_, Result<Vec<StoredRecord>, ReadError>> {
-        Box::pin(async move { self.read_available() })
+        Box::pin(self.available())
     }
 }
 

@@ -8,6 +8,7 @@ mod faults;
 mod loss;
 mod opening;
 mod packing;
+mod reading;
 mod recovery;
 mod support;
 mod verification;

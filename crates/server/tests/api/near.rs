@@ -103,3 +103,26 @@ async fn of_many_the_nearest_are_named_and_it_says_whether_others_may_be_nearer(
     let (_, shown) = service.get("/v1/policies/each?at_least=tail").await;
     assert_eq!((near(&shown).len(), &shown["near_is_partial"]), (20, &json!(true)), "{shown}");
 }
+
+#[tokio::test]
+async fn those_near_a_raised_limit_are_the_nearest_by_that() {
+    let service = Service::new().await;
+    let each = json!({"window": "per_task", "limit_tokens": 1000, "limit_usd": "0.001"});
+    set_policy(&service, "each", each).await;
+    let raise = json!({"tokens": 1_000_000, "until": "2026-12-24", "author": "ada", "reason": "a hard week"});
+    let (status, raised) = service.post("/v1/policies/each/raise", raise).await;
+    assert_eq!(status, 200, "{raised}");
+    // Many tasks spent much of the limit of tokens as it was; a few spent much of that of money.
+    let event = |task: String, model: &str, output: u64| {
+        let usage = json!({"model": model, "tokens": {"output": output}});
+        json!({"id": "u", "task": task, "usage_recorded": usage})
+    };
+    let mut events: Vec<Value> = (0..300).map(|nth| event(format!("M-{nth}"), "gpt-5-nano", 980)).collect();
+    events.extend((0..3).map(|nth| event(format!("T-{nth}"), "gpt-5", 90 + nth)));
+    let (status, answer) = service.append(json!(events)).await;
+    assert_eq!(status, 201, "{answer}");
+    let (_, shown) = service.get("/v1/policies/each?at_least=tail").await;
+    let expected = ["T-2 92+0 warning", "T-1 91+0 warning", "T-0 90+0 warning"];
+    let found = (near(&shown), shown.get("near_is_partial"));
+    assert_eq!(found, (expected.map(str::to_owned).to_vec(), None), "{shown}");
+}

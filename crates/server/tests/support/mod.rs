@@ -1,5 +1,6 @@
 //! A ledger in memory behind the whole router.
 
+mod held;
 mod log;
 mod nats;
 
@@ -23,6 +24,7 @@ use tollgate_server::ledger::Views;
 use tollgate_server::{Ledger, LedgerOptions};
 use tower::ServiceExt;
 
+pub(crate) use self::held::Held;
 pub(crate) use self::log::LogWith;
 pub(crate) use self::nats::Nats;
 

@@ -8,12 +8,12 @@ use tollgate_domain::time::Timestamp;
 use tollgate_projection::budgets::AllocationRow;
 use tollgate_projector::queries::{ListAllocations, SpentOf};
 use tollgate_wire::api::{
-    AllocateRequest, AllocationList, AllocationView, CheckResponse, ExtendRequest, ReleaseRequest,
+    AllocateRequest, AllocationList, AllocationView, CheckResponse, ExtendRequest, Problem, ReleaseRequest,
 };
 
 use super::command::{Command, Done, Recorded, What};
 use super::request::{allocation, fresh, id, tenant, ttl_ms, usd, wait};
-use super::{BudgetDecisions, answer};
+use super::{BudgetDecisions, answer, is_behind};
 use crate::ledger::ask::Read;
 use crate::ledger::own::ALLOCATE;
 use crate::problem::{ALLOCATION_UNKNOWN, Answer, INTERNAL, INVALID, OVER_BUDGET, STALE};
@@ -92,7 +92,9 @@ impl BudgetDecisions {
         command.usd_given = sent.usd.is_some();
         match self.decided(&tenant, command).await? {
             Done::Recorded(recorded) => {
-                let mut view = self.allocation_now(&tenant, name, recorded.position).await?;
+                let shown = self.allocation_now(&tenant, name, recorded.position.clone()).await;
+                let mut view =
+                    shown.map_err(|problem| recorded_anyway(name, "extended", &recorded, problem))?;
                 view.repeated = recorded.repeated;
                 Ok(view)
             }
@@ -118,7 +120,8 @@ impl BudgetDecisions {
         let what = What::Release { allocation: name.to_owned(), author: sent.author.clone() };
         let command = Command::new(id("release", "allocation", name)?, what);
         let recorded = self.recorded(&tenant, command).await?;
-        let mut view = self.allocation_now(&tenant, name, recorded.position).await?;
+        let shown = self.allocation_now(&tenant, name, recorded.position.clone()).await;
+        let mut view = shown.map_err(|problem| recorded_anyway(name, "released", &recorded, problem))?;
         view.repeated = recorded.repeated;
         Ok(view)
     }
@@ -198,11 +201,23 @@ impl BudgetDecisions {
     }
 }
 
+/// Why an allocation cannot be shown, with what became of it all the same.
+fn recorded_anyway(name: &str, done: &str, recorded: &Recorded, mut problem: Box<Problem>) -> Box<Problem> {
+    if is_behind(&problem) {
+        problem.detail = format!(
+            "allocation `{name}` is {done}, and that is recorded at {}: it need not be asked for again. What was used of it is not \
+             known yet: {}",
+            recorded.position, problem.detail
+        );
+    }
+    problem
+}
+
 /// Refuses a request that nobody gave a name, without the name that was made up for it.
 pub(super) fn makes_sense(what: &str, request: &AllocationRequest, at: Timestamp) -> Answer<()> {
     decide::check(request, at).map_err(|error| INVALID.with(format!("{what}: {error}")))
 }
 
-pub(super) fn of_another_kind() -> Box<tollgate_wire::api::Problem> {
+pub(super) fn of_another_kind() -> Box<Problem> {
     INTERNAL.with("a decision about money has an outcome of another kind; see the server's log")
 }

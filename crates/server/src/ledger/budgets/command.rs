@@ -38,6 +38,11 @@ impl Command {
     }
 }
 
+/// How long these wait for the view: the one that waits longest.
+pub(super) fn longest(commands: &[Command]) -> Duration {
+    commands.iter().map(|command| command.wait.min(WAIT)).max().unwrap_or_default()
+}
+
 /// What is to be decided.
 #[derive(Clone, Debug)]
 pub(super) enum What {

@@ -6,6 +6,7 @@ mod read_out;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::sync::Semaphore;
 use tollgate_domain::budget::decide::Extension;
 use tollgate_domain::budget::{BudgetRejection, BudgetState, Figures, decide, judge, needed};
 use tollgate_domain::event::{AllocationRequest, BudgetEvent, EventBody};
@@ -17,10 +18,12 @@ use tollgate_log::contract::{
 };
 use tollgate_wire::DecodedEvent;
 
+use self::known::Start;
 pub(super) use self::known::is_behind;
+pub(super) use self::read_out::READ_AT_ONCE;
 use self::read_out::Reading;
 use super::Job;
-use super::command::{Command, Done, Judged, Recorded, WAIT, What};
+use super::command::{BRIEFLY, Command, Done, Judged, Recorded, WAIT, What, longest};
 use super::exhausted::exhausted;
 use super::figures::requests_of;
 use super::repeated::{answer_again, is_latest};
@@ -54,6 +57,8 @@ pub(super) struct Decider {
     seen: Option<Position>,
     /// What is read out of the log while the view does not answer.
     reading: Option<Reading>,
+    /// Who reads has one of these.
+    turns: Arc<Semaphore>,
     /// What was used of its open allocations.
     uses: Uses,
     /// Whether it decided since this was last asked.
@@ -72,6 +77,7 @@ impl Decider {
         log: &Arc<dyn EventLog>,
         ask: &Arc<Queries>,
         in_force: &Arc<InForce>,
+        turns: &Arc<Semaphore>,
         tenant: TenantId,
     ) -> Self {
         let partition = PartitionId::of(tenant.as_str(), BUDGET_TASK);
@@ -85,6 +91,7 @@ impl Decider {
             known: None,
             seen: None,
             reading: None,
+            turns: Arc::clone(turns),
             uses: Uses::default(),
             is_used: true,
         }
@@ -127,12 +134,20 @@ impl Decider {
             self.in_force.record_settings().await;
         }
         let mut may_be_behind = self.may_be_behind(commands);
+        // A view that was waited for in vain is only looked at.
+        let mut wait = longest(commands);
         for _ in 0..TRIES {
-            let (mut state, last, is_current) = self.current(may_be_behind, longest(commands)).await?;
+            let Start { mut state, last, is_current, without_view } =
+                self.current(may_be_behind, wait).await?;
+            wait = wait.min(if without_view { BRIEFLY } else { WAIT });
             let before = self.recorded_before(commands).await?;
             let is_current = is_current || before.iter().all(Option::is_some);
             let at = self.ask.now();
-            let figures = self.figures(&mut state, commands, &before, at).await?;
+            let figures = self.figures(&mut state, commands, &before, at, wait).await?;
+            let figures = figures.unwrap_or_else(|| {
+                wait = Duration::ZERO;
+                Figures::default()
+            });
             let mut answers: Vec<Option<Answer<Done>>> = before;
             let drafts = self.drafts(&mut state, commands, &figures, &mut answers, at)?;
             if drafts.is_empty() {
@@ -144,15 +159,7 @@ impl Decider {
                 self.known = Some((state, last));
                 return Ok(answers);
             }
-            let subject = BUDGET_TASK.to_owned();
-            let batch = Batch {
-                tenant: self.tenant.clone(),
-                partition: self.partition,
-                events: drafts.iter().map(|draft| draft.stored.clone()).collect(),
-                decision: Some(Expected { subject, last }),
-                recorded_at: None,
-            };
-            let receipt = match self.log.append(batch).await {
+            let receipt = match self.log.append(self.batch(&drafts, last)).await {
                 Ok(receipt) => receipt,
                 Err(AppendError::WrongExpected { actual, .. }) => {
                     // Another server decided: what it decided has to be seen.
@@ -191,6 +198,17 @@ impl Decider {
             "deciding about money of tenant `{}`: lost to a concurrent decision {TRIES} times; ask again",
             self.tenant
         )))
+    }
+
+    /// What these become in the log, if the last decision is this one.
+    fn batch(&self, drafts: &[Draft], last: Sequence) -> Batch {
+        Batch {
+            tenant: self.tenant.clone(),
+            partition: self.partition,
+            events: drafts.iter().map(|draft| draft.stored.clone()).collect(),
+            decision: Some(Expected { subject: BUDGET_TASK.to_owned(), last }),
+            recorded_at: None,
+        }
     }
 
     /// Decides those that have no answer yet, each with the state after those before it.
@@ -264,25 +282,26 @@ impl Decider {
         Ok(answers)
     }
 
-    /// What the judgements of these commands depend on. A view that is behind is no error: then nothing is known.
+    /// What the judgements of these commands depend on. A view that is behind is no error: `None`, nothing is known.
     async fn figures(
         &mut self,
         state: &mut BudgetState,
         commands: &[Command],
         before: &[Option<Answer<Done>>],
         at: Timestamp,
-    ) -> Answer<Figures> {
+        up_to: Duration,
+    ) -> Answer<Option<Figures>> {
         let settings = self.ask.settings();
         let open = commands.iter().zip(before).filter(|(_, before)| before.is_none());
         let requests: Vec<AllocationRequest> =
             open.flat_map(|(command, _)| requests_of(&command.what, &settings, state, at)).collect();
         if requests.is_empty() {
-            return Ok(Figures::default());
+            return Ok(Some(Figures::default()));
         }
         let sums = requests.iter().flat_map(|request| needed(state, request, at)).collect();
-        match self.uses.figures(&self.ask, &self.tenant, state, sums, longest(commands)).await {
-            Err(problem) if is_behind(&problem) => Ok(Figures::default()),
-            answered => answered,
+        match self.uses.figures(&self.ask, &self.tenant, state, sums, up_to).await {
+            Err(problem) if is_behind(&problem) => Ok(None),
+            answered => answered.map(Some),
         }
     }
 
@@ -367,11 +386,6 @@ impl Decider {
         let stored = new_event(&submitted, &body).map_err(|error| INTERNAL.with(error.to_string()))?;
         Ok(Draft { nth, event, stored })
     }
-}
-
-/// How long these wait for the view: the one that waits longest.
-fn longest(commands: &[Command]) -> Duration {
-    commands.iter().map(|command| command.wait.min(WAIT)).max().unwrap_or_default()
 }
 
 fn unanswered() -> Answer<Done> {

@@ -25,7 +25,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, mpsc, oneshot};
+use tokio::sync::{Mutex as AsyncMutex, OwnedMutexGuard, Semaphore, mpsc, oneshot};
 use tollgate_domain::ids::TenantId;
 use tollgate_log::contract::EventLog;
 use tollgate_projector::queries::SpentOf;
@@ -33,7 +33,7 @@ use tollgate_projector::queries::SpentOf;
 pub use self::policies::PolicyPage;
 
 use self::command::{BRIEFLY, Command, Done, WAIT, What};
-use self::decide::{Decider, is_behind};
+use self::decide::{Decider, READ_AT_ONCE, is_behind};
 use self::exhausted::HavePolicies;
 use self::late::Late;
 use self::meant::Meant;
@@ -65,6 +65,8 @@ pub struct BudgetDecisions {
     each: Each,
     late: Late,
     meant: Arc<Meant>,
+    /// Who reads the log for a tenant has one of these.
+    turns: Arc<Semaphore>,
 }
 
 /// A tenant whose money was decided about lately.
@@ -85,8 +87,8 @@ impl BudgetDecisions {
         let (ask, in_force) = (Arc::clone(ask), Arc::clone(in_force));
         let (tenants, have_policies) = (Arc::default(), Arc::default());
         let (looked, each, late) = (Looked::default(), Each::default(), Late::default());
-        let meant = Arc::default();
-        Self { log, ask, in_force, tenants, have_policies, looked, each, late, meant }
+        let (meant, turns) = (Arc::default(), Arc::new(Semaphore::new(READ_AT_ONCE)));
+        Self { log, ask, in_force, tenants, have_policies, looked, each, late, meant, turns }
     }
 
     /// Has a command decided, with those that arrive at the same time.
@@ -143,7 +145,7 @@ impl BudgetDecisions {
         let mut tenants = self.tenants();
         let known = tenants.entry(tenant.clone()).or_insert_with(|| {
             let (queue, jobs) = mpsc::channel(WAITING);
-            let decider = Decider::new(&self.log, &self.ask, &self.in_force, tenant.clone());
+            let decider = Decider::new(&self.log, &self.ask, &self.in_force, &self.turns, tenant.clone());
             let decider = Arc::new(AsyncMutex::new(decider));
             tokio::spawn(self.clone().follow(tenant.clone(), Arc::clone(&decider), jobs));
             Tenant { queue, decider }

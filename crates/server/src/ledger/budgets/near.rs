@@ -1,14 +1,12 @@
 //! Tasks and sessions that are near a limit that each of them has for itself.
 //!
 //! The view names those that spent the largest part of it, from a bounded number of rows; those for which something is
-//! reserved are looked at as well. Of both, what is told is exact, and of how many it was chosen is said.
+//! reserved are looked at as well. The figures of each are exact. Where others may be nearer, the answer says so.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
-use tollgate_domain::budget::{
-    BudgetState, Dimension, Figures, Measure, Policy, SpentIn, needed_by, standing,
-};
+use tollgate_domain::budget::{BudgetState, Dimension, Figures, Measure, Policy, standing};
 use tollgate_domain::event::PolicyFigures;
 use tollgate_domain::ids::TenantId;
 use tollgate_projector::queries::NearestTo;
@@ -39,9 +37,8 @@ impl BudgetDecisions {
     /// none, or does not rule.
     pub(super) async fn near(&self, tenant: &TenantId, state: &BudgetState, name: &str) -> Answer<Near> {
         let now = self.ask.now();
-        let Some((_, policy)) = state.policy(name).and_then(|history| history.ruling_at(now)) else {
-            return Ok(Near::default());
-        };
+        let Some(history) = state.policy(name) else { return Ok(Near::default()) };
+        let Some((_, policy)) = history.ruling_at(now) else { return Ok(Near::default()) };
         let Some(each) = policy.window.dimension().filter(|_| state.is_active(policy)) else {
             return Ok(Near::default());
         };
@@ -50,16 +47,14 @@ impl BudgetDecisions {
             tenant: tenant.as_str().to_owned(),
             scope: policy.scope.clone(),
             each: each.clone(),
-            limit: policy.limit,
+            limit: policy.limit.plus(history.raised_at(now)),
             most: LOOKED_AT,
         };
         let nearest = self.ask.nearest_to(&query, &end).await?;
         let (mut of, too_many) = reserved_for(state, name, &each);
         of.extend(nearest.of);
-        let sums: BTreeSet<SpentIn> =
-            of.iter().flat_map(|of| needed_by(state, name, Some(of), now)).collect();
-        let open = state.open_under(name).map(|(open, _)| open.to_owned()).collect();
-        let Figures { spent, used, as_of } = self.figures_once(tenant, sums, open, &end).await?;
+        let Figures { spent, used, as_of } =
+            self.figures_of_each(tenant, state, name, of.iter(), &end).await?;
         let mut state = state.clone();
         state.note_used(used.iter().map(|(allocation, used)| (allocation.as_str(), *used)));
         let figures = Figures { spent, as_of, ..Figures::default() };

@@ -105,12 +105,10 @@ impl BudgetDecisions {
         of: &BTreeSet<String>,
         end: &Position,
     ) -> Answer<usize> {
-        let (now, mut recorded) = (self.ask.now(), 0);
+        let mut recorded = 0;
         let all: Vec<&String> = of.iter().collect();
         for of in all.chunks(TOGETHER) {
-            let needed = |of: &&String| needed_by(state, name, Some(of.as_str()), now);
-            let sums: BTreeSet<SpentIn> = of.iter().flat_map(needed).collect();
-            let figures = self.figures_once(tenant, sums, open_under(state, name), end).await?;
+            let figures = self.figures_of_each(tenant, state, name, of.iter().copied(), end).await?;
             recorded += self.observe_these(tenant, state, (name, policy), of, &figures, end).await?;
         }
         Ok(recorded)
@@ -144,6 +142,20 @@ impl BudgetDecisions {
                 None => return Ok(recorded),
             }
         }
+    }
+
+    /// What is spent by each of these tasks or sessions, and used of what is open under the policy.
+    pub(super) async fn figures_of_each(
+        &self,
+        tenant: &TenantId,
+        state: &BudgetState,
+        name: &str,
+        of: impl Iterator<Item = &String>,
+        end: &Position,
+    ) -> Answer<Figures> {
+        let now = self.ask.now();
+        let sums = of.flat_map(|of| needed_by(state, name, Some(of), now)).collect();
+        self.figures_once(tenant, sums, open_under(state, name), end).await
     }
 
     pub(super) async fn figures_once(

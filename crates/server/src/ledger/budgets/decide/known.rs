@@ -12,6 +12,17 @@ use crate::ledger::ask::VIEW_WAIT;
 use crate::ledger::budgets::command::BRIEFLY;
 use crate::problem::{Answer, NO_PROJECTOR, STALE, of_read};
 
+/// What a decision starts from.
+pub(super) struct Start {
+    pub(super) state: BudgetState,
+    /// The last decision in it.
+    pub(super) last: Sequence,
+    /// Whether nothing more can be known.
+    pub(super) is_current: bool,
+    /// Whether the view was asked and did not answer.
+    pub(super) without_view: bool,
+}
+
 impl Decider {
     /// Whether others may have decided since, and nothing would show it: a question is not appended, so the log
     /// cannot object.
@@ -24,32 +35,41 @@ impl Decider {
         self.log.dedup() == DedupScope::Window
     }
 
-    /// The state to decide with, and whether nothing more can be known of it. What is known is good enough where nobody
-    /// else decides. Where the view does not answer, the log says what was decided since, or ever; what is known has to
-    /// do where that takes too long. Then policies do what they say of figures that are behind.
-    pub(super) async fn current(
-        &mut self,
-        may_be_behind: bool,
-        wait: Duration,
-    ) -> Answer<(BudgetState, Sequence, bool)> {
-        let kept = match self.known.take() {
-            Some((state, last)) if !may_be_behind => return Ok((state, last, !self.others_decide())),
-            kept => kept,
-        };
-        let up_to = if kept.is_some() { wait.max(BRIEFLY) } else { VIEW_WAIT };
-        let problem = match self.load(up_to).await {
+    /// The state to decide with. What is known is good enough where nobody else decides. Where the view does not
+    /// answer, the log says what was decided since, or ever; what is known has to do where that takes too long, or
+    /// fails. Then policies do what they say of figures that are behind.
+    ///
+    /// The view and the log share the time. Whoever asks may go away at any moment: what is known, and what was read
+    /// so far, stays.
+    pub(super) async fn current(&mut self, may_be_behind: bool, wait: Duration) -> Answer<Start> {
+        if !may_be_behind && let Some((state, last)) = self.known.take() {
+            return Ok(Start { state, last, is_current: !self.others_decide(), without_view: false });
+        }
+        let up_to = if self.known.is_some() { wait } else { VIEW_WAIT };
+        // A view for which the log is being read already is only looked at.
+        let for_view = if self.reading.is_some() { BRIEFLY } else { BRIEFLY.max(up_to / 2) };
+        let problem = match self.load(for_view).await {
             Ok((state, last)) => {
-                self.reading = None;
-                return Ok((state, last, true));
+                (self.known, self.reading) = (None, None);
+                return Ok(Start { state, last, is_current: true, without_view: false });
             }
             Err(problem) if is_behind(&problem) => problem,
             Err(problem) => return Err(problem),
         };
         let end = self.log.tail_of(self.partition).await.map_err(|error| of_read(&error))?;
-        match (self.read_out(kept.clone(), end, up_to).await?, kept) {
-            (Some((state, last)), _) | (None, Some((state, last))) => Ok((state, last, true)),
-            (None, None) => Err(self.still_reading(&problem, end)),
-        }
+        let read = self.read_out(end, BRIEFLY.max(up_to.saturating_sub(for_view))).await;
+        let found = match (read, self.known.take()) {
+            (Ok(Some(found)), _) => found,
+            (Ok(None), Some(known)) => known,
+            (Err(unread), Some(known)) => {
+                tracing::warn!(tenant = self.tenant.as_str(), problem = %unread.detail, "decides without later decisions of others");
+                known
+            }
+            (Ok(None), None) => return Err(self.still_reading(&problem, end)),
+            (Err(unread), None) => return Err(unread),
+        };
+        let (state, last) = found;
+        Ok(Start { state, last, is_current: true, without_view: true })
     }
 
     /// The state as the view has it, as of the end of its partition.
