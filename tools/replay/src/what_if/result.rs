@@ -28,7 +28,7 @@ pub use money::{
 };
 
 /// The version of the result's form.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;
 
 /// A result, and where its history was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

@@ -128,10 +128,8 @@ fn differs(under: &[Option<&TaskMoney>], live: Option<Said>) -> bool {
     };
     match under {
         [] => false,
-        [one] => {
-            let is_blocked = outcome(one).0 == "blocked";
-            one.is_some() && is_blocked != (live == Some(Said::Refused))
-        }
+        // What the ledger refused and no policy of the candidate judges would have gone on.
+        [one] => (outcome(one).0 == "blocked") != (live == Some(Said::Refused)),
         [first, others @ ..] => others.iter().any(|other| outcome(other) != outcome(first)),
     }
 }

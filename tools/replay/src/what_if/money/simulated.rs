@@ -156,19 +156,16 @@ impl<'a> Ledger<'a> {
             return self.pair(live, Said::Stopped);
         }
         let policies = self.judge(request, request.amount, at);
-        if live == Said::Refused {
-            // It was not made, and what it would have used is not known: it is compared and changes nothing.
-            if !policies.is_empty() {
-                self.pair(live, Said::of(&policies));
-            }
-            return;
-        }
         if policies.is_empty() {
-            self.asked.insert(&request.allocation, Ok(()));
+            if live != Said::Refused {
+                self.asked.insert(&request.allocation, Ok(()));
+            }
             return;
         }
         self.pair(live, Said::of(&policies));
         match self.note(task, &policies, request.amount) {
+            // What it would have used is not known: it reserves nothing, and its task's uses ask for themselves.
+            Ok(()) if live == Said::Refused => {}
             Ok(()) => {
                 self.asked.insert(&request.allocation, Ok(()));
                 let (request, as_of) = (request.clone(), String::new());

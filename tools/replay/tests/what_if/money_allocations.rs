@@ -1,0 +1,43 @@
+//! given | then: what sets of policies would have said to requests for allocations.
+
+use crate::money_candidates::assert_requests;
+
+#[test]
+fn allocations_are_judged_by_the_rules_of_the_ledger() {
+    assert_requests(&[
+        // A reservation counts until it is released, or its time is over.
+        (
+            "{window: daily, limit_tokens: 1000, enforcement: hard_limit}",
+            "in A, allocate a 700 expires=60, in B, use 400, +61, in C, use 400",
+            [3, 2, 0, 1, 0, 0],
+        ),
+        (
+            "{window: daily, limit_tokens: 1000, enforcement: hard_limit}",
+            "in A, allocate a 700, +1, release a, +1, in B, use 400",
+            [2, 2, 0, 0, 0, 0],
+        ),
+        // What is used beyond an allocation is spent, and more of it has to fit.
+        (
+            "{window: daily, limit_tokens: 1000, enforcement: hard_limit}",
+            "in A, allocate a 100, use 950 allocation=a, +1, extend a 200, use 5 allocation=a, in B, use 60",
+            [3, 1, 0, 2, 1, 1],
+        ),
+        // Nobody uses an allocation that was not made.
+        (
+            "{window: daily, limit_tokens: 1000, enforcement: hard_limit}",
+            "in A, allocate a 2000, use 10 allocation=a, in B, use 1",
+            [2, 1, 0, 1, 1, 0],
+        ),
+        (
+            "{window: daily, limit_tokens: 1000, enforcement: hard_limit}",
+            "in A, allocate a 2000 nobody, use 10 allocation=a, use 5, in B, use 1",
+            [2, 1, 0, 1, 1, 0],
+        ),
+        // What the ledger refused reserves nothing.
+        (
+            "{window: daily, limit_tokens: 1000, enforcement: hard_limit}",
+            "in A, allocate a 700 refused, in B, use 700",
+            [2, 2, 0, 0, 0, 0],
+        ),
+    ]);
+}
