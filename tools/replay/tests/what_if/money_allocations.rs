@@ -1,6 +1,9 @@
-//! given | then: what sets of policies would have said to requests for allocations.
+//! given | then: what sets of policies would have said to requests for allocations, and what becomes of allocations
+//! whose task is stopped.
 
-use crate::money_candidates::assert_requests;
+use tollgate_replay::what_if::result::MoneyCandidate;
+
+use crate::money_candidates::{assert_requests, of_one};
 
 #[test]
 fn allocations_are_judged_by_the_rules_of_the_ledger() {
@@ -40,4 +43,17 @@ fn allocations_are_judged_by_the_rules_of_the_ledger() {
             [2, 2, 0, 0, 0, 0],
         ),
     ]);
+}
+
+const DAY: &str = "{window: daily, limit_tokens: 1000, enforcement: hard_limit}";
+
+#[test]
+fn a_stopped_task_gets_no_more_of_its_allocation() {
+    let script = "in A, allocate a 100, use 901, +1, extend a 200, in B, use 850";
+    assert_requests(&[(DAY, script, [3, 1, 1, 1, 1, 0])]);
+    assert_eq!(pairs(&of_one(script, DAY)), [("allowed", "allowed", 1), ("allowed", "stopped", 1)]);
+}
+
+fn pairs(it: &MoneyCandidate) -> Vec<(&str, &str, u64)> {
+    it.decisions.iter().map(|pair| (pair.live, pair.candidate, pair.times)).collect()
 }

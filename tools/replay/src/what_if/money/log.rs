@@ -144,6 +144,16 @@ impl Said {
     }
 }
 
+impl Decision {
+    /// The request, if it is about one for an allocation.
+    pub(super) fn asked(&self) -> Option<&AllocationRequest> {
+        match &self.what {
+            Decided::Asked(request, _) => Some(request),
+            Decided::Extended { .. } | Decided::Closed(_) => None,
+        }
+    }
+}
+
 impl<'a> MoneyRules<'a> {
     pub(in crate::what_if) fn new(candidates: &'a [Policies]) -> Self {
         let tenant = candidates.first().map(|first| first.tenant.as_str());

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use tollgate_domain::event::AllocationRequest;
 use tollgate_domain::ids::TenantId;
 use tollgate_domain::position::PartitionId;
 use tollgate_domain::time::Timestamp;
@@ -23,6 +24,8 @@ pub(super) struct Ordered<'a> {
     pub(super) steps: Vec<Step<'a>>,
     /// The tasks of the tenant by name: an allocation says for which one it is.
     tasks: HashMap<&'a str, TaskAt>,
+    /// What was asked for, by the name of the allocation.
+    asked: HashMap<&'a str, &'a AllocationRequest>,
 }
 
 /// One of these.
@@ -70,7 +73,20 @@ impl<'a> Ordered<'a> {
             let (owner, task) = read_task_key(key)?;
             (owner == tenant.as_str()).then_some((task, *at))
         });
-        Self { steps: steps.into_iter().map(|(_, _, step)| step).collect(), tasks: tasks.collect() }
+        let asked = logs.iter().flat_map(|(_, log)| &log.decisions).filter_map(|decision| {
+            let request = decision.asked()?;
+            Some((request.allocation.as_str(), request))
+        });
+        Self {
+            steps: steps.into_iter().map(|(_, _, step)| step).collect(),
+            tasks: tasks.collect(),
+            asked: asked.collect(),
+        }
+    }
+
+    /// The task that an allocation is for, if it says so and the history has it.
+    pub(super) fn holder(&self, allocation: &str) -> Option<TaskAt> {
+        self.task(self.asked.get(allocation)?.task.as_deref())
     }
 
     /// The task of a request, if the history has it.

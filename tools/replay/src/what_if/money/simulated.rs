@@ -180,13 +180,20 @@ impl<'a> Ledger<'a> {
     }
 
     fn extend(&mut self, asked: &Extension<'_>, live: Said, at: Timestamp) {
+        let task = self.ordered.holder(asked.allocation);
+        // One that only lasts longer is given whatever policies say, as in the ledger: nobody is asked.
+        let is_asked = asked.by != Amount::NOTHING;
+        if task.is_some_and(|task| self.block_of(task).is_some()) {
+            if is_asked {
+                self.simulated.requests.stopped = self.simulated.requests.stopped.saturating_add(1);
+                self.pair(live, Said::Stopped);
+            }
+            return;
+        }
         let Some(open) = self.state.open(asked.allocation) else { return };
         let amount = open.amount.plus(asked.by);
         let request = AllocationRequest { amount, expires_at: asked.expires_at, ..open.request.clone() };
-        let task = self.ordered.task(request.task.as_deref());
-        // One that only lasts longer is given whatever policies say, as in the ledger.
-        let policies =
-            if asked.by == Amount::NOTHING { Vec::new() } else { self.judge(&request, asked.by, at) };
+        let policies = if is_asked { self.judge(&request, asked.by, at) } else { Vec::new() };
         if !policies.is_empty() {
             self.pair(live, Said::of(&policies));
         }
