@@ -54,6 +54,21 @@ fn a_stopped_task_gets_no_more_of_its_allocation() {
     assert_eq!(pairs(&of_one(script, DAY)), [("allowed", "allowed", 1), ("allowed", "stopped", 1)]);
 }
 
+#[test]
+fn an_allocation_ends_with_its_task_and_covers_nothing_afterwards() {
+    assert_requests(&[
+        (DAY, "in A, allocate a 600, use 500, in B, use 900", [3, 1, 1, 1, 0, 0]),
+        // Of none that is stopped: it is reserved still.
+        (DAY, "in A, allocate a 600 nobody, use 500, in B, use 900", [3, 1, 0, 2, 0, 0]),
+        // Who uses the allocation of a stopped task asks for itself; so does who uses one that was released or whose
+        // time is over.
+        (DAY, "in A, allocate a 600, use 500, in B, use 1001 allocation=a", [3, 1, 0, 2, 0, 0]),
+        (DAY, "in A, allocate a 600, release a, +1, use 1001 allocation=a", [2, 1, 0, 1, 0, 0]),
+        (DAY, "in A, allocate a 600 expires=60, +60, use 1001 allocation=a", [2, 1, 0, 1, 0, 0]),
+        (DAY, "in A, allocate a 600 expires=60, +59, use 1001 allocation=a", [1, 1, 0, 0, 0, 1]),
+    ]);
+}
+
 fn pairs(it: &MoneyCandidate) -> Vec<(&str, &str, u64)> {
     it.decisions.iter().map(|pair| (pair.live, pair.candidate, pair.times)).collect()
 }

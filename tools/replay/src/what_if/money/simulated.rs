@@ -1,7 +1,7 @@
 //! History under the policies of one candidate, request by request, in one order: the rules are those by which a
 //! ledger decides, and what a stopped task would not have spent counts for nobody.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use tollgate_domain::budget::{Amount, AmountLimit, BudgetState, Figures, Policy, Spent, judge, needed};
 use tollgate_domain::event::{
@@ -60,8 +60,12 @@ struct Ledger<'a> {
     /// The same policies without an end: what is spent while one does not rule counts in its window all the same.
     counting: Option<BudgetState>,
     figures: Figures,
-    /// What became of allocations that were asked for; those that are not here are judged use by use.
-    asked: HashMap<&'a str, Result<(), Box<Refusal>>>,
+    /// Why allocations that the ledger made are not made: nobody uses these.
+    refused: HashMap<&'a str, Box<Refusal>>,
+    /// The allocations that were made for a task: they end with it.
+    held: HashMap<TaskAt, Vec<&'a str>>,
+    /// Those that no policy judged.
+    unjudged: HashSet<&'a str>,
     used: HashMap<&'a str, Amount>,
     simulated: Simulated,
 }
@@ -77,7 +81,9 @@ pub(super) fn simulate(ordered: &Ordered<'_>, candidate: &Policies) -> Simulated
         state: state_of(alone),
         counting,
         figures: Figures::default(),
-        asked: HashMap::new(),
+        refused: HashMap::new(),
+        held: HashMap::new(),
+        unjudged: HashSet::new(),
         used: HashMap::new(),
         simulated: Simulated::default(),
     };
@@ -105,15 +111,21 @@ impl<'a> Ledger<'a> {
             self.simulated.requests.stopped = self.simulated.requests.stopped.saturating_add(1);
             return;
         }
-        match used.allocation.and_then(|name| self.asked.get(name)).cloned() {
-            Some(Ok(())) => {
-                let requests = &mut self.simulated.requests;
-                requests.covered = requests.covered.saturating_add(1);
-                self.count(used);
-            }
-            Some(Err(refusal)) => self.stop(Some(used.by), used.what.at, refusal, Some(used)),
+        if used.allocation.is_some_and(|name| self.covers(name, used.what.at)) {
+            let requests = &mut self.simulated.requests;
+            requests.covered = requests.covered.saturating_add(1);
+            return self.count(used);
+        }
+        match used.allocation.and_then(|name| self.refused.get(name)).cloned() {
+            Some(refusal) => self.stop(Some(used.by), used.what.at, refusal, Some(used)),
             None => self.ask_for(used),
         }
+    }
+
+    /// Whether an allocation is made, neither released nor ended with its task, and its time is not over.
+    fn covers(&self, allocation: &str, at: Timestamp) -> bool {
+        self.unjudged.contains(allocation)
+            || self.state.open(allocation).is_some_and(|open| at < open.expires_at)
     }
 
     /// A use that no allocation covers is a request for exactly what it used.
@@ -139,26 +151,29 @@ impl<'a> Ledger<'a> {
                 let asked = Extension { allocation, by: *by, expires_at: *expires_at };
                 self.extend(&asked, *said, decision.at);
             }
-            Decided::Closed(allocation) => {
-                let (allocation, decided_at) = (allocation.clone(), decision.at);
-                let released = AllocationReleased { allocation, author: None, decided_at };
-                self.state.apply(&BudgetEvent::AllocationReleased(released));
-            }
+            Decided::Closed(allocation) => self.close(allocation, decision.at),
         }
+    }
+
+    /// What an allocation has left is free.
+    fn close(&mut self, allocation: &str, at: Timestamp) {
+        let (allocation, decided_at) = (allocation.to_owned(), at);
+        let released = AllocationReleased { allocation, author: None, decided_at };
+        self.state.apply(&BudgetEvent::AllocationReleased(released));
     }
 
     fn allocate(&mut self, request: &'a AllocationRequest, live: Said, at: Timestamp) {
         let task = self.ordered.task(request.task.as_deref());
         if let Some(block) = task.and_then(|task| self.block_of(task)) {
             let refusal = block.refusal.clone();
-            self.asked.insert(&request.allocation, Err(refusal));
+            self.refused.insert(&request.allocation, refusal);
             self.simulated.requests.stopped = self.simulated.requests.stopped.saturating_add(1);
             return self.pair(live, Said::Stopped);
         }
         let policies = self.judge(request, request.amount, at);
         if policies.is_empty() {
             if live != Said::Refused {
-                self.asked.insert(&request.allocation, Ok(()));
+                self.unjudged.insert(&request.allocation);
             }
             return;
         }
@@ -167,13 +182,15 @@ impl<'a> Ledger<'a> {
             // What it would have used is not known: it reserves nothing, and its task's uses ask for themselves.
             Ok(()) if live == Said::Refused => {}
             Ok(()) => {
-                self.asked.insert(&request.allocation, Ok(()));
+                if let Some(task) = task {
+                    self.held.entry(task).or_default().push(&request.allocation);
+                }
                 let (request, as_of) = (request.clone(), String::new());
                 let made = Allocated { request, instead_of: None, policies, decided_at: at, as_of };
                 self.state.apply(&BudgetEvent::Allocated(Box::new(made)));
             }
             Err(refusal) => {
-                self.asked.insert(&request.allocation, Err(refusal.clone()));
+                self.refused.insert(&request.allocation, refusal.clone());
                 self.stop(task, at, refusal, None);
             }
         }
@@ -263,9 +280,12 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// A task whose request is refused is taken to stop. `used`: what it would have used by it.
+    /// A task whose request is refused is taken to stop, and its allocations end. `used`: what it would have used.
     fn stop(&mut self, task: Option<TaskAt>, at: Timestamp, refusal: Box<Refusal>, used: Option<&Used<'a>>) {
         let Some(task) = task else { return };
+        for allocation in self.held.remove(&task).into_iter().flatten() {
+            self.close(allocation, at);
+        }
         let block = Block { at, refusal, after: settled::Used::default() };
         let task = self.simulated.tasks.entry(task).or_default();
         let block = task.block.get_or_insert_with(|| Box::new(block));
@@ -284,7 +304,7 @@ impl<'a> Ledger<'a> {
         for sum in counts.into_iter().filter(|sum| sum.span.is_none_or(|span| span.contains(at))) {
             self.figures.spent.entry(sum).or_default().0.add(&spent);
         }
-        if let Some(name) = used.allocation {
+        if let Some(name) = used.allocation.filter(|name| self.state.open(name).is_some()) {
             let sum = self.used.entry(name).or_default();
             *sum = sum.plus(used.what.amount());
             self.state.note_used([(name, *sum)]);
