@@ -1,9 +1,13 @@
 //! given | then: what sets of policies would have said to requests for allocations, and what becomes of allocations
 //! whose task is stopped.
 
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
 use tollgate_replay::what_if::result::MoneyCandidate;
 
-use crate::money_candidates::{assert_requests, of_one};
+use crate::money_candidates::{assert_requests, of_one, policies, through};
+use crate::story::story;
 
 #[test]
 fn allocations_are_judged_by_the_rules_of_the_ledger() {
@@ -71,4 +75,60 @@ fn an_allocation_ends_with_its_task_and_covers_nothing_afterwards() {
 
 fn pairs(it: &MoneyCandidate) -> Vec<(&str, &str, u64)> {
     it.decisions.iter().map(|pair| (pair.live, pair.candidate, pair.times)).collect()
+}
+
+/// A month of allocations, uses of them and beside them, extensions and releases, of a few tasks. With what is used
+/// beyond what is allocated then, if all is allowed.
+fn scripted(steps: &[(u8, u8, u64)]) -> (String, u64) {
+    let (mut script, mut beyond, mut made) = (String::from("in T0, use 0"), 0, 0_u64);
+    // `None`: it was released, and who names it asks.
+    let mut left: BTreeMap<String, Option<u64>> = BTreeMap::new();
+    for &(task, what, tokens) in steps {
+        let name = left.keys().nth(usize::from(task) % left.len().max(1)).cloned();
+        script += &format!(", in T{}, +1, ", task % 4);
+        script += &match (what % 6, name) {
+            (0, _) | (1..=3, None) => {
+                made += 1;
+                left.insert(format!("a{made}"), Some(tokens));
+                format!("allocate a{made} {tokens}{}", if task % 5 == 0 { " nobody" } else { "" })
+            }
+            (1 | 2, Some(name)) => {
+                if let Some(Some(has)) = left.get_mut(&name) {
+                    beyond += tokens.saturating_sub(*has);
+                    *has = has.saturating_sub(tokens);
+                }
+                format!("use {tokens} allocation={name}")
+            }
+            (3, Some(name)) => {
+                left.insert(name.clone(), None);
+                format!("release {name}")
+            }
+            (_, _) => format!("use {tokens}"),
+        };
+    }
+    (script, beyond)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// What is let through is within a hard limit, but for what is used beyond allocations: nobody asks for that.
+    #[test]
+    fn only_what_is_used_beyond_allocations_is_above_a_hard_limit(
+        steps in prop::collection::vec((any::<u8>(), any::<u8>(), 1_u64..400), 1..60),
+        limit in 1_u64..6_000,
+    ) {
+        let policy = |limit: u64| format!("{{window: monthly, limit_tokens: {limit}, enforcement: hard_limit}}");
+        let (script, beyond) = scripted(&steps);
+        let (money, used) = through(
+            &story(&script),
+            &[policies("tight", &policy(limit)), policies("none", &policy(10_000_000_000))],
+        );
+        let [tight, none] = &money.candidates[..] else { panic!("two candidates") };
+        let through = used.tokens - tight.after_block.tokens;
+        prop_assert!(through <= i64::try_from(limit + beyond).unwrap(), "{} of {}: {}", through, limit, script);
+        prop_assert_eq!((none.blocked, none.after_block.tokens), (0, 0));
+        let asked = &tight.requests;
+        prop_assert_eq!(asked.judged, asked.allowed + asked.warned + asked.refused);
+    }
 }
