@@ -50,7 +50,8 @@ struct Worker<'a> {
 /// directory. `progress` is told how far reading is, from any thread, and may stop it.
 ///
 /// Memory is that of the rows of open tasks, of the names of the others, whose rows are in files of the run's own
-/// directory, or without a name in the temporary one; then that of the samples.
+/// directory, or without a name in the temporary one, and some 200 bytes of each estimated call; then that of the
+/// samples.
 ///
 /// # Errors
 ///
