@@ -73,6 +73,19 @@ fn an_allocation_ends_with_its_task_and_covers_nothing_afterwards() {
     ]);
 }
 
+#[test]
+fn a_use_dated_before_its_allocation_uses_it_as_in_the_ledger() {
+    assert_requests(&[
+        (DAY, "in A, allocate a 300, use 300 allocation=a ago=1, in B, use 600", [2, 1, 1, 0, 0, 1]),
+        (DAY, "in A, allocate a 300, use 100 allocation=a ago=1, in B, use 690", [2, 1, 1, 0, 0, 1]),
+        (DAY, "in A, allocate a 300, use 100 allocation=a ago=1, in B, use 701", [2, 1, 0, 1, 0, 1]),
+    ]);
+    // If the allocation is not made, the use was made before that, and asks for itself.
+    let script = "in A, allocate a 2000, use 10 allocation=a ago=60, use 5 allocation=a";
+    assert_requests(&[(DAY, script, [2, 1, 0, 1, 1, 0])]);
+    assert_eq!(of_one(script, DAY).after_block.tokens, 5);
+}
+
 fn pairs(it: &MoneyCandidate) -> Vec<(&str, &str, u64)> {
     it.decisions.iter().map(|pair| (pair.live, pair.candidate, pair.times)).collect()
 }

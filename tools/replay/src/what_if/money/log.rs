@@ -145,10 +145,10 @@ impl Said {
 }
 
 impl Decision {
-    /// The request, if it is about one for an allocation.
-    pub(super) fn asked(&self) -> Option<&AllocationRequest> {
+    /// What was asked for, if it made an allocation.
+    pub(super) fn made(&self) -> Option<&AllocationRequest> {
         match &self.what {
-            Decided::Asked(request, _) => Some(request),
+            Decided::Asked(request, said) => (*said != Said::Refused).then_some(request),
             Decided::Extended { .. } | Decided::Closed(_) => None,
         }
     }

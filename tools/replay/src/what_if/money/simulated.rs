@@ -106,7 +106,7 @@ impl<'a> Ledger<'a> {
             }
             return;
         }
-        if let Some(block) = self.block_of(used.by) {
+        if let Some(block) = self.block_of(used.by).filter(|block| block.at <= used.what.at) {
             add(&mut block.after, &used.what.spent_by_task());
             self.simulated.requests.stopped = self.simulated.requests.stopped.saturating_add(1);
             return;
@@ -117,6 +117,8 @@ impl<'a> Ledger<'a> {
             return self.count(used);
         }
         match used.allocation.and_then(|name| self.refused.get(name)).cloned() {
+            // It was made before the allocation was refused.
+            Some(_) if self.ordered.is_early(used) => self.ask_for(used),
             Some(refusal) => self.stop(Some(used.by), used.what.at, refusal, Some(used)),
             None => self.ask_for(used),
         }
