@@ -86,6 +86,16 @@ fn a_use_dated_before_its_allocation_uses_it_as_in_the_ledger() {
     assert_eq!(of_one(script, DAY).after_block.tokens, 5);
 }
 
+#[test]
+fn an_allocation_that_no_policy_judged_is_reserved_under_those_that_begin_later() {
+    let later = "{window: daily, limit_tokens: 1000, enforcement: hard_limit, from: '2026-11-21T08:01:00Z'}";
+    assert_requests(&[
+        (later, "in A, allocate a 600, +120, in B, use 500", [1, 0, 0, 1, 0, 0]),
+        // And more of it is judged.
+        (later, "in A, allocate a 600, +120, extend a 500, in B, use 300", [2, 0, 1, 1, 0, 0]),
+    ]);
+}
+
 fn pairs(it: &MoneyCandidate) -> Vec<(&str, &str, u64)> {
     it.decisions.iter().map(|pair| (pair.live, pair.candidate, pair.times)).collect()
 }

@@ -1,7 +1,7 @@
 //! History under the policies of one candidate, request by request, in one order: the rules are those by which a
 //! ledger decides, and what a stopped task would not have spent counts for nobody.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use tollgate_domain::budget::{Amount, AmountLimit, BudgetState, Figures, Policy, Spent, judge, needed};
 use tollgate_domain::event::{
@@ -64,8 +64,6 @@ struct Ledger<'a> {
     refused: HashMap<&'a str, Box<Refusal>>,
     /// The allocations that were made for a task: they end with it.
     held: HashMap<TaskAt, Vec<&'a str>>,
-    /// Those that no policy judged.
-    unjudged: HashSet<&'a str>,
     used: HashMap<&'a str, Amount>,
     simulated: Simulated,
 }
@@ -83,7 +81,6 @@ pub(super) fn simulate(ordered: &Ordered<'_>, candidate: &Policies) -> Simulated
         figures: Figures::default(),
         refused: HashMap::new(),
         held: HashMap::new(),
-        unjudged: HashSet::new(),
         used: HashMap::new(),
         simulated: Simulated::default(),
     };
@@ -126,8 +123,7 @@ impl<'a> Ledger<'a> {
 
     /// Whether an allocation is made, neither released nor ended with its task, and its time is not over.
     fn covers(&self, allocation: &str, at: Timestamp) -> bool {
-        self.unjudged.contains(allocation)
-            || self.state.open(allocation).is_some_and(|open| at < open.expires_at)
+        self.state.open(allocation).is_some_and(|open| at < open.expires_at)
     }
 
     /// A use that no allocation covers is a request for exactly what it used.
@@ -173,16 +169,13 @@ impl<'a> Ledger<'a> {
             return self.pair(live, Said::Stopped);
         }
         let policies = self.judge(request, request.amount, at);
-        if policies.is_empty() {
-            if live != Said::Refused {
-                self.unjudged.insert(&request.allocation);
-            }
-            return;
+        if !policies.is_empty() {
+            self.pair(live, Said::of(&policies));
         }
-        self.pair(live, Said::of(&policies));
         match self.note(task, &policies, request.amount) {
             // What it would have used is not known: it reserves nothing, and its task's uses ask for themselves.
             Ok(()) if live == Said::Refused => {}
+            // One that no policy judges is reserved as well: another may begin to rule.
             Ok(()) => {
                 if let Some(task) = task {
                     self.held.entry(task).or_default().push(&request.allocation);
