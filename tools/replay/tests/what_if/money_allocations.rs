@@ -96,6 +96,18 @@ fn an_allocation_that_no_policy_judged_is_reserved_under_those_that_begin_later(
     ]);
 }
 
+#[test]
+fn what_the_ledger_said_to_more_of_an_allocation_counts_for_its_task() {
+    let script = "in A, open, allocate a 10, extend a 500 warned, use 5 allocation=a, close completed";
+    let (money, _) = through(
+        &story(script),
+        &[policies("p.yaml", "{window: daily, limit_tokens: 100, enforcement: hard_limit}")],
+    );
+    assert_eq!((money.live.allowed, money.live.warned), (1, 1));
+    let [task] = &money.differing[..] else { panic!("A is stopped: {:?}", money.differing) };
+    assert_eq!((task.task.as_str(), task.live), ("A", Some("warned")));
+}
+
 fn pairs(it: &MoneyCandidate) -> Vec<(&str, &str, u64)> {
     it.decisions.iter().map(|pair| (pair.live, pair.candidate, pair.times)).collect()
 }
