@@ -78,12 +78,20 @@ pub fn calibrate_history(
     let walk = Walk::new(history, &end, asked.checkpoint_events, progress);
     let parts = walk.run(asked.threads, runtime, worker)?;
     let calibrated = calibrated(history, asked, parts);
+    let read_anew = checkpoint.as_ref().map_or(0, Checkpoint::unusable);
     if let Some(checkpoint) = checkpoint {
         checkpoint.remove()?;
     }
     let (source, result) = calibrated?;
     let source = Source { position: end.to_string(), ..source };
-    Ok(Calibrated { hash: result.hash(), source, current: asked.current.name.clone(), resumed, result })
+    Ok(Calibrated {
+        hash: result.hash(),
+        source,
+        current: asked.current.name.clone(),
+        resumed,
+        read_anew,
+        result,
+    })
 }
 
 /// What two runs have to have in common so that one can go on with the other.
