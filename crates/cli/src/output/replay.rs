@@ -9,7 +9,7 @@ use tollgate_replay::what_if::WhatIf;
 use tollgate_replay::what_if::result::{CandidateResult, DifferingTask, FirstCrossing, TaskOutcomeView};
 
 use super::replay_anomalies::anomalies;
-use super::replay_figures::{SHOWN_TASKS, amounts, money, share};
+use super::replay_figures::{SHOWN_TASKS, amounts, money, of_limit, share};
 use super::replay_pool::pool;
 use super::replay_progress::progress;
 use super::session_phases::session_phases;
@@ -165,8 +165,8 @@ fn blocks(result: &WhatIf) -> String {
                     point.advance.clone(),
                     point.rule.to_owned(),
                     grouped_u64(point.tasks),
-                    format!("{} %", point.median_percent),
-                    format!("{} %", point.most_percent),
+                    of_limit(point.median_percent),
+                    of_limit(point.most_percent),
                 ]
             })
         })

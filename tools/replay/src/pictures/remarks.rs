@@ -106,12 +106,11 @@ fn of_candidate(candidate: &CandidateResult) -> Vec<String> {
     let mut said = candidate.findings.clone();
     said.extend(candidate.blocks.iter().map(|point| {
         format!(
-            "blocked before {} by {}: {}, half of them used up to {} % of its limit, the most {} %",
+            "blocked before {} by {}: {}, {}",
             point.advance,
             point.rule,
             tasks(point.tasks),
-            counted(point.median_percent),
-            counted(point.most_percent)
+            used(point.median_percent, point.most_percent)
         )
     }));
     if candidate.unknown_phase > 0 {
@@ -145,12 +144,11 @@ fn of_policies(it: &MoneyCandidate) -> Vec<String> {
         .collect();
     said.extend(it.blocks.iter().map(|point| {
         format!(
-            "stopped by {} ({}): {}, half of them at up to {} % of its limit, the most {} %",
+            "stopped by {} ({}): {}, {}",
             point.policy,
             point.ruling,
             tasks(point.tasks),
-            counted(point.median_percent),
-            counted(point.most_percent)
+            used(point.median_percent, point.most_percent)
         )
     }));
     for policy in &it.policies {
@@ -180,6 +178,17 @@ fn of_policies(it: &MoneyCandidate) -> Vec<String> {
         ));
     }
     said
+}
+
+/// How much of a limit blocked tasks used; absent: it is 0.
+fn used(median: Option<u64>, most: Option<u64>) -> String {
+    let percent = |percent: Option<u64>| {
+        percent.map_or_else(
+            || "more than a limit of 0".to_owned(),
+            |it| format!("{} % of the limit", counted(it)),
+        )
+    };
+    format!("half of them used up to {}, the most {}", percent(median), percent(most))
 }
 
 fn tasks(count: u64) -> String {

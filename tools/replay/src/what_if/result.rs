@@ -204,10 +204,12 @@ pub struct BlockPoint {
     pub rule: &'static str,
     /// Tasks.
     pub tasks: u64,
-    /// What was used in percent of the rule's limit: half of the tasks used no more, to three digits.
-    pub median_percent: u64,
-    /// The most that one of them used, in percent, rounded up to three digits.
-    pub most_percent: u64,
+    /// What was used in percent of the rule's limit: half of the tasks used no more, to three digits; absent: it is 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub median_percent: Option<u64>,
+    /// The most that one of them used, in percent, rounded up to three digits; absent: the limit is 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub most_percent: Option<u64>,
 }
 
 /// A part of a whole.

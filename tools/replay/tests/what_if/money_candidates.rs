@@ -62,7 +62,7 @@ fn figures_are_those_that_were_computed_by_hand() {
     assert_eq!(of(&tight.interrupted), (1, 100, "0.0001".to_owned()), "B was completed");
     assert_eq!((tight.false_positives.part, tight.false_positives.of), (1, 2), "B, of B and D");
     let [point] = &tight.blocks[..] else { panic!("one policy: {:?}", tight.blocks) };
-    assert_eq!((point.tasks, point.median_percent, point.most_percent), (3, 110, 145));
+    assert_eq!((point.tasks, point.median_percent, point.most_percent), (3, Some(110), Some(145)));
     let pairs = |it: &MoneyCandidate| -> Vec<(&str, &str, u64)> {
         it.decisions.iter().map(|pair| (pair.live, pair.candidate, pair.times)).collect()
     };
@@ -228,6 +228,14 @@ fn what_is_not_known_of_tasks_is_no_false_positive_and_marks_say_what_they_were(
     // A 16, D 11, and E 11 less what was corrected.
     assert_eq!((found.saved.tokens, found.saved_of_runaways.tokens), (16 + 11 + 8, 16 + 8));
     assert_eq!((found.interrupted.tasks, found.interrupted.tokens), (2, 22));
+}
+
+#[test]
+fn nothing_is_a_percentage_of_a_limit_of_zero() {
+    let found = of_one("in A, use 11", "{window: daily, limit_tokens: 0, enforcement: hard_limit}");
+    let [point] = &found.blocks[..] else { panic!("A is stopped: {:?}", found.blocks) };
+    let json = serde_json::to_value(point).unwrap();
+    assert_eq!((point.tasks, json.get("median_percent"), json.get("most_percent")), (1, None, None));
 }
 
 #[test]
