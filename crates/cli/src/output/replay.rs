@@ -219,17 +219,17 @@ fn figures(first: &FirstCrossing) -> String {
     format!("{} / {}{unit}{percent}", grouped_u64(first.used), grouped_u64(first.limit))
 }
 
-/// A row for each candidate of each task whose outcome differs.
+/// A row for each candidate of each task whose outcome differs: first configs, then sets of policies.
 pub(crate) fn differing_csv(result: &WhatIf) -> String {
     let header = "tenant,task,stage,mark,tokens,live,candidate,outcome,at,advance,rule,used,limit,unit,tokens_after,\
-                  cost_usd_after";
+                  cost_usd_after,policy,asked";
     let mut text = format!("{header}\r\n");
     for task in &result.differing {
         for (candidate, outcome) in result.candidates.iter().zip(&task.outcomes) {
             text += &csv_row(task, &candidate.name, outcome);
         }
     }
-    text
+    text + &result.money.as_ref().map(super::replay_money_csv::rows).unwrap_or_default()
 }
 
 fn csv_row(task: &DifferingTask, candidate: &str, outcome: &TaskOutcomeView) -> String {
@@ -256,5 +256,7 @@ fn csv_row(task: &DifferingTask, candidate: &str, outcome: &TaskOutcomeView) -> 
         ]),
         None => cells.extend(std::iter::repeat_n(String::new(), 8)),
     }
+    // Of policies.
+    cells.extend([String::new(), String::new()]);
     cells.join(",") + "\r\n"
 }

@@ -133,7 +133,11 @@ fn differing(money: &MoneyResult) -> String {
     if money.differing.len() > SHOWN_TASKS {
         let more = (money.differing.len() - SHOWN_TASKS) as u64;
         // Writing to a String cannot fail, here and below.
-        let _ = writeln!(text, "… and {} more: with --format json", grouped_u64(more));
+        let _ = writeln!(
+            text,
+            "… and {} more: with --format json or csv, or in the files of --out",
+            grouped_u64(more)
+        );
     }
     text
 }
