@@ -124,7 +124,7 @@ fn check(question: &Question<'_>) -> Result<(), ReplayError> {
         )));
     }
     for policies in question.policies {
-        if let Some(name) = policies.repeated() {
+        if let Some(name) = twice(policies.policies.iter().map(|policy| policy.id.as_str())) {
             return Err(ReplayError::Setting(format!(
                 "policy `{name}` is twice in `{}`: name each once",
                 policies.name
