@@ -6,6 +6,7 @@
 use std::fs::{self, File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,8 @@ pub(crate) trait Saved: Serialize + DeserializeOwned {
 /// The directory of checkpoints, held by this run alone.
 pub(crate) struct Checkpoint {
     dir: PathBuf,
+    /// States that were there and of no use.
+    unusable: AtomicU64,
     _lock: File,
 }
 
@@ -67,7 +70,7 @@ impl Checkpoint {
             TryLockError::WouldBlock => ReplayError::Busy { path: out.display().to_string() },
             TryLockError::Error(error) => failed("locking", &path, &error),
         })?;
-        let checkpoint = Self { dir, _lock: lock };
+        let checkpoint = Self { dir, unusable: AtomicU64::new(0), _lock: lock };
         let path = checkpoint.dir.join(RUN);
         if let Some(earlier) = checkpoint.earlier(&path)?
             && earlier.format == FORMAT
@@ -95,7 +98,7 @@ impl Checkpoint {
         }
     }
 
-    /// The state of a partition, if one was written whole, and so was its shelf.
+    /// The state of a partition, if one was written whole, and so was its shelf. One that is of no use is counted.
     pub(crate) fn load<S: Saved>(&self, partition: PartitionId) -> Result<Option<S>, ReplayError> {
         let path = self.file(PARTITION, partition);
         let bytes = match fs::read(&path) {
@@ -103,6 +106,19 @@ impl Checkpoint {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(error) => return Err(failed("reading", &path, &error)),
         };
+        let state = self.decoded(partition, &bytes)?;
+        if state.is_none() {
+            self.unusable.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(state)
+    }
+
+    /// How many states were damaged, cut off or not to be decoded: their partitions are read anew.
+    pub(crate) fn unusable(&self) -> u64 {
+        self.unusable.load(Ordering::Relaxed)
+    }
+
+    fn decoded<S: Saved>(&self, partition: PartitionId, bytes: &[u8]) -> Result<Option<S>, ReplayError> {
         let Some((hash, bytes)) = bytes.split_first_chunk::<32>() else { return Ok(None) };
         if blake3::hash(bytes).as_bytes() != hash {
             return Ok(None);

@@ -41,7 +41,7 @@ pub struct EstimateView {
     error_p95_permille: Option<u64>,
 }
 
-/// What a partition knows of it: some 100 bytes of each estimated call.
+/// What a partition knows of it: some 200 bytes of each estimated call.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(crate) struct Estimates {
     sums: Sums,

@@ -19,6 +19,7 @@ mod replay;
 mod replay_anomalies;
 mod replay_figures;
 mod replay_money;
+mod replay_money_csv;
 mod replay_pool;
 mod replay_progress;
 mod report;

@@ -9,7 +9,7 @@ use tollgate_replay::what_if::WhatIf;
 use tollgate_replay::what_if::result::{CandidateResult, DifferingTask, FirstCrossing, TaskOutcomeView};
 
 use super::replay_anomalies::anomalies;
-use super::replay_figures::{SHOWN_TASKS, amounts, money, share};
+use super::replay_figures::{SHOWN_TASKS, amounts, money, of_limit, share};
 use super::replay_pool::pool;
 use super::replay_progress::progress;
 use super::session_phases::session_phases;
@@ -165,8 +165,8 @@ fn blocks(result: &WhatIf) -> String {
                     point.advance.clone(),
                     point.rule.to_owned(),
                     grouped_u64(point.tasks),
-                    format!("{} %", point.median_percent),
-                    format!("{} %", point.most_percent),
+                    of_limit(point.median_percent),
+                    of_limit(point.most_percent),
                 ]
             })
         })
@@ -219,17 +219,17 @@ fn figures(first: &FirstCrossing) -> String {
     format!("{} / {}{unit}{percent}", grouped_u64(first.used), grouped_u64(first.limit))
 }
 
-/// A row for each candidate of each task whose outcome differs.
+/// A row for each candidate of each task whose outcome differs: first configs, then sets of policies.
 pub(crate) fn differing_csv(result: &WhatIf) -> String {
     let header = "tenant,task,stage,mark,tokens,live,candidate,outcome,at,advance,rule,used,limit,unit,tokens_after,\
-                  cost_usd_after";
+                  cost_usd_after,policy,asked";
     let mut text = format!("{header}\r\n");
     for task in &result.differing {
         for (candidate, outcome) in result.candidates.iter().zip(&task.outcomes) {
             text += &csv_row(task, &candidate.name, outcome);
         }
     }
-    text
+    text + &result.money.as_ref().map(super::replay_money_csv::rows).unwrap_or_default()
 }
 
 fn csv_row(task: &DifferingTask, candidate: &str, outcome: &TaskOutcomeView) -> String {
@@ -256,5 +256,7 @@ fn csv_row(task: &DifferingTask, candidate: &str, outcome: &TaskOutcomeView) -> 
         ]),
         None => cells.extend(std::iter::repeat_n(String::new(), 8)),
     }
+    // Of policies.
+    cells.extend([String::new(), String::new()]);
     cells.join(",") + "\r\n"
 }

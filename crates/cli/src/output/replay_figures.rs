@@ -3,7 +3,7 @@
 use tollgate_domain::units::in_words;
 use tollgate_replay::what_if::result::{Amounts, ShareView};
 
-use super::grouped;
+use super::{grouped, grouped_u64};
 
 /// Differing tasks that are shown; all of them are in the result's files.
 pub(super) const SHOWN_TASKS: usize = 50;
@@ -16,6 +16,11 @@ pub(super) fn share(share: &ShareView) -> String {
         }
         (_, _) => "not enough data: none is known".to_owned(),
     }
+}
+
+/// How much of a limit was used; absent: the limit is 0.
+pub(super) fn of_limit(percent: Option<u64>) -> String {
+    percent.map_or_else(|| "limit 0".to_owned(), |percent| format!("{} %", grouped_u64(percent)))
 }
 
 /// Money for people, with what has no price.

@@ -8,7 +8,7 @@ use tollgate_replay::what_if::result::{
     DifferingMoney, MoneyCandidate, MoneyOutcome, MoneyResult, PolicyHeadroom, PolicyResult, RefusedRequest,
 };
 
-use super::replay_figures::{SHOWN_TASKS, money as in_usd, share};
+use super::replay_figures::{SHOWN_TASKS, money as in_usd, of_limit, share};
 use super::{counted, grouped, grouped_u64, table};
 
 /// Windows of a policy that are shown.
@@ -104,8 +104,8 @@ fn blocks(candidates: &[MoneyCandidate]) -> String {
                 point.policy.clone(),
                 point.ruling.to_owned(),
                 grouped_u64(point.tasks),
-                format!("{} %", grouped_u64(point.median_percent)),
-                format!("{} %", grouped_u64(point.most_percent)),
+                of_limit(point.median_percent),
+                of_limit(point.most_percent),
             ]
         })
     });
@@ -133,7 +133,11 @@ fn differing(money: &MoneyResult) -> String {
     if money.differing.len() > SHOWN_TASKS {
         let more = (money.differing.len() - SHOWN_TASKS) as u64;
         // Writing to a String cannot fail, here and below.
-        let _ = writeln!(text, "… and {} more: with --format json", grouped_u64(more));
+        let _ = writeln!(
+            text,
+            "… and {} more: with --format json or csv, or in the files of --out",
+            grouped_u64(more)
+        );
     }
     text
 }

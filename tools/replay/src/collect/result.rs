@@ -23,6 +23,9 @@ pub struct Calibrated {
     /// Whether it went on from an earlier run of its directory: then it is about the history up to where that began.
     #[serde(skip)]
     pub resumed: bool,
+    /// Partitions of which that run had kept something that could not be used: they were read anew.
+    #[serde(skip)]
+    pub read_anew: u64,
     /// What was computed, and from what.
     pub result: CalibrationResult,
 }

@@ -50,7 +50,8 @@ struct Worker<'a> {
 /// directory. `progress` is told how far reading is, from any thread, and may stop it.
 ///
 /// Memory is that of the rows of open tasks, of the names of the others, whose rows are in files of the run's own
-/// directory, or without a name in the temporary one; then that of the samples.
+/// directory, or without a name in the temporary one, and some 200 bytes of each estimated call; then that of the
+/// samples.
 ///
 /// # Errors
 ///
@@ -77,12 +78,20 @@ pub fn calibrate_history(
     let walk = Walk::new(history, &end, asked.checkpoint_events, progress);
     let parts = walk.run(asked.threads, runtime, worker)?;
     let calibrated = calibrated(history, asked, parts);
+    let read_anew = checkpoint.as_ref().map_or(0, Checkpoint::unusable);
     if let Some(checkpoint) = checkpoint {
         checkpoint.remove()?;
     }
     let (source, result) = calibrated?;
     let source = Source { position: end.to_string(), ..source };
-    Ok(Calibrated { hash: result.hash(), source, current: asked.current.name.clone(), resumed, result })
+    Ok(Calibrated {
+        hash: result.hash(),
+        source,
+        current: asked.current.name.clone(),
+        resumed,
+        read_anew,
+        result,
+    })
 }
 
 /// What two runs have to have in common so that one can go on with the other.

@@ -61,7 +61,7 @@ fn left_out(history: &HistoryFigures) -> Vec<String> {
     say(history.unreadable_tasks, format!("{unreadable} not judged: an event cannot be read"));
     say(history.remediations, format!("{} not judged: follow-ups of blocks", tasks(history.remediations)));
     let late = history.late_events;
-    say(late, format!("{} events of usage came after the task was closed, and count", counted(late)));
+    say(late, format!("{} of usage came after the task was closed: counted", number(late, "event")));
     let unpriced = history.used.unpriced_tokens;
     say(unpriced.unsigned_abs(), format!("{} tokens have no price and are in no amount", signed(unpriced)));
     let units = history.used.unpriced_units.iter().map(|(unit, count)| format!("{} {unit}", signed(*count)));
@@ -74,7 +74,7 @@ fn left_out(history: &HistoryFigures) -> Vec<String> {
 fn phases(coverage: &PhaseCoverage) -> Vec<String> {
     let all = coverage.all.tokens;
     let used = |of: CoveredCalls| {
-        format!("{} calls, {} tokens ({})", counted(of.calls), counted(of.tokens), percent(of.tokens, all))
+        format!("{}, {} ({})", number(of.calls, "call"), number(of.tokens, "token"), percent(of.tokens, all))
     };
     let mut said = coverage.sentences();
     let rules = coverage.by_rule.iter().filter(|rule| rule.matched.calls > 0);
@@ -85,8 +85,9 @@ fn phases(coverage: &PhaseCoverage) -> Vec<String> {
     said.push(format!("no rule: {}", used(coverage.no_rule)));
     let executed = coverage.by_phase.iter().filter(|phase| phase.executions > 0);
     said.extend(executed.map(|phase| {
-        let (sessions, executions) = (counted(phase.sessions), counted(phase.executions));
-        format!("{}: {sessions} sessions, {executions} executions, {}", phase.phase, used(phase.used))
+        let (sessions, executions) =
+            (number(phase.sessions, "session"), number(phase.executions, "execution"));
+        format!("{}: {sessions}, {executions}, {}", phase.phase, used(phase.used))
     }));
     said.push(format!("no phase: {}", used(coverage.no_phase)));
     said.extend(coverage.by_agent.iter().map(|agent| {
@@ -106,12 +107,11 @@ fn of_candidate(candidate: &CandidateResult) -> Vec<String> {
     let mut said = candidate.findings.clone();
     said.extend(candidate.blocks.iter().map(|point| {
         format!(
-            "blocked before {} by {}: {}, half of them used up to {} % of its limit, the most {} %",
+            "blocked before {} by {}: {}, {}",
             point.advance,
             point.rule,
             tasks(point.tasks),
-            counted(point.median_percent),
-            counted(point.most_percent)
+            used(point.median_percent, point.most_percent)
         )
     }));
     if candidate.unknown_phase > 0 {
@@ -132,7 +132,7 @@ fn of_money(money: &MoneyResult) -> Vec<String> {
         tasks(refused_tasks)
     )];
     let differing = money.differing.len() as u64;
-    said.push(format!("{} with an outcome that differs: see the result in JSON", tasks(differing)));
+    said.push(format!("{} with an outcome that differs: see the result in JSON or CSV", tasks(differing)));
     said
 }
 
@@ -141,16 +141,18 @@ fn of_policies(it: &MoneyCandidate) -> Vec<String> {
     let mut said: Vec<String> = it
         .decisions
         .iter()
-        .map(|pair| format!("{} requests: {} by the ledger, {} here", pair.times, pair.live, pair.candidate))
+        .map(|pair| {
+            let requests = number(pair.times, "request");
+            format!("{requests} for allocations: {} by the ledger, {} here", pair.live, pair.candidate)
+        })
         .collect();
     said.extend(it.blocks.iter().map(|point| {
         format!(
-            "stopped by {} ({}): {}, half of them at up to {} % of its limit, the most {} %",
+            "stopped by {} ({}): {}, {}",
             point.policy,
             point.ruling,
             tasks(point.tasks),
-            counted(point.median_percent),
-            counted(point.most_percent)
+            used(point.median_percent, point.most_percent)
         )
     }));
     for policy in &it.policies {
@@ -168,10 +170,10 @@ fn of_policies(it: &MoneyCandidate) -> Vec<String> {
             usd.map(|left| format!("{} of {} USD, the fullest {}", left.unused, left.limit, left.least));
         let left: Vec<String> = tokens.into_iter().chain(usd).collect();
         said.push(format!(
-            "{}: {} of {} windows exceeded; the others left {}",
+            "{}: {} of {} exceeded; the others left {}",
             policy.policy,
-            policy.exceeded.len(),
-            counted(policy.windows),
+            counted(policy.exceeded.len() as u64),
+            number(policy.windows, "window"),
             if policy.headroom.windows == 0 {
                 "nothing: there are none".to_owned()
             } else {
@@ -182,12 +184,41 @@ fn of_policies(it: &MoneyCandidate) -> Vec<String> {
     said
 }
 
+/// How much of a limit blocked tasks used; absent: it is 0.
+fn used(median: Option<u64>, most: Option<u64>) -> String {
+    let half = median.map(|median| format!("half of them used up to {} % of the limit", counted(median)));
+    match (half, most) {
+        (Some(half), Some(most)) => format!("{half}, the most {} %", counted(most)),
+        (Some(half), None) => format!("{half}, others have a limit of 0"),
+        (None, _) => "with a limit of 0".to_owned(),
+    }
+}
+
 fn tasks(count: u64) -> String {
-    if count == 1 { "1 task".to_owned() } else { format!("{} tasks", counted(count)) }
+    number(count, "task")
+}
+
+/// A number of something that has a regular plural.
+fn number(count: u64, noun: &str) -> String {
+    format!("{} {noun}{}", counted(count), if count == 1 { "" } else { "s" })
 }
 
 /// With one decimal, rounded down.
 fn percent(part: u64, whole: u64) -> String {
     let permille = u128::from(part) * 1000 / u128::from(whole.max(1));
     format!("{}.{} %", permille / 10, permille % 10)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_is_no_plural_and_a_limit_of_0_has_no_percentage() {
+        let calls = [0, 1, 1200].map(|count| number(count, "call"));
+        assert_eq!(calls, ["0 calls", "1 call", "1,200 calls"]);
+        let known = used(Some(105), Some(1100));
+        assert_eq!(known, "half of them used up to 105 % of the limit, the most 1,100 %");
+        assert_eq!(used(None, None), "with a limit of 0");
+    }
 }

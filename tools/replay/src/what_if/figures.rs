@@ -188,8 +188,8 @@ impl Figures {
             advance: advance.to_string(),
             rule,
             tasks: percents.count(),
-            median_percent: percents.percentile(50).unwrap_or_default(),
-            most_percent: percents.percentile(100).unwrap_or_default(),
+            median_percent: shown_percent(percents.percentile(50)),
+            most_percent: shown_percent(percents.percentile(100)),
         });
         let pairs = compared.pairs.iter().map(|((live, live_ruled, candidate), times)| DecisionPair {
             live: live.as_str(),
@@ -219,7 +219,7 @@ impl Figures {
             wrong_blocks: share(known),
             headroom: Headroom {
                 unused_percent: room.rounded(),
-                median_used_percent: self.used_percent.percentile(50),
+                median_used_percent: shown_percent(self.used_percent.percentile(50)),
                 ..self.headroom
             },
             thresholds: self.curve.result(&candidate.config.stop_loss.thresholds, self.good.of),
@@ -272,7 +272,15 @@ fn code(code: ReasonCode) -> &'static str {
     code.as_str()
 }
 
-/// Percent of a limit, rounded up; without a limit any use is shown as the largest.
+/// A percentage that says something; `None`: it is of a limit of 0.
+pub(super) fn shown_percent(percent: Option<u64>) -> Option<u64> {
+    percent.filter(|percent| *percent < MOST_PERCENT)
+}
+
+/// From here on it is no percentage: of a limit of one token that is more than all that was ever used.
+const MOST_PERCENT: u64 = u64::MAX / 1024;
+
+/// Percent of a limit, rounded up; without a limit any use is the largest, so that it is the worst.
 pub(super) fn percent_up(of: &Utilization) -> u64 {
     let percent = of.used.saturating_mul(100).checked_add(of.limit.saturating_sub(1));
     let percent = percent.and_then(|sum| sum.checked_div(of.limit));

@@ -28,7 +28,7 @@ pub use money::{
 };
 
 /// The version of the result's form.
-pub const FORMAT: u32 = 5;
+pub const FORMAT: u32 = 6;
 
 /// A result, and where its history was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -40,6 +40,9 @@ pub struct Replayed {
     /// Whether it went on from an earlier run of its directory: then it is about the history up to where that began.
     #[serde(skip)]
     pub resumed: bool,
+    /// Partitions of which that run had kept something that could not be used: they were read anew.
+    #[serde(skip)]
+    pub read_anew: u64,
     /// What would have happened.
     pub result: WhatIf,
 }
@@ -201,10 +204,12 @@ pub struct BlockPoint {
     pub rule: &'static str,
     /// Tasks.
     pub tasks: u64,
-    /// What was used in percent of the rule's limit: half of the tasks used no more, to three digits.
-    pub median_percent: u64,
-    /// The most that one of them used, in percent, rounded up to three digits.
-    pub most_percent: u64,
+    /// What was used in percent of the rule's limit: half of the tasks used no more, to three digits; absent: it is 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub median_percent: Option<u64>,
+    /// The most that one of them used, in percent, rounded up to three digits; absent: the limit is 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub most_percent: Option<u64>,
 }
 
 /// A part of a whole.

@@ -95,10 +95,11 @@ pub fn what_if(
     let repeated_events = states.iter().map(|(_, state)| state.counts.repeated).sum();
     let source = Source { origin: history.origin().to_owned(), position: end.to_string(), repeated_events };
     let result = summary(&inputs, question, states)?;
+    let read_anew = checkpoint.as_ref().map_or(0, Checkpoint::unusable);
     if let Some(checkpoint) = checkpoint {
         checkpoint.remove()?;
     }
-    Ok(Replayed { hash: result.hash(), source, resumed, result })
+    Ok(Replayed { hash: result.hash(), source, resumed, read_anew, result })
 }
 
 fn check(question: &Question<'_>) -> Result<(), ReplayError> {
@@ -123,7 +124,7 @@ fn check(question: &Question<'_>) -> Result<(), ReplayError> {
         )));
     }
     for policies in question.policies {
-        if let Some(name) = policies.repeated() {
+        if let Some(name) = twice(policies.policies.iter().map(|policy| policy.id.as_str())) {
             return Err(ReplayError::Setting(format!(
                 "policy `{name}` is twice in `{}`: name each once",
                 policies.name

@@ -1,12 +1,13 @@
 //! Steps of a story about allocations: `allocate NAME TOKENS [refused] [expires=SECONDS] [team=…]` for the task of the
-//! moment, `nobody` for none, `extend NAME TOKENS`, `release NAME`.
+//! moment, `nobody` for none, `extend NAME TOKENS [warned]`, `release NAME`.
 
-use tollgate_domain::budget::Amount;
+use tollgate_domain::budget::{Amount, AmountLimit};
 use tollgate_domain::event::{
     Allocated, AllocationExtended, AllocationRefused, AllocationReleased, AllocationRequest, BudgetEvent,
-    EventBody,
+    EventBody, PolicyFigures, Ruling,
 };
 use tollgate_domain::ids::BUDGET_TASK;
+use tollgate_domain::units::UnitSums;
 
 use crate::story::{Story, usd};
 
@@ -27,11 +28,11 @@ impl Story {
                     Allocated { request, instead_of, policies, decided_at: at, as_of }.into()
                 }
             }
-            ["extend", name, tokens] => AllocationExtended {
+            ["extend", name, tokens, said @ ..] => AllocationExtended {
                 allocation: (*name).to_owned(),
                 by: amount(tokens),
                 expires_at: at.plus_millis(EXPIRES_MS),
-                policies: Vec::new(),
+                policies: said.iter().filter(|word| **word == "warned").map(|_| warning()).collect(),
                 decided_at: at,
             }
             .into(),
@@ -63,6 +64,23 @@ impl Story {
             }
         }
         request
+    }
+}
+
+/// What a policy says that only warns.
+fn warning() -> PolicyFigures {
+    PolicyFigures {
+        policy: "live".to_owned(),
+        version: 1,
+        window: None,
+        of: None,
+        limit: AmountLimit::default(),
+        booked: Amount::NOTHING,
+        reserved: Amount::NOTHING,
+        unpriced: Amount::NOTHING,
+        unpriced_units: UnitSums::default(),
+        ruling: Ruling::Over,
+        retry_at: None,
     }
 }
 

@@ -11,6 +11,7 @@ mod estimates;
 mod generated;
 mod marks;
 mod money;
+mod money_allocations;
 mod money_candidates;
 mod outcomes;
 mod phases;

@@ -8,12 +8,12 @@ use tollgate_replay::what_if::{Candidate, Policies, read_policies};
 
 use crate::story::{Story, about, candidate, generated, replay, runtime, story};
 
-fn policies(name: &str, text: &str) -> Policies {
+pub(crate) fn policies(name: &str, text: &str) -> Policies {
     read_policies(name, &format!("policies: {{p: {text}}}"), &TenantId::default_tenant()).unwrap()
 }
 
 /// A story through sets of policies, each of one policy; the same on any number of threads.
-fn through(story: &Story, policies: &[Policies]) -> (MoneyResult, Amounts) {
+pub(crate) fn through(story: &Story, policies: &[Policies]) -> (MoneyResult, Amounts) {
     let (runtime, candidates) = (runtime(), [candidate("c", "rollout: enforce")]);
     let history = story.history(&runtime);
     let mut question = about(&candidates);
@@ -24,7 +24,7 @@ fn through(story: &Story, policies: &[Policies]) -> (MoneyResult, Amounts) {
     (alone.result.money.unwrap(), alone.result.history.used)
 }
 
-fn of_one(script: &str, policy: &str) -> MoneyCandidate {
+pub(crate) fn of_one(script: &str, policy: &str) -> MoneyCandidate {
     through(&story(script), &[policies("p.yaml", policy)]).0.candidates.remove(0)
 }
 
@@ -53,23 +53,23 @@ fn figures_are_those_that_were_computed_by_hand() {
     assert_eq!((live.allowed, live.warned, live.refused, live.refused_tasks), (1, 0, 1, 1));
     let [tight, loose] = &money.candidates[..] else { panic!("two candidates") };
     let asked = &tight.requests;
-    assert_eq!((asked.judged, asked.allowed, asked.warned, asked.refused), (5, 1, 2, 2));
+    assert_eq!((asked.judged, asked.allowed, asked.warned, asked.refused), (6, 1, 2, 3));
     assert_eq!((asked.stopped, asked.covered), (1, 1), "C had another 50; A used its allocation");
-    assert_eq!((tight.judged, tight.within, tight.warned, tight.blocked), (4, 1, 1, 2));
+    assert_eq!((tight.judged, tight.within, tight.warned, tight.blocked), (5, 1, 1, 3));
     let of = |it: &Amounts| (it.tasks, it.tokens, it.cost_usd.clone());
-    assert_eq!(of(&tight.after_block), (2, 350, "0.00035".to_owned()));
-    assert_eq!(of(&tight.saved), (1, 250, "0.00025".to_owned()), "C was given up");
+    assert_eq!(of(&tight.after_block), (3, 350, "0.00035".to_owned()));
+    assert_eq!(of(&tight.saved), (2, 250, "0.00025".to_owned()), "C was given up, E used nothing");
     assert_eq!(of(&tight.interrupted), (1, 100, "0.0001".to_owned()), "B was completed");
     assert_eq!((tight.false_positives.part, tight.false_positives.of), (1, 2), "B, of B and D");
     let [point] = &tight.blocks[..] else { panic!("one policy: {:?}", tight.blocks) };
-    assert_eq!((point.tasks, point.median_percent, point.most_percent), (2, 105, 110));
+    assert_eq!((point.tasks, point.median_percent, point.most_percent), (3, Some(110), Some(145)));
     let pairs = |it: &MoneyCandidate| -> Vec<(&str, &str, u64)> {
         it.decisions.iter().map(|pair| (pair.live, pair.candidate, pair.times)).collect()
     };
     assert_eq!(pairs(tight), [("allowed", "allowed", 1), ("refused", "refused", 1)]);
     // 1,300 were spent: with 500 more it is above 80 % of 2,000.
     assert_eq!(pairs(loose), [("allowed", "allowed", 1), ("refused", "warned", 1)]);
-    assert_eq!((loose.requests.judged, loose.requests.allowed, loose.blocked), (6, 6, 0));
+    assert_eq!((loose.requests.judged, loose.requests.allowed, loose.blocked), (7, 6, 0));
     assert_eq!(of(&loose.after_block), (0, 0, "0".to_owned()));
     let left = loose.policies[0].headroom.usd.as_ref().unwrap();
     assert_eq!((left.unused.as_str(), left.unused_percent.as_deref()), ("0.0007", Some("35")));
@@ -86,7 +86,8 @@ fn every_task_whose_outcome_differs_is_named_with_the_numbers_of_the_rule() {
         .map(|task| (task.task.as_str(), task.live, task.outcomes.iter().map(|it| it.outcome).collect()))
         .collect();
     let differ = |task, outcome| (task, None, vec![outcome, "within"]);
-    assert_eq!(words, [differ("B", "blocked"), differ("C", "blocked"), differ("D", "warned")]);
+    let of_e = ("E", Some("refused"), vec!["blocked", "warned"]);
+    assert_eq!(words, [differ("B", "blocked"), differ("C", "blocked"), differ("D", "warned"), of_e]);
     let refused = both.differing[1].outcomes[0].refused.as_ref().unwrap();
     assert_eq!(
         (refused.at.as_str(), refused.policy.as_str(), refused.ruling),
@@ -98,14 +99,41 @@ fn every_task_whose_outcome_differs_is_named_with_the_numbers_of_the_rule() {
     // A single set stands beside what the ledger decided.
     let (one, _) = through(&story(MORNING), &[policies("tight.yaml", TIGHT)]);
     let tasks: Vec<&str> = one.differing.iter().map(|task| task.task.as_str()).collect();
-    assert_eq!(tasks, ["B", "C"]);
+    assert_eq!(tasks, ["B", "C"], "of E both say the same");
+}
+
+#[test]
+fn what_the_ledger_refused_is_judged_as_any_request() {
+    let refused = |script: &str, policy: &str| {
+        let (money, _) = through(&story(script), &[policies("p.yaml", policy)]);
+        let words = money.differing.iter().map(|task| {
+            let task = (task.task.clone(), task.live, task.outcomes[0].outcome);
+            (task.0, task.1.unwrap_or("not asked"), task.2)
+        });
+        words.collect::<Vec<_>>()
+    };
+    let limit = |tokens: u64| format!("{{window: daily, limit_tokens: {tokens}, enforcement: hard_limit}}");
+    let differs = |outcome| vec![("E".to_owned(), "refused", outcome)];
+    let script = "in E, open, use 10, +1, allocate e 500 refused, +1, use 20";
+    assert_eq!(refused(script, &limit(100)), [], "both refuse it");
+    assert_eq!(refused(script, &limit(10_000)), differs("within"));
+    // All that it asked for.
+    assert_eq!(refused("in E, open, allocate e 500 refused", &limit(100)), []);
+    assert_eq!(refused("in E, open, allocate e 500 refused", &limit(10_000)), differs("within"));
+    assert_eq!(refused("in E, open, allocate e 500 refused", &limit(510)), differs("warned"));
+    let elsewhere = "{window: daily, limit_tokens: 1, enforcement: hard_limit, scope: {team: search}}";
+    assert_eq!(refused("in E, open, allocate e 500 refused", elsewhere), differs("not judged"));
+    // It is stopped there.
+    let found = of_one(script, &limit(100));
+    assert_eq!((found.blocked, found.after_block.tokens, found.requests.stopped), (1, 20, 1));
+    assert_eq!((found.requests.refused, found.policies[0].refused_requests), (1, 1));
 }
 
 /// judged, allowed, warned, refused, stopped, covered
-type Counts = [u64; 6];
+pub(crate) type Counts = [u64; 6];
 
 /// Policies, what happened, and how many requests there are.
-fn assert_requests(cases: &[(&str, &str, Counts)]) {
+pub(crate) fn assert_requests(cases: &[(&str, &str, Counts)]) {
     for (policy, script, expected) in cases {
         // Each task a second after the one before: of the same moment, partitions would decide the order.
         let found = of_one(&script.replace(", in ", ", +1, in "), policy).requests;
@@ -187,46 +215,6 @@ fn uses_are_judged_by_the_rules_of_the_ledger() {
 }
 
 #[test]
-fn allocations_are_judged_by_the_rules_of_the_ledger() {
-    assert_requests(&[
-        // A reservation counts until it is released, or its time is over.
-        (
-            "{window: daily, limit_tokens: 1000, enforcement: hard_limit}",
-            "in A, allocate a 700 expires=60, in B, use 400, +61, in C, use 400",
-            [3, 2, 0, 1, 0, 0],
-        ),
-        (
-            "{window: daily, limit_tokens: 1000, enforcement: hard_limit}",
-            "in A, allocate a 700, +1, release a, +1, in B, use 400",
-            [2, 2, 0, 0, 0, 0],
-        ),
-        // What is used beyond an allocation is spent, and more of it has to fit.
-        (
-            "{window: daily, limit_tokens: 1000, enforcement: hard_limit}",
-            "in A, allocate a 100, use 950 allocation=a, +1, extend a 200, use 5 allocation=a, in B, use 60",
-            [3, 1, 0, 2, 1, 1],
-        ),
-        // Nobody uses an allocation that was not made.
-        (
-            "{window: daily, limit_tokens: 1000, enforcement: hard_limit}",
-            "in A, allocate a 2000, use 10 allocation=a, in B, use 1",
-            [2, 1, 0, 1, 1, 0],
-        ),
-        (
-            "{window: daily, limit_tokens: 1000, enforcement: hard_limit}",
-            "in A, allocate a 2000 nobody, use 10 allocation=a, use 5, in B, use 1",
-            [2, 1, 0, 1, 1, 0],
-        ),
-        // What the ledger refused reserves nothing.
-        (
-            "{window: daily, limit_tokens: 1000, enforcement: hard_limit}",
-            "in A, allocate a 700 refused, in B, use 700",
-            [1, 1, 0, 0, 0, 0],
-        ),
-    ]);
-}
-
-#[test]
 fn what_is_not_known_of_tasks_is_no_false_positive_and_marks_say_what_they_were() {
     let script = "in A, use 11, use 5, mark runaway, in B, use 11, mark legitimate, in C, open, use 11, close completed, \
                   in D, open, use 11, close cancelled, in E, use 11, mark runaway, adjust -3";
@@ -240,6 +228,14 @@ fn what_is_not_known_of_tasks_is_no_false_positive_and_marks_say_what_they_were(
     // A 16, D 11, and E 11 less what was corrected.
     assert_eq!((found.saved.tokens, found.saved_of_runaways.tokens), (16 + 11 + 8, 16 + 8));
     assert_eq!((found.interrupted.tasks, found.interrupted.tokens), (2, 22));
+}
+
+#[test]
+fn nothing_is_a_percentage_of_a_limit_of_zero() {
+    let found = of_one("in A, use 11", "{window: daily, limit_tokens: 0, enforcement: hard_limit}");
+    let [point] = &found.blocks[..] else { panic!("A is stopped: {:?}", found.blocks) };
+    let json = serde_json::to_value(point).unwrap();
+    assert_eq!((point.tasks, json.get("median_percent"), json.get("most_percent")), (1, None, None));
 }
 
 #[test]

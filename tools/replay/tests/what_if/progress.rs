@@ -92,10 +92,10 @@ fn what_led_to_a_block_is_not_after_it() {
     let result = replayed(script, &[STOPS]).result;
     // Of one moment with what led to it: 50, and later 7.
     assert_eq!(result.candidates[0].saved.tokens, 57);
-    assert_eq!(result.candidates[0].blocks[0].most_percent, 55, "1,300 of 2,400 tokens");
+    assert_eq!(result.candidates[0].blocks[0].most_percent, Some(55), "1,300 of 2,400 tokens");
     let script = "open, start PLAN, signal tool 12 a, close abandoned";
     let point = &replayed(script, &[STOPS]).result.candidates[0].blocks[0];
-    assert_eq!((point.rule, point.most_percent), ("spinning", 150), "12 of 8 in a row");
+    assert_eq!((point.rule, point.most_percent), ("spinning", Some(150)), "12 of 8 in a row");
     let differing = &result.differing[..];
     assert!(differing.is_empty(), "the live gate was not asked: {differing:?}");
 }

@@ -5,17 +5,18 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tokio::runtime::Runtime;
+use tollgate_domain::ids::TenantId;
 use tollgate_domain::pool::PoolRules;
 use tollgate_log::embedded::{EmbeddedLog, Options as LogOptions};
-use tollgate_replay::ReplayError;
 use tollgate_replay::calibrate::Options;
 use tollgate_replay::collect::{Asked, Calibrated, CollectError, calibrate_history};
 use tollgate_replay::source::{History, LedgerHistory};
-use tollgate_replay::what_if::{Question, Replayed, what_if};
+use tollgate_replay::what_if::{Question, Replayed, read_policies, what_if};
+use tollgate_replay::{Marks, ReplayError};
 use tollgate_test_process::temporary;
 
 use crate::doubled::Doubled;
-use crate::story::{about, candidate, generated, replay, runtime};
+use crate::story::{about, candidate, generated, replay, runtime, story};
 
 /// What is kept of a task under it is more than under fixed limits.
 const PROGRESS: &str =
@@ -100,6 +101,51 @@ fn a_run_over_events_that_are_there_twice_goes_on_too() {
     assert!(matches!(stopped, Err(ReplayError::Interrupted)));
     let whole = Replayed { resumed: true, ..whole };
     assert_eq!(replay(&runtime, &history, &question).unwrap(), whole);
+}
+
+#[test]
+fn an_interrupted_run_with_policies_marks_and_estimates_goes_on() {
+    let (runtime, dir) = (runtime(), temporary());
+    let (ledger, out) = (dir.path().join("ledger"), dir.path().join("out"));
+    let small = LogOptions { first_segment_bytes: 1 << 14, ..LogOptions::default() };
+    let log = EmbeddedLog::open_or_create(&ledger, small).unwrap();
+    let mut script = String::new();
+    for task in 0..120 {
+        script += &format!(
+            "in T-{task}, +1, open, allocate a{task} 600 team=x, use 500 allocation=a{task} team=x, use 90 estimated, \
+             adjust -7, extend a{task} 10, allocate b{task} 5 refused, release a{task}, use 3 unpriced, "
+        );
+    }
+    story(&script).append_to(&runtime, &log, 100);
+    let owner = TenantId::default_tenant();
+    let marks = Marks::read("marks.csv", "task,mark\nT-1,runaway\nT-2,legitimate\n", &owner).unwrap();
+    let limits =
+        "policies: {p: {window: hourly, limit_tokens: 9000, enforcement: hard_limit, scope: {team: x}}}";
+    let policies = [read_policies("p.yaml", limits, &owner).unwrap()];
+    let candidates = [candidate("a", "rollout: enforce")];
+    let history = LedgerHistory::open(&ledger).unwrap();
+    let mut question = about(&candidates);
+    (question.policies, question.marks) = (&policies, Some(&marks));
+    let whole = replay(&runtime, &history, &question).unwrap();
+    question.out = Some(out.as_path());
+    let stopped = what_if(&history, &question, runtime.handle(), &|_| ControlFlow::Break(()));
+    assert!(matches!(stopped, Err(ReplayError::Interrupted)), "{stopped:?}");
+    // What was kept of one partition is damaged.
+    let kept = std::fs::read_dir(out.join("unfinished")).unwrap().map(|entry| entry.unwrap().path());
+    let kept = kept.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("partition-"));
+    let damaged = kept.min().unwrap();
+    std::fs::write(&damaged, &std::fs::read(&damaged).unwrap()[1..]).unwrap();
+    let events = AtomicU64::new(0);
+    let resumed = what_if(&history, &question, runtime.handle(), &|progress| {
+        events.fetch_max(progress.events, Ordering::Relaxed);
+        ControlFlow::Continue(())
+    })
+    .unwrap();
+    let (worked, all) = (events.into_inner(), whole.result.inputs.events);
+    assert!(worked < all, "it does not begin anew: {worked} of {all}");
+    assert_eq!((resumed.resumed, &resumed.result), (true, &whole.result));
+    assert_eq!((resumed.read_anew, whole.read_anew), (1, 0), "that is said");
+    assert_eq!(resumed.hash, whole.hash);
 }
 
 #[test]

@@ -59,7 +59,7 @@ pub(super) async fn run(global: &Global, args: &CalibrateArgs) -> Result<ExitCod
     }
     pictures.write(|| calibration_page(&calibrated))?;
     if calibrated.resumed {
-        note(&resumed(&calibrated.source.position));
+        note(&resumed(&calibrated.source.position, calibrated.read_anew));
     }
     match global.form {
         Form::Json => json(&calibrated),

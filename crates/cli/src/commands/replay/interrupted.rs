@@ -4,6 +4,8 @@ use std::path::Path;
 
 use tollgate_replay::source::History;
 
+use crate::output::counted;
+
 /// After how many events a thread saves how far it is: a few seconds of work.
 pub(super) const SAVE_EVERY: u64 = 2_000_000;
 
@@ -17,8 +19,17 @@ pub(super) fn interrupted(out: Option<&Path>, history: &dyn History) -> &'static
 }
 
 /// A run went on up to the position at which the history ended when the first one began.
-pub(super) fn resumed(position: &str) -> String {
+/// `read_anew`: partitions of which what was kept could not be used.
+pub(super) fn resumed(position: &str, read_anew: u64) -> String {
+    let anew = if read_anew == 0 {
+        String::new()
+    } else {
+        format!(
+            "; what it had kept of {} could not be used (damaged, or cut off): read anew",
+            counted(read_anew, "partition")
+        )
+    };
     format!(
-        "this went on from an interrupted run of the same directory: it is about the history up to {position}, where that one began"
+        "this went on from an interrupted run of the same directory: it is about the history up to {position}, where that one began{anew}"
     )
 }

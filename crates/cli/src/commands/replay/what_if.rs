@@ -66,7 +66,7 @@ pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, 
     }
     pictures.write(|| what_if_page(&replayed))?;
     if replayed.resumed {
-        note(&resumed(&replayed.source.position));
+        note(&resumed(&replayed.source.position, replayed.read_anew));
     }
     match global.form {
         Form::Json => json(&replayed),

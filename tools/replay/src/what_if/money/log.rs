@@ -144,6 +144,16 @@ impl Said {
     }
 }
 
+impl Decision {
+    /// What was asked for, if it made an allocation.
+    pub(super) fn made(&self) -> Option<&AllocationRequest> {
+        match &self.what {
+            Decided::Asked(request, said) => (*said != Said::Refused).then_some(request),
+            Decided::Extended { .. } | Decided::Closed(_) => None,
+        }
+    }
+}
+
 impl<'a> MoneyRules<'a> {
     pub(in crate::what_if) fn new(candidates: &'a [Policies]) -> Self {
         let tenant = candidates.first().map(|first| first.tenant.as_str());

@@ -14,8 +14,6 @@ mod simulated;
 mod sums;
 mod windows;
 
-use std::collections::BTreeSet;
-
 use tollgate_domain::budget::{BudgetState, Policy};
 use tollgate_domain::event::{BudgetEvent, PolicySet};
 use tollgate_domain::hex::hex;
@@ -38,12 +36,6 @@ pub struct Policies {
 }
 
 impl Policies {
-    /// The names that more than one policy has.
-    pub(super) fn repeated(&self) -> Option<&str> {
-        let mut names = BTreeSet::new();
-        self.policies.iter().map(|policy| policy.id.as_str()).find(|name| !names.insert(*name))
-    }
-
     /// BLAKE3 of what they say and of whom, in hex.
     pub(super) fn hash(&self) -> String {
         let all = (self.tenant.as_str(), &self.policies);

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use tollgate_domain::event::AllocationRequest;
 use tollgate_domain::ids::TenantId;
 use tollgate_domain::position::PartitionId;
 use tollgate_domain::time::Timestamp;
@@ -18,11 +19,15 @@ pub(in crate::what_if) type Names = HashMap<TaskAt, Box<[u8]>>;
 /// What happened, by the time at which it counts.
 ///
 /// Of the same moment an allocation is made before it is used, and used before it is closed; otherwise it is the order
-/// of partitions, and in each that of its log: neither threads nor records show in it.
+/// of partitions, and in each that of its log: neither threads nor records show in it. A use that is dated before its
+/// allocation comes after it: the ledger knew the allocation when the use was recorded, or would have noted that it
+/// uses none.
 pub(super) struct Ordered<'a> {
     pub(super) steps: Vec<Step<'a>>,
     /// The tasks of the tenant by name: an allocation says for which one it is.
     tasks: HashMap<&'a str, TaskAt>,
+    /// The allocations that the ledger made: when, and what was asked for.
+    made: HashMap<&'a str, (Timestamp, &'a AllocationRequest)>,
 }
 
 /// One of these.
@@ -45,6 +50,14 @@ pub(super) struct Used<'a> {
 impl<'a> Ordered<'a> {
     pub(super) fn new(logs: &'a [(PartitionId, MoneyLog)], names: &'a Names, tenant: &TenantId) -> Self {
         let mut steps: Vec<(Timestamp, u8, Step<'a>)> = Vec::new();
+        let made: HashMap<&'a str, (Timestamp, &'a AllocationRequest)> = logs
+            .iter()
+            .flat_map(|(_, log)| &log.decisions)
+            .filter_map(|decision| {
+                let request = decision.made()?;
+                Some((request.allocation.as_str(), (decision.at, request)))
+            })
+            .collect();
         for (partition, log) in logs {
             let used = log.uses.iter().filter_map(|what| {
                 let by = (partition.number(), what.task);
@@ -52,7 +65,8 @@ impl<'a> Ordered<'a> {
                 let shape = log.shapes.get(what.shape)?;
                 let allocation = what.allocation.and_then(|place| log.allocations.get(place));
                 let used = Used { what, by, task, shape, allocation: allocation.map(String::as_str) };
-                Some((what.at, 1, Step::Used(used)))
+                let from = used.allocation.and_then(|name| made.get(name)).map(|(made, _)| *made);
+                Some((from.map_or(what.at, |from| from.max(what.at)), 1, Step::Used(used)))
             });
             steps.extend(used);
             let decided = log.decisions.iter().map(|decision| {
@@ -70,7 +84,18 @@ impl<'a> Ordered<'a> {
             let (owner, task) = read_task_key(key)?;
             (owner == tenant.as_str()).then_some((task, *at))
         });
-        Self { steps: steps.into_iter().map(|(_, _, step)| step).collect(), tasks: tasks.collect() }
+        Self { steps: steps.into_iter().map(|(_, _, step)| step).collect(), tasks: tasks.collect(), made }
+    }
+
+    /// Whether a use is dated before its allocation was made.
+    pub(super) fn is_early(&self, used: &Used<'_>) -> bool {
+        let made = used.allocation.and_then(|name| self.made.get(name));
+        made.is_some_and(|(made, _)| used.what.at < *made)
+    }
+
+    /// The task that an allocation is for, if it says so and the history has it.
+    pub(super) fn holder(&self, allocation: &str) -> Option<TaskAt> {
+        self.task(self.made.get(allocation)?.1.task.as_deref())
     }
 
     /// The task of a request, if the history has it.

@@ -91,10 +91,10 @@ impl Money {
 fn live(ordered: &Ordered<'_>) -> (LiveMoney, BTreeMap<TaskAt, Said>) {
     let (mut live, mut tasks) = (LiveMoney::default(), BTreeMap::<TaskAt, Said>::new());
     for step in &ordered.steps {
-        let (said, request) = match step {
+        let (said, task) = match step {
             Step::Decided(decision) => match &decision.what {
-                Decided::Asked(request, said) => (*said, Some(request)),
-                Decided::Extended { said, .. } => (*said, None),
+                Decided::Asked(request, said) => (*said, ordered.task(request.task.as_deref())),
+                Decided::Extended { said, allocation, .. } => (*said, ordered.holder(allocation)),
                 Decided::Closed(_) => continue,
             },
             Step::Used(_) => continue,
@@ -102,7 +102,7 @@ fn live(ordered: &Ordered<'_>) -> (LiveMoney, BTreeMap<TaskAt, Said>) {
         count(&mut live.allowed, said == Said::Allowed);
         count(&mut live.warned, said == Said::Warned);
         count(&mut live.refused, said == Said::Refused);
-        if let Some(task) = request.and_then(|request| ordered.task(request.task.as_deref())) {
+        if let Some(task) = task {
             let worst = tasks.entry(task).or_insert(said);
             *worst = said.max(*worst);
         }
@@ -128,10 +128,8 @@ fn differs(under: &[Option<&TaskMoney>], live: Option<Said>) -> bool {
     };
     match under {
         [] => false,
-        [one] => {
-            let is_blocked = outcome(one).0 == "blocked";
-            one.is_some() && is_blocked != (live == Some(Said::Refused))
-        }
+        // What the ledger refused and no policy of the candidate judges would have gone on.
+        [one] => (outcome(one).0 == "blocked") != (live == Some(Said::Refused)),
         [first, others @ ..] => others.iter().any(|other| outcome(other) != outcome(first)),
     }
 }

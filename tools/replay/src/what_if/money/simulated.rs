@@ -60,8 +60,10 @@ struct Ledger<'a> {
     /// The same policies without an end: what is spent while one does not rule counts in its window all the same.
     counting: Option<BudgetState>,
     figures: Figures,
-    /// What became of allocations that were asked for; those that are not here are judged use by use.
-    asked: HashMap<&'a str, Result<(), Box<Refusal>>>,
+    /// Why allocations that the ledger made are not made: nobody uses these.
+    refused: HashMap<&'a str, Box<Refusal>>,
+    /// The allocations that were made for a task: they end with it.
+    held: HashMap<TaskAt, Vec<&'a str>>,
     used: HashMap<&'a str, Amount>,
     simulated: Simulated,
 }
@@ -77,7 +79,8 @@ pub(super) fn simulate(ordered: &Ordered<'_>, candidate: &Policies) -> Simulated
         state: state_of(alone),
         counting,
         figures: Figures::default(),
-        asked: HashMap::new(),
+        refused: HashMap::new(),
+        held: HashMap::new(),
         used: HashMap::new(),
         simulated: Simulated::default(),
     };
@@ -100,20 +103,27 @@ impl<'a> Ledger<'a> {
             }
             return;
         }
-        if let Some(block) = self.block_of(used.by) {
+        if let Some(block) = self.block_of(used.by).filter(|block| block.at <= used.what.at) {
             add(&mut block.after, &used.what.spent_by_task());
             self.simulated.requests.stopped = self.simulated.requests.stopped.saturating_add(1);
             return;
         }
-        match used.allocation.and_then(|name| self.asked.get(name)).cloned() {
-            Some(Ok(())) => {
-                let requests = &mut self.simulated.requests;
-                requests.covered = requests.covered.saturating_add(1);
-                self.count(used);
-            }
-            Some(Err(refusal)) => self.stop(Some(used.by), used.what.at, refusal, Some(used)),
+        if used.allocation.is_some_and(|name| self.covers(name, used.what.at)) {
+            let requests = &mut self.simulated.requests;
+            requests.covered = requests.covered.saturating_add(1);
+            return self.count(used);
+        }
+        match used.allocation.and_then(|name| self.refused.get(name)).cloned() {
+            // It was made before the allocation was refused.
+            Some(_) if self.ordered.is_early(used) => self.ask_for(used),
+            Some(refusal) => self.stop(Some(used.by), used.what.at, refusal, Some(used)),
             None => self.ask_for(used),
         }
+    }
+
+    /// Whether an allocation is made, neither released nor ended with its task, and its time is not over.
+    fn covers(&self, allocation: &str, at: Timestamp) -> bool {
+        self.state.open(allocation).is_some_and(|open| at < open.expires_at)
     }
 
     /// A use that no allocation covers is a request for exactly what it used.
@@ -139,57 +149,63 @@ impl<'a> Ledger<'a> {
                 let asked = Extension { allocation, by: *by, expires_at: *expires_at };
                 self.extend(&asked, *said, decision.at);
             }
-            Decided::Closed(allocation) => {
-                let (allocation, decided_at) = (allocation.clone(), decision.at);
-                let released = AllocationReleased { allocation, author: None, decided_at };
-                self.state.apply(&BudgetEvent::AllocationReleased(released));
-            }
+            Decided::Closed(allocation) => self.close(allocation, decision.at),
         }
+    }
+
+    /// What an allocation has left is free.
+    fn close(&mut self, allocation: &str, at: Timestamp) {
+        let (allocation, decided_at) = (allocation.to_owned(), at);
+        let released = AllocationReleased { allocation, author: None, decided_at };
+        self.state.apply(&BudgetEvent::AllocationReleased(released));
     }
 
     fn allocate(&mut self, request: &'a AllocationRequest, live: Said, at: Timestamp) {
         let task = self.ordered.task(request.task.as_deref());
         if let Some(block) = task.and_then(|task| self.block_of(task)) {
             let refusal = block.refusal.clone();
-            self.asked.insert(&request.allocation, Err(refusal));
+            self.refused.insert(&request.allocation, refusal);
             self.simulated.requests.stopped = self.simulated.requests.stopped.saturating_add(1);
             return self.pair(live, Said::Stopped);
         }
         let policies = self.judge(request, request.amount, at);
-        if live == Said::Refused {
-            // It was not made, and what it would have used is not known: it is compared and changes nothing.
-            if !policies.is_empty() {
-                self.pair(live, Said::of(&policies));
-            }
-            return;
+        if !policies.is_empty() {
+            self.pair(live, Said::of(&policies));
         }
-        if policies.is_empty() {
-            self.asked.insert(&request.allocation, Ok(()));
-            return;
-        }
-        self.pair(live, Said::of(&policies));
         match self.note(task, &policies, request.amount) {
+            // What it would have used is not known: it reserves nothing, and its task's uses ask for themselves.
+            Ok(()) if live == Said::Refused => {}
+            // One that no policy judges is reserved as well: another may begin to rule.
             Ok(()) => {
-                self.asked.insert(&request.allocation, Ok(()));
+                if let Some(task) = task {
+                    self.held.entry(task).or_default().push(&request.allocation);
+                }
                 let (request, as_of) = (request.clone(), String::new());
                 let made = Allocated { request, instead_of: None, policies, decided_at: at, as_of };
                 self.state.apply(&BudgetEvent::Allocated(Box::new(made)));
             }
             Err(refusal) => {
-                self.asked.insert(&request.allocation, Err(refusal.clone()));
+                self.refused.insert(&request.allocation, refusal.clone());
                 self.stop(task, at, refusal, None);
             }
         }
     }
 
     fn extend(&mut self, asked: &Extension<'_>, live: Said, at: Timestamp) {
+        let task = self.ordered.holder(asked.allocation);
+        // One that only lasts longer is given whatever policies say, as in the ledger: nobody is asked.
+        let is_asked = asked.by != Amount::NOTHING;
+        if task.is_some_and(|task| self.block_of(task).is_some()) {
+            if is_asked {
+                self.simulated.requests.stopped = self.simulated.requests.stopped.saturating_add(1);
+                self.pair(live, Said::Stopped);
+            }
+            return;
+        }
         let Some(open) = self.state.open(asked.allocation) else { return };
         let amount = open.amount.plus(asked.by);
         let request = AllocationRequest { amount, expires_at: asked.expires_at, ..open.request.clone() };
-        let task = self.ordered.task(request.task.as_deref());
-        // One that only lasts longer is given whatever policies say, as in the ledger.
-        let policies =
-            if asked.by == Amount::NOTHING { Vec::new() } else { self.judge(&request, asked.by, at) };
+        let policies = if is_asked { self.judge(&request, asked.by, at) } else { Vec::new() };
         if !policies.is_empty() {
             self.pair(live, Said::of(&policies));
         }
@@ -259,9 +275,12 @@ impl<'a> Ledger<'a> {
         }
     }
 
-    /// A task whose request is refused is taken to stop. `used`: what it would have used by it.
+    /// A task whose request is refused is taken to stop, and its allocations end. `used`: what it would have used.
     fn stop(&mut self, task: Option<TaskAt>, at: Timestamp, refusal: Box<Refusal>, used: Option<&Used<'a>>) {
         let Some(task) = task else { return };
+        for allocation in self.held.remove(&task).into_iter().flatten() {
+            self.close(allocation, at);
+        }
         let block = Block { at, refusal, after: settled::Used::default() };
         let task = self.simulated.tasks.entry(task).or_default();
         let block = task.block.get_or_insert_with(|| Box::new(block));
@@ -280,7 +299,7 @@ impl<'a> Ledger<'a> {
         for sum in counts.into_iter().filter(|sum| sum.span.is_none_or(|span| span.contains(at))) {
             self.figures.spent.entry(sum).or_default().0.add(&spent);
         }
-        if let Some(name) = used.allocation {
+        if let Some(name) = used.allocation.filter(|name| self.state.open(name).is_some()) {
             let sum = self.used.entry(name).or_default();
             *sum = sum.plus(used.what.amount());
             self.state.note_used([(name, *sum)]);

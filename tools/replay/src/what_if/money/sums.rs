@@ -8,7 +8,7 @@ use tollgate_domain::money::Usd;
 use tollgate_projection::overview::{Counted, Share};
 
 use super::simulated::{Block, Refusal, Simulated, TaskMoney};
-use crate::what_if::figures::{Sum, count, percent_up, share};
+use crate::what_if::figures::{Sum, count, percent_up, share, shown_percent};
 use crate::what_if::result::{MoneyBlockPoint, MoneyCandidate, MoneyDecisionPair, PolicyResult};
 use crate::what_if::settled::Settled;
 
@@ -74,8 +74,8 @@ impl MoneySums {
             policy: policy.clone(),
             ruling,
             tasks: percents.count(),
-            median_percent: percents.percentile(50).unwrap_or_default(),
-            most_percent: percents.percentile(100).unwrap_or_default(),
+            median_percent: shown_percent(percents.percentile(50)),
+            most_percent: shown_percent(percents.percentile(100)),
         });
         let decisions = simulated.pairs.iter().map(|((live, candidate), times)| MoneyDecisionPair {
             live: live.as_str(),

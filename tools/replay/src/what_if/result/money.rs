@@ -94,10 +94,13 @@ pub struct MoneyBlockPoint {
     pub ruling: &'static str,
     /// Tasks.
     pub tasks: u64,
-    /// What was used, reserved and asked for in percent of the limit: half of the tasks no more, to three digits.
-    pub median_percent: u64,
-    /// The most of them, in percent, rounded up to three digits.
-    pub most_percent: u64,
+    /// What was used, reserved and asked for in percent of the limit: half of the tasks no more, to three digits;
+    /// absent: the limit is 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub median_percent: Option<u64>,
+    /// The most of them, in percent, rounded up to three digits; absent: the limit is 0.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub most_percent: Option<u64>,
 }
 
 /// How often the ledger said one thing to a request where the candidate says another, or the same.
