@@ -41,7 +41,7 @@ pub(super) fn money(money: &MoneyResult) -> String {
 type Line = (&'static str, fn(&MoneyCandidate) -> String);
 
 fn side_by_side(candidates: &[MoneyCandidate]) -> String {
-    let lines: [Line; 21] = [
+    let lines: [Line; 22] = [
         ("requests judged", |it| grouped_u64(it.requests.judged)),
         ("  allowed", |it| of(it.requests.allowed, it.requests.judged)),
         ("  warned", |it| of(it.requests.warned, it.requests.judged)),
@@ -51,6 +51,7 @@ fn side_by_side(candidates: &[MoneyCandidate]) -> String {
         ("tasks judged", |it| grouped_u64(it.judged)),
         ("  within", |it| of(it.within, it.judged)),
         ("  warned", |it| of(it.warned, it.judged)),
+        ("  refused, as by the ledger", |it| of(it.refused, it.judged)),
         ("  stopped", |it| of(it.blocked, it.judged)),
         ("saved at most: tasks", |it| grouped_u64(it.saved.tasks)),
         ("  tokens", |it| grouped(it.saved.tokens)),
@@ -151,7 +152,8 @@ fn row(task: &DifferingMoney) -> Vec<String> {
 
 fn outcome(outcome: &MoneyOutcome) -> String {
     let Some(refused) = &outcome.refused else { return outcome.outcome.to_owned() };
-    format!("stopped by {} at {}: {}", refused.policy, refused.at, figures(refused))
+    let word = if outcome.outcome == "blocked" { "stopped" } else { "refused, as by the ledger," };
+    format!("{word} by {} at {}: {}", refused.policy, refused.at, figures(refused))
 }
 
 /// What was used and asked for, of the limits that there are.

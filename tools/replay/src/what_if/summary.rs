@@ -64,7 +64,7 @@ const PROGRESS: &str = "where budgets follow progress a decision is also made in
 
 const POLICIES: [&str; 5] = [
     "policies: a use that no allocation covers is a request for exactly what it used, of normal priority, at the time that it states; a request that is \
-     refused stops its task, and what a stopped task would have used counts in no window",
+     refused stops its task, unless the ledger refused it, too, and what a stopped task would have used counts in no window",
     "policies: an allocation that the ledger made is asked for again, reserves what it has left and covers its uses until it is released, expires, or its task is stopped; \
      one that the ledger refused is asked for again too: if it is refused here as well its task is stopped, otherwise it reserves nothing, as what it would have used is not known",
     "policies: unpriced usage counts as nothing; corrections count at their own time; a policy without a begin rules from the first usage on; a policy that degrades \

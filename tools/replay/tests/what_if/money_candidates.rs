@@ -55,14 +55,14 @@ fn figures_are_those_that_were_computed_by_hand() {
     let asked = &tight.requests;
     assert_eq!((asked.judged, asked.allowed, asked.warned, asked.refused), (6, 1, 2, 3));
     assert_eq!((asked.stopped, asked.covered), (1, 1), "C had another 50; A used its allocation");
-    assert_eq!((tight.judged, tight.within, tight.warned, tight.blocked), (5, 1, 1, 3));
+    assert_eq!((tight.judged, tight.within, tight.warned, tight.refused, tight.blocked), (5, 1, 1, 1, 2));
     let of = |it: &Amounts| (it.tasks, it.tokens, it.cost_usd.clone());
-    assert_eq!(of(&tight.after_block), (3, 350, "0.00035".to_owned()));
-    assert_eq!(of(&tight.saved), (2, 250, "0.00025".to_owned()), "C was given up, E used nothing");
+    assert_eq!(of(&tight.after_block), (2, 350, "0.00035".to_owned()));
+    assert_eq!(of(&tight.saved), (1, 250, "0.00025".to_owned()), "C was given up");
     assert_eq!(of(&tight.interrupted), (1, 100, "0.0001".to_owned()), "B was completed");
     assert_eq!((tight.false_positives.part, tight.false_positives.of), (1, 2), "B, of B and D");
     let [point] = &tight.blocks[..] else { panic!("one policy: {:?}", tight.blocks) };
-    assert_eq!((point.tasks, point.median_percent, point.most_percent), (3, Some(110), Some(145)));
+    assert_eq!((point.tasks, point.median_percent, point.most_percent), (2, Some(105), Some(110)));
     let pairs = |it: &MoneyCandidate| -> Vec<(&str, &str, u64)> {
         it.decisions.iter().map(|pair| (pair.live, pair.candidate, pair.times)).collect()
     };
@@ -86,7 +86,7 @@ fn every_task_whose_outcome_differs_is_named_with_the_numbers_of_the_rule() {
         .map(|task| (task.task.as_str(), task.live, task.outcomes.iter().map(|it| it.outcome).collect()))
         .collect();
     let differ = |task, outcome| (task, None, vec![outcome, "within"]);
-    let of_e = ("E", Some("refused"), vec!["blocked", "warned"]);
+    let of_e = ("E", Some("refused"), vec!["refused", "warned"]);
     assert_eq!(words, [differ("B", "blocked"), differ("C", "blocked"), differ("D", "warned"), of_e]);
     let refused = both.differing[1].outcomes[0].refused.as_ref().unwrap();
     assert_eq!(
@@ -123,10 +123,14 @@ fn what_the_ledger_refused_is_judged_as_any_request() {
     assert_eq!(refused("in E, open, allocate e 500 refused", &limit(510)), differs("warned"));
     let elsewhere = "{window: daily, limit_tokens: 1, enforcement: hard_limit, scope: {team: search}}";
     assert_eq!(refused("in E, open, allocate e 500 refused", elsewhere), differs("not judged"));
-    // It is stopped there.
+    // The same answer has the same consequence: nothing is saved.
     let found = of_one(script, &limit(100));
-    assert_eq!((found.blocked, found.after_block.tokens, found.requests.stopped), (1, 20, 1));
-    assert_eq!((found.requests.refused, found.policies[0].refused_requests), (1, 1));
+    assert_eq!((found.refused, found.blocked, found.after_block.tokens), (1, 0, 0));
+    assert_eq!((found.requests.refused, found.requests.allowed, found.requests.stopped), (1, 2, 0));
+    assert_eq!(found.policies[0].refused_requests, 1);
+    // What the ledger allowed still stops it.
+    let found = of_one(script, &limit(25));
+    assert_eq!((found.refused, found.blocked, found.after_block.tokens), (0, 1, 20));
 }
 
 /// judged, allowed, warned, refused, stopped, covered

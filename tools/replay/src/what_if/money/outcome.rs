@@ -116,27 +116,29 @@ fn word(money: Option<&TaskMoney>) -> &'static str {
     match money {
         None => "not judged",
         Some(TaskMoney { block: Some(_), .. }) => "blocked",
+        Some(TaskMoney { refused: Some(_), .. }) => "refused",
         Some(TaskMoney { is_warned: true, .. }) => "warned",
         Some(_) => "within",
     }
 }
 
 fn differs(under: &[Option<&TaskMoney>], live: Option<Said>) -> bool {
-    let outcome = |money: &Option<&TaskMoney>| {
-        let block = money.and_then(|money| money.block.as_ref());
-        (word(*money), block.map(|block| block.at))
-    };
+    let outcome = |money: &Option<&TaskMoney>| (word(*money), money.and_then(refusing).map(|block| block.at));
     match under {
         [] => false,
-        // What the ledger refused and no policy of the candidate judges would have gone on.
-        [one] => (outcome(one).0 == "blocked") != (live == Some(Said::Refused)),
+        // A request that the ledger refused and no policy of the candidate judges is allowed.
+        [one] => matches!(outcome(one).0, "blocked" | "refused") != (live == Some(Said::Refused)),
         [first, others @ ..] => others.iter().any(|other| outcome(other) != outcome(first)),
     }
 }
 
 fn outcome(money: Option<&TaskMoney>) -> MoneyOutcome {
-    let block = money.and_then(|money| money.block.as_deref());
-    MoneyOutcome { outcome: word(money), refused: block.map(refused) }
+    MoneyOutcome { outcome: word(money), refused: money.and_then(refusing).map(refused) }
+}
+
+/// The request that stopped a task, or else the first that was refused as by the ledger.
+fn refusing(money: &TaskMoney) -> Option<&Block> {
+    money.block.as_deref().or(money.refused.as_deref())
 }
 
 fn refused(block: &Block) -> RefusedRequest {

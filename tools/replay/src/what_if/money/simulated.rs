@@ -31,6 +31,8 @@ pub(super) struct Simulated {
 #[derive(Default)]
 pub(super) struct TaskMoney {
     pub(super) is_warned: bool,
+    /// The first request that was refused here and by the ledger: the task went on as it did, with nothing after it.
+    pub(super) refused: Option<Box<Block>>,
     pub(super) block: Option<Box<Block>>,
 }
 
@@ -184,6 +186,7 @@ impl<'a> Ledger<'a> {
                 let made = Allocated { request, instead_of: None, policies, decided_at: at, as_of };
                 self.state.apply(&BudgetEvent::Allocated(Box::new(made)));
             }
+            Err(refusal) if live == Said::Refused => self.refuse_too(task, at, refusal),
             Err(refusal) => {
                 self.refused.insert(&request.allocation, refusal.clone());
                 self.stop(task, at, refusal, None);
@@ -216,6 +219,7 @@ impl<'a> Ledger<'a> {
                 let extended = AllocationExtended { allocation, by, expires_at, policies, decided_at: at };
                 self.state.apply(&BudgetEvent::AllocationExtended(Box::new(extended)));
             }
+            Err(refusal) if live == Said::Refused => self.refuse_too(task, at, refusal),
             Err(refusal) => self.stop(task, at, refusal, None),
         }
     }
@@ -273,6 +277,13 @@ impl<'a> Ledger<'a> {
             let extended = AllocationExtended { allocation, by, expires_at, policies, decided_at: at };
             self.state.apply(&BudgetEvent::AllocationExtended(Box::new(extended)));
         }
+    }
+
+    /// What followed when the ledger refused the same is what history has: the task goes on as it did.
+    fn refuse_too(&mut self, task: Option<TaskAt>, at: Timestamp, refusal: Box<Refusal>) {
+        let Some(task) = task else { return };
+        let task = self.simulated.tasks.entry(task).or_default();
+        task.refused.get_or_insert_with(|| Box::new(Block { at, refusal, after: settled::Used::default() }));
     }
 
     /// A task whose request is refused is taken to stop, and its allocations end. `used`: what it would have used.

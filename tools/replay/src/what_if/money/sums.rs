@@ -18,6 +18,7 @@ pub(super) struct MoneySums {
     judged: u64,
     within: u64,
     warned: u64,
+    refused: u64,
     blocked: u64,
     points: BTreeMap<(String, &'static str), Counted>,
     after: Sum,
@@ -35,6 +36,7 @@ impl MoneySums {
         count(&mut self.judged, true);
         match &money.block {
             Some(block) => self.add_blocked(task, block),
+            None if money.refused.is_some() => count(&mut self.refused, true),
             None => count(if money.is_warned { &mut self.warned } else { &mut self.within }, true),
         }
         let blocked = money.block.is_some();
@@ -88,6 +90,7 @@ impl MoneySums {
             judged: self.judged,
             within: self.within,
             warned: self.warned,
+            refused: self.refused,
             blocked: self.blocked,
             blocks: blocks.collect(),
             after_block: self.after.view(),

@@ -41,7 +41,9 @@ pub struct MoneyCandidate {
     pub within: u64,
     /// Those that were warned of and not stopped.
     pub warned: u64,
-    /// Those with a request that was refused: they are taken to stop there.
+    /// Those not stopped, with a request that is refused here as it was by the ledger: they go on as they did.
+    pub refused: u64,
+    /// Those with a request that is refused here and was not by the ledger: they are taken to stop there.
     pub blocked: u64,
     /// Which policies stopped tasks, and by how much.
     pub blocks: Vec<MoneyBlockPoint>,
@@ -138,9 +140,9 @@ pub struct DifferingMoney {
 /// A task under the policies of one candidate.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct MoneyOutcome {
-    /// `within`, `warned`, `blocked`, or `not judged`.
+    /// `within`, `warned`, `refused` (as by the ledger, so that it went on as it did), `blocked`, or `not judged`.
     pub outcome: &'static str,
-    /// The request that was refused.
+    /// The request that was refused: the one that stopped the task, or else the first.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub refused: Option<RefusedRequest>,
 }
