@@ -37,3 +37,28 @@ fn alerts_are_published_with_an_id_under_tenant_and_rule() {
     assert!(told.contains(&"raised delivered".to_owned()), "{told:?}");
     assert!(server.terminate().success());
 }
+
+#[test]
+fn an_allocation_that_is_exceeded_is_told_of_in_each_tenant() {
+    let Some(cluster) = Cluster::start() else { return };
+    let url = cluster.nats.url();
+    for tenant in ["aaa", "default"] {
+        for line in [
+            format!("allocate create job-{tenant} --tokens 1000"),
+            format!("usage record T-1 --output 5000 --allocation job-{tenant}"),
+        ] {
+            let _ = cluster.place.ok(&format!("--log {url} --tenant {tenant} {line}"));
+        }
+    }
+    let mut follower = Follower::of(
+        &cluster.place,
+        &["--log", &url, "--format", "json", "log", "tail", "--follow", "--records", "0"],
+    );
+    let server = cluster.serve();
+    for tenant in ["aaa", "default"] {
+        follower.wait_for_line(&format!("allocation `job-{tenant}`"));
+        let list = cluster.json(&format!("--tenant {tenant} alerts --rule allocation_overrun"));
+        assert_eq!(list["alerts"].as_array().unwrap().len(), 1, "{list}");
+    }
+    assert!(server.terminate().success());
+}

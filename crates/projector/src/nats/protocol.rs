@@ -21,6 +21,38 @@ pub(crate) const MOVED: &str = "moved";
 /// Requests that the view be built a second time.
 pub(crate) const REBUILD: &str = "rebuild";
 
+/// Whether names of queries differ from each other and from the requests that are no query: else one of them would be
+/// answered by another.
+pub(crate) const fn are_told_apart(verbs: &[&str]) -> bool {
+    let mut nth = 0;
+    while nth < verbs.len() {
+        if is(verbs[nth], HEALTH) || is(verbs[nth], MOVED) || is(verbs[nth], REBUILD) {
+            return false;
+        }
+        let mut other = 0;
+        while other < nth {
+            if is(verbs[nth], verbs[other]) {
+                return false;
+            }
+            other += 1;
+        }
+        nth += 1;
+    }
+    true
+}
+
+const fn is(one: &str, other: &str) -> bool {
+    let (one, other) = (one.as_bytes(), other.as_bytes());
+    let mut at = 0;
+    while at < one.len() && at < other.len() {
+        if one[at] != other[at] {
+            return false;
+        }
+        at += 1;
+    }
+    one.len() == other.len()
+}
+
 /// The subject on which the projectors of a view answer for a partition.
 #[must_use]
 pub fn subject(view: &str, partition: PartitionId) -> String {

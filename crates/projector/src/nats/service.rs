@@ -20,7 +20,8 @@ use tollgate_projection::spending::Spending;
 use tollgate_projection::status::Status;
 
 use super::protocol::{
-    HEALTH, MOVED, REBUILD, RebuiltPart, Reply, Request, SERVICE_VERSION, Trouble, service_name, subject,
+    HEALTH, MOVED, REBUILD, RebuiltPart, Reply, Request, SERVICE_VERSION, Trouble, are_told_apart,
+    service_name, subject,
 };
 use crate::pool::Asker;
 use crate::projector::Projector;
@@ -62,6 +63,8 @@ pub trait Served: Projection + Clone {
 
 macro_rules! served {
     ($projection:ty: $($query:ty),+) => {
+        const _: () = assert!(are_told_apart(&[$(<$query as Query<$projection>>::VERB),+]));
+
         impl Served for $projection {
             fn dispatch<'a>(
                 projector: &'a Projector<Self>,

@@ -37,7 +37,7 @@ pub struct MovedAllocations {
 }
 
 impl Query<Spending> for AllocationsMoved {
-    const VERB: &'static str = "moved";
+    const VERB: &'static str = "allocations_moved";
     const OVER_MANY: bool = true;
     type Answer = MovedAllocations;
 

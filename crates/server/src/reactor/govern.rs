@@ -41,11 +41,13 @@ pub(crate) async fn run(ledger: Arc<Ledger>, mut stop: Receiver<bool>) {
                 "recording expired allocations failed; will retry, and they are free all the same"
             );
         }
-        if let Err(problem) = ledger.budgets().observe_levels().await
+        let watched = ledger.budgets().observe_levels().await;
+        if let Err(problem) = &watched
             && figures
         {
             tracing::warn!(detail = problem.detail, "looking at the levels of policies failed; will retry");
         }
+        ledger.operate().policies_unwatched(watched.err().map(|problem| problem.detail.clone()));
         if let Err(problem) = ledger.write().apply_early_corrections(&mut corrected).await
             && figures
         {

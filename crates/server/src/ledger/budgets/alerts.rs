@@ -7,7 +7,8 @@
 
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
 use tollgate_domain::budget::{
-    Amount, AmountLimit, BudgetState, Measure, Policy, SpentIn, Threshold, needed_by, standing,
+    Amount, AmountLimit, BudgetEnforcement, BudgetState, Measure, Policy, SpentIn, Threshold, needed_by,
+    standing,
 };
 use tollgate_domain::event::{AlertEvent, ConditionObserved, EventBody, PolicyFigures};
 use tollgate_domain::ids::{TaskId, TenantId};
@@ -15,6 +16,7 @@ use tollgate_domain::position::Position;
 use tollgate_domain::time::Timestamp;
 use tollgate_log::contract::AppendOutcome;
 use tollgate_projector::queries::Raised;
+use tollgate_wire::api::Problem;
 
 use super::BudgetDecisions;
 use super::figures::sums;
@@ -31,13 +33,23 @@ impl BudgetDecisions {
     /// The problem with a view or the log. What was not recorded is the next time.
     pub async fn observe_levels(&self) -> Answer<usize> {
         let end = self.ask.end().await?;
-        let mut recorded = 0;
+        let (mut recorded, mut failed) = (0, None);
         for tenant in self.ask.tenants_with_budgets(&end).await? {
             let Ok(tenant) = TenantId::new(tenant) else { continue };
-            recorded += self.observe_tenant(&tenant, &end).await?;
-            recorded += self.observe_overruns(&tenant, &end).await?;
+            let observed =
+                [self.observe_tenant(&tenant, &end).await, self.observe_overruns(&tenant, &end).await];
+            for observed in observed {
+                match observed {
+                    Ok(more) => recorded += more,
+                    // The others are looked at all the same.
+                    Err(problem) => {
+                        let detail = format!("tenant `{tenant}`: {}", problem.detail);
+                        failed.get_or_insert(Box::new(Problem { detail, ..*problem }));
+                    }
+                }
+            }
         }
-        Ok(recorded)
+        failed.map_or(Ok(recorded), Err)
     }
 
     async fn observe_tenant(&self, tenant: &TenantId, end: &Position) -> Answer<usize> {
@@ -120,6 +132,9 @@ impl BudgetDecisions {
 
 /// Every level of a policy that is reached: in its window, or by the task or session that it was looked at for.
 pub(super) fn levels(policy: &Policy, found: &PolicyFigures) -> Vec<ConditionObserved> {
+    if policy.enforcement == BudgetEnforcement::Ignore {
+        return Vec::new();
+    }
     let counted = found.booked.plus(found.reserved);
     let measured = match policy.measure {
         Measure::Booked => found.booked,

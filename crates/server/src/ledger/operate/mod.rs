@@ -71,6 +71,8 @@ pub struct Operations {
     reads: Notes,
     /// Why some evidence is not being written, if so.
     evidence_fails: Mutex<Option<String>>,
+    /// Why alerts of policies may be missing; `None`: they were all looked at.
+    policies_unwatched: Mutex<Option<String>>,
     /// How what the ledger raises gets delivered, if it is served.
     delivering: Mutex<delivering::Known>,
     lags: lag::Lags,
@@ -97,6 +99,7 @@ impl Operations {
             blocked: Arc::clone(blocked),
             reads: Notes::start(Arc::clone(&shared.log), "a read of a report"),
             evidence_fails: Mutex::default(),
+            policies_unwatched: Mutex::default(),
             delivering: Mutex::default(),
             lags: lag::Lags::default(),
         }
@@ -141,6 +144,11 @@ impl Operations {
         *self.evidence_fails.lock().unwrap_or_else(PoisonError::into_inner) = why;
     }
 
+    /// Reports to health why alerts of policies and allocations may be missing; `None`: all were looked at.
+    pub(crate) fn policies_unwatched(&self, why: Option<String>) {
+        *self.policies_unwatched.lock().unwrap_or_else(PoisonError::into_inner) = why;
+    }
+
     /// Whether everything works.
     pub async fn health(&self) -> Health {
         let failed = self.log.failed().or_else(|| self.log.degraded());
@@ -159,8 +167,10 @@ impl Operations {
         let mut checks = vec![log_check(failed, self.log.durability(), server.as_ref())];
         checks.extend(settings_checks(&settings, self.ask.now()));
         let evidence = self.evidence_fails.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let unwatched = self.policies_unwatched.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let updates = self.in_force.check_of_updates();
         let degraded = evidence.is_some()
+            || unwatched.is_some()
             || updates.as_ref().is_some_and(|updates| !updates.ok)
             || views.iter().any(|view| !view.quarantined.is_empty());
         checks.extend(views.iter().map(check_of));
@@ -176,7 +186,9 @@ impl Operations {
         };
         checks.extend(delivery);
         checks.extend(updates);
-        checks.extend(evidence.map(|detail| HealthCheck { name: "evidence".to_owned(), ok: false, detail }));
+        let failed = |name: &str, detail| HealthCheck { name: name.to_owned(), ok: false, detail };
+        checks.extend(evidence.map(|detail| failed("evidence", detail)));
+        checks.extend(unwatched.map(|detail| failed("alerts of policies", detail)));
         Health {
             time_zone_database: tollgate_domain::zone::database_version().to_owned(),
             status,
