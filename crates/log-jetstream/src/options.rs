@@ -121,6 +121,10 @@ impl Options {
                     if matches!(event, async_nats::Event::Connected) {
                         connections.send_modify(|count| *count += 1);
                     }
+                    // Nobody else hears of a subscription that is not permitted.
+                    if let async_nats::Event::ServerError(error) = &event {
+                        tracing::warn!(%error, "the NATS server refused something; permissions: docs/reference/nats.md");
+                    }
                 }
             });
         let Addresses { servers, credentials } = address::read(&self.url)?;

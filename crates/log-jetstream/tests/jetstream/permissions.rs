@@ -77,9 +77,11 @@ async fn each_user_can_do_its_work() {
     within(messages[0].ack()).await.unwrap();
 
     // Queries and requests, with their answers.
-    for (from, to, subject) in
-        [("server", "projector", "tollgate.v1.view.status.7"), ("producer", "server", "tollgate.v1.append")]
-    {
+    for (from, to, subject) in [
+        ("server", "projector", "tollgate.v1.view.status.7"),
+        ("producer", "server", "tollgate.v1.append"),
+        ("producer", "server", "tollgate.v1.budget.allocate"),
+    ] {
         let [from, to] = [client(&server, from).await, client(&server, to).await];
         let mut asked = to.subscribe(subject).await.unwrap();
         to.flush().await.unwrap();

@@ -21,7 +21,7 @@ mod prices;
 mod quarantine;
 mod reports;
 mod tasks;
-mod usage;
+pub(crate) mod usage;
 mod views;
 
 use std::sync::Arc;

@@ -12,7 +12,7 @@ use super::extract::Params;
 use super::views::read;
 use super::{App, Handled, written};
 use crate::asked::{page_limit, tenant};
-use crate::ledger::{PeriodQuery, SummaryQuery, UsageQuery};
+use crate::ledger::{PeriodQuery, Read, SummaryQuery, UsageQuery};
 use crate::problem::{Answer, INVALID};
 
 /// Which usage records.
@@ -130,17 +130,7 @@ macro_rules! named {
     (status = 400, description = "Invalid parameter", body = Problem),
 ))]
 pub(crate) async fn list(State(app): State<App>, Params(params): Params<RecordsParams>) -> Handled<Response> {
-    let scope = scope(named!(params), params.scope.as_deref())?;
-    let query = UsageQuery {
-        tenant: tenant(params.tenant.as_deref()).to_owned(),
-        scope,
-        allocation: params.allocation,
-        since: params.since,
-        until: params.until,
-        before: params.before,
-        limit: page_limit(params.limit)?,
-    };
-    written(&app, app.ledger.ask().usage_records(&query).await?).await
+    written(&app, app.ledger.ask().usage_records(&params.query()?).await?).await
 }
 
 /// What usage adds up to, by groups and periods
@@ -153,18 +143,41 @@ pub(crate) async fn summary(
     State(app): State<App>,
     Params(params): Params<SummaryParams>,
 ) -> Handled<Response> {
-    let scope = scope(named!(params), params.scope.as_deref())?;
-    let SummaryParams { by, time_zone, since, until, .. } = params;
-    let query = SummaryQuery {
-        tenant: tenant(params.tenant.as_deref()).to_owned(),
-        scope,
-        group_by: params.group_by,
-        period: PeriodQuery { by, time_zone, since, until },
-        after: params.after,
-        limit: page_limit(params.limit)?,
-    };
-    let read = read(params.at_least, params.wait_ms)?;
+    let (query, read) = params.query()?;
     written(&app, app.ledger.ask().usage_summary(&query, &read).await?).await
+}
+
+impl RecordsParams {
+    /// What is asked, over HTTP and NATS.
+    pub(crate) fn query(self) -> Answer<UsageQuery> {
+        let scope = scope(named!(self), self.scope.as_deref())?;
+        Ok(UsageQuery {
+            tenant: tenant(self.tenant.as_deref()).to_owned(),
+            scope,
+            allocation: self.allocation,
+            since: self.since,
+            until: self.until,
+            before: self.before,
+            limit: page_limit(self.limit)?,
+        })
+    }
+}
+
+impl SummaryParams {
+    /// What is asked, over HTTP and NATS.
+    pub(crate) fn query(self) -> Answer<(SummaryQuery, Read)> {
+        let scope = scope(named!(self), self.scope.as_deref())?;
+        let Self { by, time_zone, since, until, .. } = self;
+        let query = SummaryQuery {
+            tenant: tenant(self.tenant.as_deref()).to_owned(),
+            scope,
+            group_by: self.group_by,
+            period: PeriodQuery { by, time_zone, since, until },
+            after: self.after,
+            limit: page_limit(self.limit)?,
+        };
+        Ok((query, read(self.at_least, self.wait_ms)?))
+    }
 }
 
 /// The values that are given by name, and those of a JSON object.

@@ -17,6 +17,7 @@ use tollgate_domain::position::Sequence;
 use tollgate_projector::queries::ListAllocations;
 
 use crate::asked::{allocation_state, page_limit, reading, tenant};
+use crate::http::usage::{RecordsParams, SummaryParams};
 use crate::ledger::{Ledger, PolicyPage};
 use crate::nats::CONTENT_TYPE;
 use crate::problem::{Answer, INTERNAL, INVALID};
@@ -34,7 +35,7 @@ const VERSION: &str = "1.0.0";
 const AT_ONCE: usize = 256;
 
 /// The operations.
-const OPERATIONS: [&str; 16] = [
+const OPERATIONS: [&str; 18] = [
     "check",
     "route",
     "allocate",
@@ -51,6 +52,8 @@ const OPERATIONS: [&str; 16] = [
     "policies",
     "raise",
     "withdraw",
+    "usage",
+    "usage_summary",
 ];
 
 /// Answers requests about money over NATS until it is stopped. Servers of one ledger share the requests.
@@ -213,6 +216,15 @@ async fn carry_out(ledger: &Ledger, operation: &str, payload: &[u8]) -> Answer<V
         }
         "allocation" | "allocations" | "list" | "budget" | "policy" | "policies" => {
             look(ledger, operation, payload).await
+        }
+        "usage" => {
+            let asked: RecordsParams = read(payload)?;
+            written(&ledger.ask().usage_records(&asked.query()?).await?)
+        }
+        "usage_summary" => {
+            let asked: SummaryParams = read(payload)?;
+            let (query, read) = asked.query()?;
+            written(&ledger.ask().usage_summary(&query, &read).await?)
         }
         other => Err(INTERNAL.with(format!("there is no operation `{other}`"))),
     }

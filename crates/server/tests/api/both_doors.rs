@@ -168,6 +168,24 @@ async fn every_operation_about_money_is_the_same_through_both_doors() {
         assert_eq!(of(&one), of(&other), "{} {}: {} {}", both.0, both.2, one.1, other.1);
         assert!(is_form || one.1 == other.1, "{} {}: {} {}", both.0, both.2, one.1, other.1);
     }
+    // Usage, one by one and added up.
+    for both in [
+        Both("GET /v1/usage?model=gpt-5&limit=5", "usage", json!({}), json!({"model": "gpt-5", "limit": 5})),
+        Both(
+            "GET /v1/usage/summary?group_by=model&by=day&at_least=tail",
+            "usage_summary",
+            json!({}),
+            json!({"group_by": "model", "by": "day", "at_least": "tail"}),
+        ),
+        Both("GET /v1/usage?modell=gpt-5", "usage", json!({}), json!({"modell": "gpt-5"})),
+        Both("GET /v1/usage/summary?group_by=mood", "usage_summary", json!({}), json!({"group_by": "mood"})),
+    ] {
+        let (one, other) = (over_http(&http, &both).await, over_nats(&nats, &both).await);
+        assert_eq!(one.0, other.0, "{}: {} {}", both.0, one.1, other.1);
+        if one.0 == 200 {
+            assert_eq!(one.1, other.1, "{}", both.0);
+        }
+    }
     // What one operation takes, another does not: a filter that would be ignored is refused, as over HTTP.
     for (path, operation, request) in [
         ("/v1/allocations?at=2026-11-19", "allocations", json!({"at": "2026-11-19"})),
