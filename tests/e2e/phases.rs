@@ -128,6 +128,32 @@ fn status_report_and_gate_say_which_rules_concluded_the_phases() {
 }
 
 #[test]
+fn a_replay_of_the_ledger_says_that_phases_were_concluded_and_one_of_the_files_says_from_what() {
+    let place = Place::new();
+    write(&place, &[THINK, THINK, CHANGE]);
+    let _ = import(&place, PHASED);
+    let concluded = |from: &str| {
+        let command = format!("replay what-if --from {from} --config built-in --unopened judge");
+        place.json(&command)["result"]["history"]["concluded_phases"].clone()
+    };
+    let found = concluded("d");
+    assert_eq!(found["executions"], 2, "{found}");
+    let rules: Vec<(&String, &Value)> = found["by_rules"].as_object().unwrap().iter().collect();
+    let [(rules, count)] = rules[..] else { panic!("one set of rules: {found}") };
+    assert!(rules.starts_with("rules.yaml") && *count == 2, "{found}");
+    let said = place.ok("replay what-if --from d --config built-in --unopened judge");
+    assert!(
+        said.contains(&format!(
+            "2 of 2 executions of phases were not reported: the rules {rules} concluded them"
+        )),
+        "{said}"
+    );
+    let notes = place.json("replay calibrate --from d")["result"]["calibration"]["notes"].clone();
+    assert!(notes.to_string().contains("2 of 2 executions of phases were not reported"), "{notes}");
+    assert_eq!(concluded("s --phases rules.yaml"), Value::Null, "the coverage of the rules says more");
+}
+
+#[test]
 fn a_task_that_was_opened_keeps_the_phases_that_are_reported() {
     let place = Place::new();
     write(&place, &[THINK, CHANGE]);

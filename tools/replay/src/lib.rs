@@ -8,6 +8,7 @@
 pub mod calibrate;
 mod checkpoint;
 pub mod collect;
+mod concluded;
 mod digest;
 mod error;
 mod estimates;
@@ -20,6 +21,7 @@ pub mod source;
 mod walk;
 pub mod what_if;
 
+pub use concluded::ConcludedPhases;
 pub use error::ReplayError;
 pub use estimates::EstimateView;
 pub use marks::{InvalidMarks, Marks};

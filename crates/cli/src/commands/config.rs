@@ -115,6 +115,9 @@ pub(crate) async fn reload(global: &Global) -> Result<ExitCode, Failure> {
 
 /// Reads a config; returns all its problems at once if it has any.
 pub(crate) fn read_config(path: &Path) -> Result<BudgetConfig, Failure> {
+    if path == Path::new(BUILT_IN) && !path.exists() {
+        return Ok(BudgetConfig::built_in());
+    }
     let name = path.display();
     let text = tollgate_files::read_settings(path)
         .map_err(|error| Failure::failed(format!("reading {name}: {error}")))?;

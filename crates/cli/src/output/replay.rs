@@ -70,6 +70,9 @@ fn history(replayed: &Replayed) -> String {
     if let Some(sentence) = history.estimates.sentence() {
         let _ = writeln!(text, "estimated {sentence}");
     }
+    if let Some(concluded) = &history.concluded_phases {
+        let _ = writeln!(text, "phases    {}", concluded.sentence());
+    }
     let _ = writeln!(
         text,
         "live gate asked about {}: {} blocked, {} warned; its rules would have blocked {}",

@@ -4,6 +4,7 @@ use serde::Serialize;
 use tollgate_domain::hex::hex;
 
 use crate::calibrate::Calibration;
+use crate::concluded::ConcludedPhases;
 use crate::estimates::EstimateView;
 use crate::session_phases::PhaseCoverage;
 use crate::what_if::result::{PartitionInput, Source};
@@ -58,6 +59,9 @@ pub struct CalibrationInputs {
     pub unreadable_tasks: u64,
     /// How much of the usage was estimated, and how far estimates were off.
     pub estimates: EstimateView,
+    /// Phases that rules concluded when sessions were imported; absent: there are none, or `session_phases` says more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concluded_phases: Option<ConcludedPhases>,
     /// The hash of the config in force, which says what stays as it is.
     pub current: String,
     /// BLAKE3 of the marks that were given beside the history, and their tenant, if there are any.

@@ -18,6 +18,7 @@ use tollgate_wire::decode_stored;
 use super::error::CollectError;
 use crate::calibrate::{History, samples_of};
 use crate::checkpoint::Saved;
+use crate::concluded::ConcludedPhases;
 use crate::digest::Digest;
 use crate::error::ReplayError;
 use crate::estimates::Estimates;
@@ -35,6 +36,7 @@ pub(super) struct Rows {
     pub(super) digest: Digest,
     pub(super) counts: Counts,
     pub(super) estimates: Estimates,
+    pub(super) concluded: ConcludedPhases,
     /// The tasks by owner and id.
     tasks: HashMap<Box<[u8]>, Entry, FixedState>,
     closed: Shelf,
@@ -128,6 +130,7 @@ impl Rows {
             return Ok(());
         }
         self.estimates.take(&event);
+        self.concluded.take(&event);
         write_task_key(tenant, frame.task, key);
         if let Some(known) = self.tasks.get_mut(key.as_slice()) {
             return known.take(&event, &mut self.closed);

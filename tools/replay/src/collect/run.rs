@@ -13,6 +13,7 @@ use super::result::{Calibrated, CalibrationInputs, CalibrationResult, FORMAT};
 use super::rows::{Made, Rows};
 use crate::calibrate::{CalibrateError, History as Samples, Options, calibrate};
 use crate::checkpoint::{Begun, Checkpoint};
+use crate::concluded::ConcludedPhases;
 use crate::error::ReplayError;
 use crate::estimates::{EstimateView, Estimates};
 use crate::marks::{Marks, Met};
@@ -139,9 +140,10 @@ fn calibrated(
     let (mut all, mut met) = (Made::default(), Met::new(asked.marks));
     let mut digest = blake3::Hasher::new();
     let (mut partitions, mut repeated_events, mut unreadable_events) = (Vec::new(), 0, 0);
-    let mut estimates: Vec<Estimates> = Vec::new();
+    let (mut estimates, mut concluded): (Vec<Estimates>, _) = (Vec::new(), ConcludedPhases::default());
     for (partition, mut rows) in parts {
         estimates.push(std::mem::take(&mut rows.estimates));
+        concluded.merge(&rows.concluded);
         let counts = rows.counts;
         let input = PartitionInput {
             partition: partition.index(),
@@ -160,6 +162,8 @@ fn calibrated(
     met.check()?;
     let estimates = EstimateView::of(&estimates);
     estimates.sentence().into_iter().for_each(|sentence| samples.remark(sentence));
+    let concluded_phases = concluded.to_say(asked.session_phases.is_some());
+    concluded_phases.iter().for_each(|concluded| samples.remark(concluded.sentence()));
     if all.phases == 0 {
         return Err(CollectError::NoPhases { origin: origin(), tasks: all.tasks });
     }
@@ -172,6 +176,7 @@ fn calibrated(
         unreadable_events,
         unreadable_tasks: all.unreadable,
         estimates,
+        concluded_phases,
         current: asked.current.config.hash(),
         marks_hash: asked.marks.map(Marks::hash),
         session_phases: asked.session_phases.cloned(),

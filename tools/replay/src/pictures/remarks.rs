@@ -3,6 +3,7 @@
 use tollgate_projection::savings::in_words;
 
 use super::share::{counted, signed};
+use crate::concluded::ConcludedPhases;
 use crate::session_phases::{CoveredCalls, PhaseCoverage};
 use crate::what_if::result::{
     CandidateResult, HistoryFigures, LiveMoney, MoneyCandidate, MoneyResult, WhatIf,
@@ -41,6 +42,7 @@ fn history(result: &WhatIf) -> Vec<String> {
     )];
     said.extend(left_out(history));
     said.extend(history.estimates.sentence());
+    said.extend(history.concluded_phases.iter().map(ConcludedPhases::sentence));
     said.push(format!(
         "the live gate was asked about {}: {} blocked, {} warned; its rules would have blocked {}",
         tasks(live.asked),

@@ -20,6 +20,7 @@ use super::money::{MoneyLog, MoneyRules};
 use super::settled::Settled;
 use super::task::{OpenTask, Unopened};
 use crate::checkpoint::Saved;
+use crate::concluded::ConcludedPhases;
 use crate::digest::Digest;
 use crate::error::ReplayError;
 use crate::estimates::Estimates;
@@ -53,6 +54,7 @@ pub(super) struct PartitionState {
     pub(super) configs: Configs,
     pub(super) counts: Counts,
     pub(super) estimates: Estimates,
+    pub(super) concluded: ConcludedPhases,
 }
 
 /// What was met that is no decision.
@@ -92,6 +94,7 @@ impl PartitionState {
             configs: Configs::new(),
             counts: Counts::default(),
             estimates: Estimates::default(),
+            concluded: ConcludedPhases::default(),
         }
     }
 
@@ -158,6 +161,7 @@ impl PartitionState {
         };
         *last = Some((frame.task, at));
         self.estimates.take(&event);
+        self.concluded.take(&event);
         self.money.take(&event, at, &setting.money);
         let Some(entry) = self.entries.get_mut(at as usize) else { return Ok(()) };
         match entry {

@@ -18,6 +18,7 @@ use super::pool::PoolResult;
 use super::progress::ProgressResult;
 use super::thresholds::ThresholdCurve;
 
+use crate::concluded::ConcludedPhases;
 use crate::estimates::EstimateView;
 
 pub use inputs::{CandidateInput, InputsView, PartitionInput, PoliciesInput, Source};
@@ -101,6 +102,10 @@ pub struct HistoryFigures {
     pub used: Amounts,
     /// How much of it was estimated, and how far estimates were off.
     pub estimates: EstimateView,
+    /// Phases that rules concluded when sessions were imported; absent: there are none, or `inputs.session_phases` says
+    /// more.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concluded_phases: Option<ConcludedPhases>,
 }
 
 /// Tokens and money.

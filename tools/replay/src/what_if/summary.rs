@@ -27,6 +27,7 @@ use super::result::{
 use super::run::Question;
 use super::settled::{Settled, SettledUnder};
 use super::task::Unopened;
+use crate::concluded::ConcludedPhases;
 use crate::error::ReplayError;
 use crate::estimates::{EstimateView, Estimates};
 use crate::marks::Met;
@@ -66,7 +67,7 @@ const POLICIES: [&str; 5] = [
     "policies: a use that no allocation covers is a request for exactly what it used, of normal priority, at the time that it states; a request that is \
      refused stops its task, unless the ledger refused it, too, and what a stopped task would have used counts in no window",
     "policies: an allocation that the ledger made is asked for again, reserves what it has left and covers its uses until it is released, expires, or its task is stopped; \
-     one that the ledger refused is asked for again too: if it is refused here as well its task is stopped, otherwise it reserves nothing, as what it would have used is not known",
+     one that the ledger refused is asked for again too: if it is refused here as well its task goes on as it did, otherwise it reserves nothing, as what it would have used is not known",
     "policies: unpriced usage counts as nothing; corrections count at their own time; a policy without a begin rules from the first usage on; a policy that degrades \
      refuses, as what another model would have cost is not known; budgets are not switched off and limits not raised",
     "policies: windows and headroom are of all that was used, whoever would have been stopped",
@@ -85,7 +86,7 @@ pub(super) fn summary(
     states.sort_by_key(|(partition, _)| *partition);
     let mut all = All::new(question.candidates.len());
     let (mut partitions, mut logs): (_, Vec<(PartitionId, MoneyLog)>) = (Vec::new(), Vec::new());
-    let mut estimates: Vec<Estimates> = Vec::new();
+    let (mut estimates, mut concluded): (Vec<Estimates>, _) = (Vec::new(), ConcludedPhases::default());
     let (mut names, mut tasks): (Names, Vec<Tasks>) = (HashMap::new(), Vec::new());
     for (partition, mut state) in states {
         partitions.push(PartitionInput {
@@ -100,6 +101,7 @@ pub(super) fn summary(
         }
         all.configs.append(&mut state.configs);
         estimates.push(std::mem::take(&mut state.estimates));
+        concluded.merge(&state.concluded);
         logs.push((partition, std::mem::take(&mut state.money)));
         let of_partition = state.into_tasks(partition)?;
         if !question.policies.is_empty() {
@@ -110,6 +112,7 @@ pub(super) fn summary(
         tasks.push(of_partition);
     }
     all.history.estimates = EstimateView::of(&estimates);
+    all.history.concluded_phases = concluded.to_say(question.session_phases.is_some());
     all.money = Money::of(question.policies, &logs, &names);
     all.add_tasks(&mut tasks, question)?;
     let unopened = match question.unopened {
