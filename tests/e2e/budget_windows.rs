@@ -67,6 +67,19 @@ fn what_is_about_the_future_or_about_a_model_that_nobody_knows_is_said() {
     );
     assert_eq!(set.code, 0, "{}", set.err);
     assert!(set.err.contains("! degrade_to `gpt-5-mni`: the price book does not have it"), "{}", set.err);
+    let scoped =
+        |scope: &str| place.run_line(&format!("--data d policy set q --limit-usd 1 --scope {scope}")).err;
+    assert!(
+        scoped("model=gtp-5").contains("! scope model `gtp-5`: the price book does not have it"),
+        "{}",
+        scoped("model=gtp-5")
+    );
+    let phase = scoped("phase=IMPLMENT");
+    assert!(
+        phase.contains("! scope phase `IMPLMENT`: must be one of") && phase.contains("IMPLEMENT"),
+        "{phase}"
+    );
+    assert_eq!(scoped("model=gpt-5 --scope phase=IMPLEMENT"), "");
     let used = place.run_line("--data d usage record T-1 --model gpt-5 --output 5 --at 2220-01-01T00:00:00Z");
     assert_eq!(used.code, 0, "{}", used.err);
     assert!(used.err.contains("is more than a day after the ledger's time"), "{}", used.err);

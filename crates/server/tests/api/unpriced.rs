@@ -202,7 +202,7 @@ async fn every_decision_about_money_says_what_has_no_price() {
     assert_eq!(allocation["priced"], true, "{allocation}");
     let says = |sentence: &str| {
         sentence.contains("1,200 tokens and 7 output pixels without a price")
-            && sentence.contains("which counts only where the measure is `worst`")
+            && sentence.contains("it counts against the limit with `measure: worst`, and otherwise not")
     };
     for answer in [&check, &allocation] {
         let policies = answer["policies"].as_array().unwrap_or_else(|| panic!("{answer}"));

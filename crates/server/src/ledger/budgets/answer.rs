@@ -287,5 +287,5 @@ pub(super) fn without_price(found: &PolicyFigures) -> Option<String> {
         Usd::ZERO => format!("{what} without a price"),
         most => format!("up to {most} USD more for {what} without a price"),
     };
-    Some(format!("{most}, which counts only where the measure is `worst`"))
+    Some(format!("{most}: it counts against the limit with `measure: worst`, and otherwise not"))
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use tollgate_domain::budget::decide::{BudgetChange, LimitRaise};
-use tollgate_domain::budget::{Policy, PolicyHistory, Scope, SpentIn, defaults};
+use tollgate_domain::budget::{Dimension, Policy, PolicyHistory, Scope, SpentIn, defaults};
 use tollgate_domain::ids::TenantId;
 use tollgate_domain::money::Usd;
 use tollgate_domain::nearest;
@@ -81,7 +81,7 @@ impl BudgetDecisions {
         let tenant = tenant(sent.tenant.as_ref())?;
         let mut policy = Box::new(sent.rule.policy(name, self.ask.now()).map_err(|error| of_field(&error))?);
         policy.scope = policy.scope.with_provider_of_books();
-        let warnings = self.unknown_models(&tenant, &policy).await?;
+        let warnings = self.unknown_names(&tenant, &policy).await?;
         let PolicyRequest { id, if_version, author, reason, .. } = sent.clone();
         let what = What::Policy { policy, if_version, author, reason };
         let mut command = command("policy", id, what)?;
@@ -98,29 +98,43 @@ impl BudgetDecisions {
         Ok(PolicyView { warnings, ..set })
     }
 
-    /// A warning for each model that is to take over and that neither the price book nor any usage has: usually a typo.
-    async fn unknown_models(&self, tenant: &TenantId, policy: &Policy) -> Answer<Vec<String>> {
+    /// A warning for each name that nothing has: usually a typo. A model of `degrade_to` or of the scope that neither the
+    /// price book nor any usage has, a phase of the scope that neither the config nor any usage has.
+    async fn unknown_names(&self, tenant: &TenantId, policy: &Policy) -> Answer<Vec<String>> {
         let (settings, now) = (self.ask.settings(), self.ask.now());
-        let is_priced = |model: &String| {
-            let asked = Call { provider: None, model: Some(model.as_str()), service_tier: None, at: now };
+        let is_priced = |model: &str| {
+            let asked = Call { provider: None, model: Some(model), service_tier: None, at: now };
             settings.prices.quote(settings.config.prices.apply(asked), &TokenCounts::default()).is_ok()
         };
-        let unpriced = policy.degrade_to.iter().filter(|model| !is_priced(model));
-        let scope = |model: &String| Scope::new([("model", model.as_str())]).ok();
-        let sums: Vec<(&String, SpentIn)> = unpriced
-            .filter_map(|model| Some((model, SpentIn { scope: scope(model)?, span: None })))
+        let look = "Look for its name with `tollgate prices list`";
+        let degrades = policy.degrade_to.iter().map(String::as_str).filter(|model| !is_priced(model));
+        let degrades = degrades.map(|model| {
+            let why = format!("the price book does not have it and no usage names it; where money is limited it never takes over. {look}, or give it a price with `tollgate prices set`");
+            ("model", model, format!("degrade_to `{model}`: {why}"))
+        });
+        let model = policy.scope.get(&Dimension::Model).filter(|model| !is_priced(model)).map(|model| {
+            let why = format!("the price book does not have it and no usage names it: the policy counts nothing until some does. {look}");
+            ("model", model, format!("scope model `{model}`: {why}"))
+        });
+        let phase = policy.scope.get(&Dimension::Phase).and_then(|phase| {
+            let unknown = settings.config.find_phase(&phase.parse().ok()?).err()?;
+            let why = "no usage names it either: the policy counts nothing until some does";
+            Some(("phase", phase, format!("scope {unknown}; {why}")))
+        });
+        let sums: Vec<(SpentIn, String)> = degrades
+            .chain(model)
+            .chain(phase)
+            .filter_map(|(dimension, value, warning)| {
+                Some((SpentIn { scope: Scope::new([(dimension, value)]).ok()?, span: None }, warning))
+            })
             .collect();
         if sums.is_empty() {
             return Ok(Vec::new());
         }
-        let asked = sums.iter().map(|(_, sum)| sum.clone()).collect();
+        let asked = sums.iter().map(|(sum, _)| sum.clone()).collect();
         let figures = self.figures_once(tenant, asked, Vec::new(), &self.ask.end().await?).await?;
         let is_used = |sum: &SpentIn| figures.spent.get(sum).is_some_and(|(spent, _)| spent.events > 0);
-        let unknown = sums.into_iter().filter(|(_, sum)| !is_used(sum));
-        Ok(unknown.map(|(model, _)| format!(
-            "degrade_to `{model}`: the price book does not have it and no usage names it; where money is limited it never \
-             takes over. Look for its name with `tollgate prices list`, or give it a price with `tollgate prices set`"
-        )).collect())
+        Ok(sums.into_iter().filter(|(sum, _)| !is_used(sum)).map(|(_, warning)| warning).collect())
     }
 
     /// Raises the limit of a policy for a time.
