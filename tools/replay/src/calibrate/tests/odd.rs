@@ -1,6 +1,6 @@
 //! Histories that say little, or something odd.
 
-use tollgate_domain::config::{BudgetConfig, Rollout};
+use tollgate_domain::config::{BreachAction, BudgetConfig, Rollout};
 use tollgate_domain::decimal::Decimal;
 use tollgate_domain::tier::{Complexity, Importance};
 
@@ -266,6 +266,30 @@ fn a_proposal_that_should_not_be_enforced_observes_and_says_so() {
         assert_eq!((config.rollout, config.hash()), (rollout, found.config_hash.clone()), "{tasks} tasks");
         let said = "# ! `rollout` is observe, not enforce as in the config in force, because";
         assert_eq!(found.config.contains(said), rollout == Rollout::Observe, "{}", found.config);
+    }
+}
+
+/// One in ten tasks may be above the phases' threshold; where that blocks, one in ten would be stopped.
+#[test]
+fn what_phases_above_their_limits_would_stop_is_judged_where_they_block() {
+    for (action, stopped, rollout) in
+        [(BreachAction::Warn, 0, Rollout::Enforce), (BreachAction::Block, 12, Rollout::Observe)]
+    {
+        let mut enforced = BudgetConfig { rollout: Rollout::Enforce, ..BudgetConfig::built_in() };
+        enforced.stop_loss.per_phase_action = action;
+        let samples = (0..400).flat_map(|nth| {
+            [("PLAN", 1000 + nth * 37 % 100 * 50), ("VERIFY", 10)]
+                .map(|(phase, tokens)| sample(nth, phase, MEDIUM, tokens))
+        });
+        let options = Options { false_positives_permille: 100, ..Options::default() };
+        let found = calibrate(&mut history(samples), &enforced, &options).unwrap();
+        let judged = found.judged.as_ref().unwrap().proposed.false_positives;
+        assert_eq!((judged.count, judged.of), (stopped, 120), "{action:?}");
+        let config = BudgetConfig::from_yaml(&found.config).unwrap();
+        assert_eq!((config.rollout, config.stop_loss.per_phase_action), (rollout, action));
+        let said = "12 of 120 later tasks that ended well would have been stopped, above 5 %: do not enforce";
+        let says = found.notes.iter().any(|note| note.starts_with(said));
+        assert_eq!(says, action == BreachAction::Block, "{:?}", found.notes);
     }
 }
 
