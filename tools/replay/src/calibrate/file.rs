@@ -93,8 +93,14 @@ fn bases(found: &Calibration, phase: &PhaseProposal) -> Vec<String> {
                 range(base.low, base.high),
                 base.current
             )
-        } else {
+        } else if base.value == base.current {
             format!("{what}: as before, {}", few(samples, fewest))
+        } else {
+            let (few, current) = (few(samples, fewest), base.current);
+            format!(
+                "{what}: the limit is as before, {few} (was {current} at a weight of {})",
+                phase.weight.current
+            )
         }
     };
     let from = if phase.weight_origin == Origin::Fitted { "" } else { " at multipliers of 1, fitted," };

@@ -31,6 +31,7 @@ pub(super) fn notes(found: &Calibration, current: &BudgetConfig, order: &Order) 
     let fewest = base(found).map_or(0, |enough| enough.for_bounds);
     tiers("complexity", fewest, &found.complexity, &mut notes);
     tiers("importance", fewest, &found.importance, &mut notes);
+    latency(found, &mut notes);
     thresholds(found, current, &mut notes);
     match &found.judged {
         Some(judged) => holdout(found, judged, &mut notes),
@@ -182,6 +183,36 @@ fn tiers<T: std::fmt::Display>(what: &str, fewest: u64, tiers: &[TierProposal<T>
             ));
         }
     }
+}
+
+/// What becomes of latency limits that nothing was learned of, where weights and multipliers were learned of tokens.
+fn latency(found: &Calibration, notes: &mut Vec<String>) {
+    let kept: Vec<_> = found.phases.iter().filter(|phase| !phase.latency_ms.learned).collect();
+    for phase in kept.iter().filter(|phase| phase.latency_ms.value != phase.latency_ms.current) {
+        let (base, weight) = (phase.latency_ms, phase.weight);
+        notes.push(format!(
+            "{}: its latency was not learned, its weight was: its base is {} ms instead of {} because its weight is {} instead of {}, so \
+             that its limit stays as it is",
+            phase.phase, base.value, base.current, weight.value, weight.current
+        ));
+    }
+    let changed = changed("complexity", &found.complexity).chain(changed("importance", &found.importance));
+    let changed: Vec<String> = changed.collect();
+    if !kept.is_empty() && !changed.is_empty() {
+        let kept: Vec<&str> = kept.iter().map(|phase| phase.phase.as_str()).collect();
+        notes.push(format!(
+            "Nothing was learned of the latency of {}: its limits stay as they are, except for tasks of {}, whose multipliers are fitted to \
+             tokens and count for latency, too",
+            kept.join(", "),
+            changed.join(", ")
+        ));
+    }
+}
+
+/// Tiers whose multiplier is not what it was.
+fn changed<T: std::fmt::Display>(what: &str, tiers: &[TierProposal<T>]) -> impl Iterator<Item = String> {
+    let changed = tiers.iter().filter(|tier| tier.factor.value != tier.factor.current);
+    changed.map(move |tier| format!("{what} {}", tier.tier))
 }
 
 fn thresholds(found: &Calibration, current: &BudgetConfig, notes: &mut Vec<String>) {

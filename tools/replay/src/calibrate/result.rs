@@ -162,7 +162,7 @@ pub struct BaseProposal {
     pub low: Option<u64>,
     /// See `low`.
     pub high: Option<u64>,
-    /// Whether it is learned; otherwise it is the current one.
+    /// Whether it is learned; otherwise it is the current one, of latency divided by what the weight changed.
     pub learned: bool,
 }
 

@@ -99,7 +99,7 @@ fn share(used: u128, limit: u64) -> u64 {
     u64::try_from(share).unwrap_or(u64::MAX)
 }
 
-/// A threshold in parts per million; it has no more than six decimal places.
-pub(super) fn ppm(threshold: Decimal) -> u64 {
-    threshold.times_rounded_up(PPM)
+/// A threshold or weight in parts per million; it has no more than six decimal places.
+pub(super) fn ppm(number: Decimal) -> u64 {
+    number.times_rounded_up(PPM)
 }

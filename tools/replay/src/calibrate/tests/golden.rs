@@ -33,6 +33,6 @@ fn bytes() {
     let json = serde_json::to_vec(&found()).unwrap();
     assert_eq!(
         blake3::hash(&json).to_hex().as_str(),
-        "033e0900281ef86ea2abf860fdb7a6eb71d13f1a1306316c8dcf7f67ec99caf1"
+        "b1bd04f9de1dabf0538a0496158563619b13e3a597c18f5a1687fdd6346773da"
     );
 }

@@ -269,6 +269,20 @@ fn a_proposal_that_should_not_be_enforced_observes_and_says_so() {
     }
 }
 
+/// 17 samples are enough for tokens, not for the 95th percentile of latency.
+#[test]
+fn a_latency_that_was_not_learned_is_moved_with_its_weight_and_that_is_said() {
+    let samples = (0..17).map(|nth| sample(nth, "THINK", MEDIUM, 1000 + nth));
+    let found = calibrated(samples, &all());
+    let note = "THINK: its latency was not learned, its weight was: its base is 135000 ms instead of 90000 because its weight is 1 instead of \
+                1.5, so that its limit stays as it is";
+    assert!(found.notes.iter().any(|said| said == note), "{:?}", found.notes);
+    let comment = "  # latency_ms: the limit is as before, none of the groups of its 17 samples has enough (was 90000 at a weight of 1.5)\n";
+    assert!(found.config.contains(comment), "{}", found.config);
+    let multipliers = "Nothing was learned of the latency of";
+    assert!(!found.notes.iter().any(|said| said.starts_with(multipliers)), "none changed: {:?}", found.notes);
+}
+
 /// One in ten tasks may be above the phases' threshold; where that blocks, one in ten would be stopped.
 #[test]
 fn what_phases_above_their_limits_would_stop_is_judged_where_they_block() {
