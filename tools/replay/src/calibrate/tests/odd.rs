@@ -283,6 +283,34 @@ fn a_latency_that_was_not_learned_is_moved_with_its_weight_and_that_is_said() {
     assert!(!found.notes.iter().any(|said| said.starts_with(multipliers)), "none changed: {:?}", found.notes);
 }
 
+#[test]
+fn growth_is_said_of_thresholds_that_were_learned() {
+    for (tasks, early, late, action, said) in [
+        // Eleven are fitted to: too few for a threshold, and all of them are above the one in force.
+        (17, 40_000, 40_000, BreachAction::Warn, None),
+        (300, 1_000, 90_000, BreachAction::Warn, Some("the threshold was chosen for (2 %)")),
+        (
+            300,
+            1_000,
+            90_000,
+            BreachAction::Block,
+            Some("the 2 thresholds that block were chosen for (2 % each)"),
+        ),
+    ] {
+        let mut current = BudgetConfig::built_in();
+        current.stop_loss.per_phase_action = action;
+        let samples = (0..tasks)
+            .map(|nth| sample(nth, "PLAN", MEDIUM, if nth < tasks * 7 / 10 { early } else { late }));
+        let found = calibrate(&mut history(samples), &current, &Options::default()).unwrap();
+        let stopped = found.judged.as_ref().unwrap().proposed.false_positives;
+        assert_eq!(stopped.count, stopped.of, "all later ones are stopped");
+        let note = found.notes.iter().find(|note| note.starts_with("More later tasks"));
+        let said =
+            said.map(|said| format!("More later tasks are stopped than {said}: what tasks use is growing"));
+        assert_eq!(note, said.as_ref(), "{tasks} tasks");
+    }
+}
+
 /// One in ten tasks may be above the phases' threshold; where that blocks, one in ten would be stopped.
 #[test]
 fn what_phases_above_their_limits_would_stop_is_judged_where_they_block() {
