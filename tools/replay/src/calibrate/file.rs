@@ -6,6 +6,7 @@ use tollgate_domain::config::BudgetConfig;
 
 use super::fit::Origin;
 use super::groups::{BASE_PERCENT, LATENCY_PERCENT};
+use super::judge::WHEN_STOPPED;
 use super::notes::{base, permille, range};
 use super::propose::shown;
 use super::result::{BaseProposal, Calibration, PhaseProposal, ThresholdProposal, TierProposal};
@@ -56,6 +57,7 @@ fn header(found: &Calibration) -> String {
                 "Judged by {} tasks from {at} on: {} of {} that ended well would have been stopped.",
                 data.judged_tasks, stops.count, stops.of
             ));
+            line(&format!("{WHEN_STOPPED}."));
         }
         (_, None) | (None, _) => line("Not judged: no later tasks were kept to judge by."),
     }

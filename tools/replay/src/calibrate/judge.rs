@@ -14,6 +14,10 @@ use super::sample::Outcome;
 use super::stopped::is_stopped;
 use super::utilization::PPM;
 
+/// When a task counts as stopped, for whoever reads the shares.
+pub(super) const WHEN_STOPPED: &str = "Stopped means that the gate blocks, asked as each phase is left and at completion, also where a task was abandoned \
+                                       within a phase and nothing followed: there `tollgate replay what-if` does not ask, and finds fewer runaways";
+
 /// How a config does on a part of the history.
 pub(super) fn judge(
     history: &History,

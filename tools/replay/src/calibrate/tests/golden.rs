@@ -33,6 +33,6 @@ fn bytes() {
     let json = serde_json::to_vec(&found()).unwrap();
     assert_eq!(
         blake3::hash(&json).to_hex().as_str(),
-        "b1bd04f9de1dabf0538a0496158563619b13e3a597c18f5a1687fdd6346773da"
+        "4ddb94a3a714a8412651c8712456e2e91c00af6ad5319d8c42f8a09a6f8bf65c"
     );
 }
