@@ -6,6 +6,7 @@ use tollgate_domain::config::BudgetConfig;
 
 use super::fit::Origin;
 use super::groups::{BASE_PERCENT, LATENCY_PERCENT};
+use super::judge::WHEN_STOPPED;
 use super::notes::{base, permille, range};
 use super::propose::shown;
 use super::result::{BaseProposal, Calibration, PhaseProposal, ThresholdProposal, TierProposal};
@@ -56,6 +57,7 @@ fn header(found: &Calibration) -> String {
                 "Judged by {} tasks from {at} on: {} of {} that ended well would have been stopped.",
                 data.judged_tasks, stops.count, stops.of
             ));
+            line(&format!("{WHEN_STOPPED}."));
         }
         (_, None) | (None, _) => line("Not judged: no later tasks were kept to judge by."),
     }
@@ -93,8 +95,14 @@ fn bases(found: &Calibration, phase: &PhaseProposal) -> Vec<String> {
                 range(base.low, base.high),
                 base.current
             )
-        } else {
+        } else if base.value == base.current {
             format!("{what}: as before, {}", few(samples, fewest))
+        } else {
+            let (few, current) = (few(samples, fewest), base.current);
+            format!(
+                "{what}: the limit is as before, {few} (was {current} at a weight of {})",
+                phase.weight.current
+            )
         }
     };
     let from = if phase.weight_origin == Origin::Fitted { "" } else { " at multipliers of 1, fitted," };

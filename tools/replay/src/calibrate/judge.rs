@@ -1,6 +1,7 @@
 //! What later tasks say about a config.
 
-use tollgate_domain::config::{BudgetConfig, Profile};
+use tollgate_domain::config::BudgetConfig;
+use tollgate_domain::gate::Switches;
 
 use super::binomial;
 use super::cells::{CLASSES, Order, Part};
@@ -10,41 +11,38 @@ use super::options::Options;
 use super::quantile::PERCENTS;
 use super::result::{Coverage, Enough, Judgement, Rate};
 use super::sample::Outcome;
-use super::utilization::{Limits, PPM, Used, ppm};
+use super::stopped::is_stopped;
+use super::utilization::PPM;
 
-/// Twice the limit: where the profile `graduated` blocks.
-const GRADUATED_BLOCK: u64 = 2 * PPM;
+/// When a task counts as stopped, for whoever reads the shares.
+pub(super) const WHEN_STOPPED: &str = "Stopped means that the gate blocks, asked as each phase is left and at completion, also where a task was abandoned \
+                                       within a phase and nothing followed: there `tollgate replay what-if` does not ask, and finds fewer runaways";
 
-/// How a config does on a part of the history: what the gate would say at each task's completion.
+/// How a config does on a part of the history.
 pub(super) fn judge(
     history: &History,
     part: Part,
     config: &BudgetConfig,
-    limits: &Limits,
+    order: &Order,
     options: &Options,
 ) -> Judgement {
-    let thresholds = &config.stop_loss.thresholds;
-    let (late, early) = match thresholds.profile {
-        Profile::Graduated => (GRADUATED_BLOCK, GRADUATED_BLOCK),
-        Profile::Strict | Profile::Loose => (ppm(thresholds.cumulative_token), ppm(thresholds.early_block)),
-    };
-    let stopped = |used: &Used| used.tokens > late || used.early_tokens > early;
+    let (limits, switches) = (super::limits(config, order), Switches::from(config));
     let (mut good, mut breaches, mut stops) = (0, 0, 0);
     let (mut phases, mut phase_breaches) = (0, 0);
     let (mut runaways, mut caught) = (0, 0);
     let mut tokens = Vec::new();
     for (task, taken) in history.by_task().filter(|(task, _)| part.has(task)) {
-        let used = limits.used(task, taken);
         if task.outcome.is_good() {
+            let used = limits.used(task, taken.clone());
             good += 1;
             breaches += u64::from(used.tokens > PPM || used.latency > PPM);
-            stops += u64::from(stopped(&used));
+            stops += u64::from(is_stopped(&limits, task, taken, switches));
             phases += used.phases.0;
             phase_breaches += used.phases.1;
             tokens.push(used.tokens);
         } else if task.outcome == Outcome::Runaway {
             runaways += 1;
-            caught += u64::from(stopped(&used));
+            caught += u64::from(is_stopped(&limits, task, taken, switches));
         }
     }
     tokens.sort_unstable();

@@ -21,6 +21,7 @@ mod propose;
 mod quantile;
 mod result;
 mod sample;
+mod stopped;
 mod text;
 mod thresholds;
 mod utilization;
@@ -93,15 +94,15 @@ pub fn calibrate(
     let cost_table = Table::of(&cells(Measure::Cost), options, groups::show_usd);
 
     let mut config = proposal.config(current);
-    let limits = limits(&config, &order);
-    let thresholds = thresholds::propose(history, fitted, &limits, options, current, &mut config);
+    let thresholds =
+        thresholds::propose(history, fitted, &limits(&config, &order), options, current, &mut config);
     let judged = split.map(|at| {
         let part = Part::Judge(at);
         let tables =
             [("tokens", Measure::Tokens, &token_table), ("latency_ms", Measure::LatencyMs, &latency_table)];
         Judged {
-            proposed: judge::judge(history, part, &config, &limits, options),
-            current: judge::judge(history, part, current, &self::limits(current, &order), options),
+            proposed: judge::judge(history, part, &config, &order, options),
+            current: judge::judge(history, part, current, &order, options),
             coverage: judge::coverage(history, part, tables, &order, &enough, options),
         }
     });

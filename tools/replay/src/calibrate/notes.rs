@@ -1,13 +1,13 @@
 //! What a reader should know before trusting the numbers, in sentences.
 
-use tollgate_domain::config::{BudgetConfig, Profile, Rollout};
+use tollgate_domain::config::{BreachAction, BudgetConfig, Profile, Rollout};
 use tollgate_domain::decimal::Decimal;
 
 use super::cells::Order;
 use super::fit::Origin;
 use super::groups::BASE_PERCENT;
 use super::propose::shown;
-use super::result::{Calibration, Enough, Judged, Sufficiency, TierProposal};
+use super::result::{Calibration, Enough, Judged, Rate, Sufficiency, ThresholdProposal, TierProposal};
 use super::sample::Outcome;
 
 /// What the rules ask for before limits are enforced.
@@ -31,9 +31,10 @@ pub(super) fn notes(found: &Calibration, current: &BudgetConfig, order: &Order) 
     let fewest = base(found).map_or(0, |enough| enough.for_bounds);
     tiers("complexity", fewest, &found.complexity, &mut notes);
     tiers("importance", fewest, &found.importance, &mut notes);
+    latency(found, &mut notes);
     thresholds(found, current, &mut notes);
     match &found.judged {
-        Some(judged) => holdout(found, judged, &mut notes),
+        Some(judged) => holdout(found, current, judged, &mut notes),
         None => notes.push(
             "Not judged: no tasks were left to judge by. The figures describe the tasks that they were fitted to, \
              later ones will do worse"
@@ -184,6 +185,36 @@ fn tiers<T: std::fmt::Display>(what: &str, fewest: u64, tiers: &[TierProposal<T>
     }
 }
 
+/// What becomes of latency limits that nothing was learned of, where weights and multipliers were learned of tokens.
+fn latency(found: &Calibration, notes: &mut Vec<String>) {
+    let kept: Vec<_> = found.phases.iter().filter(|phase| !phase.latency_ms.learned).collect();
+    for phase in kept.iter().filter(|phase| phase.latency_ms.value != phase.latency_ms.current) {
+        let (base, weight) = (phase.latency_ms, phase.weight);
+        notes.push(format!(
+            "{}: its latency was not learned, its weight was: its base is {} ms instead of {} because its weight is {} instead of {}, so \
+             that its limit stays as it is",
+            phase.phase, base.value, base.current, weight.value, weight.current
+        ));
+    }
+    let changed = changed("complexity", &found.complexity).chain(changed("importance", &found.importance));
+    let changed: Vec<String> = changed.collect();
+    if !kept.is_empty() && !changed.is_empty() {
+        let kept: Vec<&str> = kept.iter().map(|phase| phase.phase.as_str()).collect();
+        notes.push(format!(
+            "Nothing was learned of the latency of {}: its limits stay as they are, except for tasks of {}, whose multipliers are fitted to \
+             tokens and count for latency, too",
+            kept.join(", "),
+            changed.join(", ")
+        ));
+    }
+}
+
+/// Tiers whose multiplier is not what it was.
+fn changed<T: std::fmt::Display>(what: &str, tiers: &[TierProposal<T>]) -> impl Iterator<Item = String> {
+    let changed = tiers.iter().filter(|tier| tier.factor.value != tier.factor.current);
+    changed.map(move |tier| format!("{what} {}", tier.tier))
+}
+
 fn thresholds(found: &Calibration, current: &BudgetConfig, notes: &mut Vec<String>) {
     let profile = current.stop_loss.thresholds.profile;
     if profile != Profile::Strict && found.thresholds.iter().any(|threshold| threshold.learned) {
@@ -213,7 +244,7 @@ fn thresholds(found: &Calibration, current: &BudgetConfig, notes: &mut Vec<Strin
     ));
 }
 
-fn holdout(found: &Calibration, judged: &Judged, notes: &mut Vec<String>) {
+fn holdout(found: &Calibration, current: &BudgetConfig, judged: &Judged, notes: &mut Vec<String>) {
     let stopped = &judged.proposed.false_positives;
     if stops_too_many(judged) {
         notes.push(format!(
@@ -229,13 +260,7 @@ fn holdout(found: &Calibration, judged: &Judged, notes: &mut Vec<String>) {
             breaches.count, breaches.of
         ));
     }
-    let asked = u64::from(found.options.false_positives_permille) * 1000;
-    if stopped.low_ppm > asked {
-        notes.push(format!(
-            "More later tasks are stopped than the threshold was chosen for ({}): what tasks use is growing",
-            permille(asked / 1000)
-        ));
-    }
+    notes.extend(growing(found, current, stopped));
     for coverage in judged.coverage.iter().filter(|coverage| coverage.percent == BASE_PERCENT) {
         let expected = coverage.percent * 10_000;
         let within = &coverage.within;
@@ -248,6 +273,31 @@ fn holdout(found: &Calibration, judged: &Judged, notes: &mut Vec<String>) {
             ));
         }
     }
+}
+
+/// That more later tasks are stopped than thresholds were chosen for. Those that stay as they were say nothing of that.
+fn growing(found: &Calibration, current: &BudgetConfig, stopped: &Rate) -> Option<String> {
+    let stop_loss = &current.stop_loss;
+    let blocks = |threshold: &&ThresholdProposal| match threshold.key {
+        "cumulative_token_threshold" => true,
+        "cumulative_latency_threshold" => stop_loss.latency_action == BreachAction::Block,
+        "per_phase_threshold" => stop_loss.per_phase_action == BreachAction::Block,
+        // That of tokens, early: no task more is stopped by it.
+        _ => false,
+    };
+    let blocking: Vec<_> = found.thresholds.iter().filter(blocks).collect();
+    if blocking.iter().any(|threshold| !threshold.learned) {
+        return None;
+    }
+    let permille = u64::from(found.options.false_positives_permille);
+    let of_each = self::permille(permille);
+    let chosen = match blocking.len() as u64 {
+        1 => format!("the threshold was chosen for ({of_each})"),
+        thresholds => format!("the {thresholds} thresholds that block were chosen for ({of_each} each)"),
+    };
+    let asked = permille * 1000 * blocking.len() as u64;
+    (stopped.low_ppm > asked)
+        .then(|| format!("More later tasks are stopped than {chosen}: what tasks use is growing"))
 }
 
 /// That nothing is proposed although something could be if no tasks were kept to judge by: what to do about it. `all`

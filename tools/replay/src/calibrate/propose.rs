@@ -11,6 +11,7 @@ use super::groups::{BASE_PERCENT, LATENCY_PERCENT, Table};
 use super::history::TIERS;
 use super::options::{Confidence, Options, WeightRule};
 use super::result::{BaseProposal, Enough, Factor, PhaseProposal, TierProposal};
+use super::utilization::ppm;
 
 /// What a config accepts: a multiplier in thousandths, and a base budget.
 const MOST_THOUSANDTHS: f64 = 10_000.0;
@@ -169,6 +170,9 @@ impl Proposal {
                 phase.latency_ms = BaseProposal { current, value, low, high, learned: true };
             }
         }
+        for phase in self.phases.iter_mut().filter(|phase| !phase.latency_ms.learned) {
+            phase.keep_latency();
+        }
     }
 
     /// The config in force with what is proposed.
@@ -186,6 +190,14 @@ impl Proposal {
             *multiplier = proposed.factor.value;
         }
         config
+    }
+}
+
+impl PhaseProposal {
+    /// Weights are those of tokens: a latency that nothing was learned of keeps its limit, not its base.
+    fn keep_latency(&mut self) {
+        let (base, weight) = (&mut self.latency_ms, self.weight);
+        base.value = scaled(base.current, ppm(weight.current), ppm(weight.value));
     }
 }
 

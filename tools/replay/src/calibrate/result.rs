@@ -162,7 +162,7 @@ pub struct BaseProposal {
     pub low: Option<u64>,
     /// See `low`.
     pub high: Option<u64>,
-    /// Whether it is learned; otherwise it is the current one.
+    /// Whether it is learned; otherwise it is the current one, of latency divided by what the weight changed.
     pub learned: bool,
 }
 
@@ -248,9 +248,9 @@ pub struct Judgement {
     pub breaches: Rate,
     /// Executed phases of good tasks above theirs.
     pub phase_breaches: Rate,
-    /// Good tasks that the token rules stop: false positives.
+    /// Good tasks that the gate would stop, by tokens and by what is set to block: false positives.
     pub false_positives: Rate,
-    /// Runaway tasks that they stop.
+    /// Runaway tasks that it would stop.
     pub runaways_stopped: Rate,
     /// Tokens of good tasks as parts per million of their limits, at the median.
     pub median_utilization_ppm: u64,

@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use tollgate_domain::printable::grouped;
 
+use super::judge::WHEN_STOPPED;
 use super::notes::{permille, range};
 use super::propose::shown;
 use super::result::{Calibration, Distribution, Group, Judgement, Rate, TierProposal};
@@ -134,6 +135,7 @@ impl Calibration {
             vec!["median of tokens / limit".to_owned(), median(&judged.proposed), median(&judged.current)],
         ];
         table(out, &["", "proposed", "in force"], rows);
+        line(out, &format!("\n{WHEN_STOPPED}."));
         out.push_str(
             "\nLater samples that are within the percentiles of the earlier ones of their group:\n\n",
         );

@@ -52,16 +52,26 @@ impl Limits {
         Ok(Self { classes: limits.collect::<Result<_, _>>()?, order, checkpoint: checkpoint.unwrap_or(0) })
     }
 
+    /// The limits of a task.
+    pub(super) fn of_class(&self, task: &Task) -> Option<&TaskLimits> {
+        self.classes.get(task.class())
+    }
+
+    /// The place in the config of the phase that something was taken in; `None`: outside of phases, or of one that the
+    /// config does not know.
+    pub(super) fn place(&self, taken: &Taken) -> Option<usize> {
+        taken.phase.and_then(|phase| self.order.get(phase).copied().flatten())
+    }
+
     /// What a task used. A phase that the config does not know counts in the total only.
     pub(super) fn used(&self, task: &Task, taken: impl Iterator<Item = Taken>) -> Used {
         let mut used = Used::default();
-        let Some(limits) = self.classes.get(task.class()) else { return used };
+        let Some(limits) = self.of_class(task) else { return used };
         let (mut tokens, mut early, mut latency) = (0_u128, 0_u128, 0_u128);
         for taken in taken {
             tokens += u128::from(taken.tokens);
             latency += u128::from(taken.latency_ms.unwrap_or(0));
-            let place = taken.phase.and_then(|phase| self.order.get(phase).copied().flatten());
-            let Some(place) = place else { continue };
+            let Some(place) = self.place(&taken) else { continue };
             if place < self.checkpoint {
                 early += u128::from(taken.tokens);
             }
@@ -89,7 +99,7 @@ fn share(used: u128, limit: u64) -> u64 {
     u64::try_from(share).unwrap_or(u64::MAX)
 }
 
-/// A threshold in parts per million; it has no more than six decimal places.
-pub(super) fn ppm(threshold: Decimal) -> u64 {
-    threshold.times_rounded_up(PPM)
+/// A threshold or weight in parts per million; it has no more than six decimal places.
+pub(super) fn ppm(number: Decimal) -> u64 {
+    number.times_rounded_up(PPM)
 }

@@ -40,7 +40,9 @@ pub(super) fn judged(calibration: &Calibration) -> Option<Figure> {
         title: "Judged by later tasks: the limits in force and those proposed".to_owned(),
         desc: described.join("; "),
         panels: vec![Panel {
-            heading: String::new(),
+            heading:
+                "Stopped: by the gate, asked as each phase is left and at completion, of abandoned tasks, too"
+                    .to_owned(),
             x: Axis::linear("share, with its interval", Unit::Percent).spanning([0.0, 100.0]),
             y: Axis::names(LINES.iter().map(|(name, _)| (*name).to_owned()).collect()),
             height: 44.0 * of(LINES.len() as u64),

@@ -33,6 +33,6 @@ fn bytes() {
     let json = serde_json::to_vec(&found()).unwrap();
     assert_eq!(
         blake3::hash(&json).to_hex().as_str(),
-        "033e0900281ef86ea2abf860fdb7a6eb71d13f1a1306316c8dcf7f67ec99caf1"
+        "4ddb94a3a714a8412651c8712456e2e91c00af6ad5319d8c42f8a09a6f8bf65c"
     );
 }

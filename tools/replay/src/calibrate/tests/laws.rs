@@ -3,6 +3,8 @@
 use proptest::prelude::*;
 use tollgate_domain::config::BudgetConfig;
 use tollgate_domain::decimal::Decimal;
+use tollgate_domain::limits::task_limits;
+use tollgate_domain::metadata::TaskMetadata;
 use tollgate_domain::tier::{Complexity, Importance};
 
 use super::super::testing::{calibrated, sample};
@@ -101,6 +103,38 @@ proptest! {
                 prop_assert!(is_lower, "{} permille: {} is {:?} after {}", permille, key, lower, higher);
             }
             before = found.iter().map(|threshold| (threshold.key, threshold.value)).collect();
+        }
+    }
+
+    /// Weights and multipliers of 16 tasks of each of two tiers are fitted to tokens; their latency is not known. Its
+    /// limits stay as they were, up to the rounding of the base, but for the tier whose multiplier was fitted.
+    #[test]
+    fn latency_that_was_not_learned_keeps_its_limits(tokens in prop::collection::vec((1_u64..5_000, 1_u64..5_000), 32)) {
+        let samples = (0..).zip(tokens).flat_map(|(nth, (plan, verify))| {
+            let complexity = if nth % 2 == 0 { Complexity::Medium } else { Complexity::Small };
+            [("PLAN", plan), ("VERIFY", verify)]
+                .map(|(phase, tokens)| sample(nth, phase, (complexity, Importance::Medium), tokens))
+        });
+        let found = calibrated(samples, &Options { holdout_percent: 0, ..Options::default() });
+        let plan = &found.phases[2];
+        prop_assert!(plan.tokens.learned && !plan.latency_ms.learned);
+        let (current, proposed) = (BudgetConfig::built_in(), BudgetConfig::from_yaml(&found.config).unwrap());
+        prop_assert_ne!(plan.weight.value, plan.weight.current);
+        for complexity in [Complexity::Tiny, Complexity::Medium, Complexity::Large] {
+            for importance in Importance::ALL {
+                let metadata = TaskMetadata {
+                    complexity: Some(complexity),
+                    importance: Some(*importance),
+                    ..TaskMetadata::default()
+                };
+                let limits = |config| task_limits(config, &metadata).unwrap().phases;
+                for (before, after) in limits(&current).into_iter().zip(limits(&proposed)) {
+                    // One millisecond of a base, times 1.5, 2 and the weight, and one of the limit.
+                    let most = before.latency_ms + after.weight.times_rounded_up(3) + 1;
+                    let stays = before.latency_ms <= after.latency_ms && after.latency_ms <= most;
+                    prop_assert!(stays, "{:?} {}: {} {}", complexity, after.phase, before.latency_ms, after.latency_ms);
+                }
+            }
         }
     }
 

@@ -1,6 +1,6 @@
 //! Histories that say little, or something odd.
 
-use tollgate_domain::config::{BudgetConfig, Rollout};
+use tollgate_domain::config::{BreachAction, BudgetConfig, Rollout};
 use tollgate_domain::decimal::Decimal;
 use tollgate_domain::tier::{Complexity, Importance};
 
@@ -266,6 +266,72 @@ fn a_proposal_that_should_not_be_enforced_observes_and_says_so() {
         assert_eq!((config.rollout, config.hash()), (rollout, found.config_hash.clone()), "{tasks} tasks");
         let said = "# ! `rollout` is observe, not enforce as in the config in force, because";
         assert_eq!(found.config.contains(said), rollout == Rollout::Observe, "{}", found.config);
+    }
+}
+
+/// 17 samples are enough for tokens, not for the 95th percentile of latency.
+#[test]
+fn a_latency_that_was_not_learned_is_moved_with_its_weight_and_that_is_said() {
+    let samples = (0..17).map(|nth| sample(nth, "THINK", MEDIUM, 1000 + nth));
+    let found = calibrated(samples, &all());
+    let note = "THINK: its latency was not learned, its weight was: its base is 135000 ms instead of 90000 because its weight is 1 instead of \
+                1.5, so that its limit stays as it is";
+    assert!(found.notes.iter().any(|said| said == note), "{:?}", found.notes);
+    let comment = "  # latency_ms: the limit is as before, none of the groups of its 17 samples has enough (was 90000 at a weight of 1.5)\n";
+    assert!(found.config.contains(comment), "{}", found.config);
+    let multipliers = "Nothing was learned of the latency of";
+    assert!(!found.notes.iter().any(|said| said.starts_with(multipliers)), "none changed: {:?}", found.notes);
+}
+
+#[test]
+fn growth_is_said_of_thresholds_that_were_learned() {
+    for (tasks, early, late, action, said) in [
+        // Eleven are fitted to: too few for a threshold, and all of them are above the one in force.
+        (17, 40_000, 40_000, BreachAction::Warn, None),
+        (300, 1_000, 90_000, BreachAction::Warn, Some("the threshold was chosen for (2 %)")),
+        (
+            300,
+            1_000,
+            90_000,
+            BreachAction::Block,
+            Some("the 2 thresholds that block were chosen for (2 % each)"),
+        ),
+    ] {
+        let mut current = BudgetConfig::built_in();
+        current.stop_loss.per_phase_action = action;
+        let samples = (0..tasks)
+            .map(|nth| sample(nth, "PLAN", MEDIUM, if nth < tasks * 7 / 10 { early } else { late }));
+        let found = calibrate(&mut history(samples), &current, &Options::default()).unwrap();
+        let stopped = found.judged.as_ref().unwrap().proposed.false_positives;
+        assert_eq!(stopped.count, stopped.of, "all later ones are stopped");
+        let note = found.notes.iter().find(|note| note.starts_with("More later tasks"));
+        let said =
+            said.map(|said| format!("More later tasks are stopped than {said}: what tasks use is growing"));
+        assert_eq!(note, said.as_ref(), "{tasks} tasks");
+    }
+}
+
+/// One in ten tasks may be above the phases' threshold; where that blocks, one in ten would be stopped.
+#[test]
+fn what_phases_above_their_limits_would_stop_is_judged_where_they_block() {
+    for (action, stopped, rollout) in
+        [(BreachAction::Warn, 0, Rollout::Enforce), (BreachAction::Block, 12, Rollout::Observe)]
+    {
+        let mut enforced = BudgetConfig { rollout: Rollout::Enforce, ..BudgetConfig::built_in() };
+        enforced.stop_loss.per_phase_action = action;
+        let samples = (0..400).flat_map(|nth| {
+            [("PLAN", 1000 + nth * 37 % 100 * 50), ("VERIFY", 10)]
+                .map(|(phase, tokens)| sample(nth, phase, MEDIUM, tokens))
+        });
+        let options = Options { false_positives_permille: 100, ..Options::default() };
+        let found = calibrate(&mut history(samples), &enforced, &options).unwrap();
+        let judged = found.judged.as_ref().unwrap().proposed.false_positives;
+        assert_eq!((judged.count, judged.of), (stopped, 120), "{action:?}");
+        let config = BudgetConfig::from_yaml(&found.config).unwrap();
+        assert_eq!((config.rollout, config.stop_loss.per_phase_action), (rollout, action));
+        let said = "12 of 120 later tasks that ended well would have been stopped, above 5 %: do not enforce";
+        let says = found.notes.iter().any(|note| note.starts_with(said));
+        assert_eq!(says, action == BreachAction::Block, "{:?}", found.notes);
     }
 }
 
