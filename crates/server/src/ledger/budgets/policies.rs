@@ -98,8 +98,8 @@ impl BudgetDecisions {
         Ok(PolicyView { warnings, ..set })
     }
 
-    /// A warning for each name that nothing has: usually a typo. A model of `degrade_to` or of the scope that neither the
-    /// price book nor any usage has, a phase of the scope that neither the config nor any usage has.
+    /// A warning for each name that nothing has, usually a typo: a model of `degrade_to` or of the scope that neither
+    /// the price book nor any usage has, a phase of the scope that neither the config nor any usage has.
     async fn unknown_names(&self, tenant: &TenantId, policy: &Policy) -> Answer<Vec<String>> {
         let (settings, now) = (self.ask.settings(), self.ask.now());
         let is_priced = |model: &str| {
