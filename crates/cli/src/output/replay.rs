@@ -102,7 +102,7 @@ fn history(replayed: &Replayed) -> String {
 type Line = (&'static str, fn(&CandidateResult) -> String);
 
 fn side_by_side(result: &WhatIf) -> String {
-    let lines: [Line; 20] = [
+    let lines: [Line; 21] = [
         ("tasks judged", |it| grouped_u64(it.judged)),
         ("  never at a gate", |it| grouped_u64(it.unasked)),
         ("  within", |it| of_judged(it.within, it)),
@@ -112,6 +112,7 @@ fn side_by_side(result: &WhatIf) -> String {
         ("  blocked", |it| of_judged(it.blocked, it)),
         ("    by its own rollout", |it| grouped_u64(it.blocked_by_own_rollout)),
         ("saved at most: tasks", |it| grouped_u64(it.saved.tasks)),
+        ("  stopped live: not known", |it| grouped_u64(it.stopped_live)),
         ("  tokens", |it| grouped(it.saved.tokens)),
         ("  USD", |it| money(&it.saved)),
         ("  of marked runaways: USD", |it| money(&it.saved_of_runaways)),

@@ -166,6 +166,9 @@ pub struct CandidateResult {
     pub saved: Amounts,
     /// Of that, in tasks that are marked runaway.
     pub saved_of_runaways: Amounts,
+    /// Of the tasks in `saved`, those that the live gate had stopped: what they would have gone on to use never
+    /// happened, so that blocks would save more than `saved` says.
+    pub stopped_live: u64,
     /// What the blocks would have interrupted: work after them in tasks that finished well, are marked legitimate, or
     /// were let through by a person.
     pub interrupted: Amounts,

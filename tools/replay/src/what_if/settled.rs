@@ -30,6 +30,9 @@ pub(super) struct Settled {
     pub(super) mark: Option<Mark>,
     pub(super) used: Used,
     pub(super) live: Live,
+    /// Whether the live gate stopped it for good: it blocked it, nobody let it pass, and it neither went on nor was
+    /// completed. What it would have gone on to use never happened.
+    pub(super) stopped_live: bool,
     pub(super) class: Option<Class>,
     /// What the live gate's blocks were worth follows from; `None`: no planned work that was opened.
     pub(super) saved: Option<Box<SavedTask>>,

@@ -42,7 +42,8 @@ const ASSUMPTIONS: [&str; 10] = [
     "thresholds: a task is taken to stop at the first decision at which it has used more than so many times its token limit; other rules, and what \
      is lower before the checkpoint, are left out",
     "usage counts as after a block by the time that it happened, not by the time it was reported",
-    "the history is what happened under the live gate: a task that it stopped has no work after that to save",
+    "the history is what happened under the live gate: a task that it stopped has no work after that to save, and is \
+     counted beside what is saved",
     "overrides that people granted hold under every candidate",
     "anomalies: each phase of a task beside those of completed tasks of its owner, complexity and importance that closed on earlier days, as it was when it \
      closed: in tokens for each point of progress, or in tokens if it has none",
