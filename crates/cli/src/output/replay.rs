@@ -84,6 +84,7 @@ fn history(replayed: &Replayed) -> String {
     let said = [
         (history.unreadable_tasks, "not judged: an event cannot be read"),
         (history.remediations, "not judged: follow-ups of blocks"),
+        (history.tracked_only, "not judged: only tracked (enforcement: off)"),
     ];
     for (tasks, what) in said.into_iter().filter(|(tasks, _)| *tasks > 0) {
         let _ = writeln!(text, "! {} {what}", counted(tasks, "task"));

@@ -109,7 +109,7 @@ pub(super) fn share(share: Share) -> ShareView {
 impl Figures {
     /// Adds a task.
     pub(super) fn add(&mut self, key: &[u8], task: &Settled, under: &SettledUnder) {
-        let Some(limit) = under.limit_tokens.filter(|_| !task.is_remediation) else { return };
+        let Some(limit) = under.limit_tokens.filter(|_| task.can_be_blocked()) else { return };
         count(&mut self.judged, true);
         self.progress.add(key, task, under);
         count(&mut self.unknown_phase, under.unknown_phase);

@@ -96,7 +96,7 @@ pub(super) fn findings(tally: &Tally, returned: &ReturnView) -> Vec<String> {
 fn reasons(tally: &Tally) -> Vec<String> {
     let mut findings = Vec::new();
     if tally.judged == 0 {
-        findings.push("no task has limits: nothing can be said about these; `--unopened judge` judges tasks that were not opened".to_owned());
+        findings.push("no task has limits that a gate enforces: nothing can be said about these; `--unopened judge` judges tasks that were not opened".to_owned());
         return findings;
     }
     if tally.judged < MIN_TASKS {

@@ -81,6 +81,9 @@ pub struct HistoryFigures {
     pub opened: u64,
     /// Follow-ups of blocks, which are no planned work and not judged.
     pub remediations: u64,
+    /// Opened tasks that are only tracked (`enforcement: off`), those follow-ups left out: no gate blocks them, and
+    /// they are not judged.
+    pub tracked_only: u64,
     /// Tasks with an event that cannot be read: not judged.
     pub unreadable_tasks: u64,
     /// Events that cannot be read.
@@ -139,7 +142,7 @@ pub struct LiveFigures {
 pub struct CandidateResult {
     /// Its name.
     pub name: String,
-    /// Tasks that it judges: those with limits.
+    /// Tasks that it judges: those with limits that a gate can block.
     pub judged: u64,
     /// Judged tasks that never came to a gate: they began no phase and were not completed.
     pub unasked: u64,

@@ -147,6 +147,16 @@ impl Settled {
         self.stage == TaskStage::Closed(TaskOutcome::Completed) && self.mark != Some(Mark::Runaway)
     }
 
+    /// Whether nothing but the record is kept of it: a gate never blocks it. The follow-up of a block is not meant.
+    pub(super) fn is_only_tracked(&self) -> bool {
+        !self.is_remediation && self.enforcement == Enforcement::Off
+    }
+
+    /// Whether a gate can block it, if it has limits.
+    pub(super) fn can_be_blocked(&self) -> bool {
+        !self.is_remediation && self.enforcement == Enforcement::On
+    }
+
     /// Whether it is known that stopping it would have been wrong.
     pub(super) fn is_good(&self) -> bool {
         self.mark == Some(Mark::Legitimate) || self.finished_well()

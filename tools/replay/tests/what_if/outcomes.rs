@@ -218,6 +218,25 @@ fn a_task_with_an_event_that_cannot_be_read_is_not_judged() {
 }
 
 #[test]
+fn tasks_that_are_only_tracked_are_counted_and_not_judged() {
+    let work = "start PLAN, use 40000, end PLAN, gate THINK, start THINK, end THINK, close completed";
+    let script = format!(
+        "in A, open enforcement=off, {work}, in B, open enforcement=off, use 99999, mark runaway, in C, open, {work}"
+    );
+    let result = replayed(&script, &[BUILT_IN]).result;
+    let found = &result.candidates[0];
+    assert_eq!((result.history.opened, result.history.tracked_only), (3, 2));
+    assert_eq!(counts(found), [1, 0, 0, 0, 0, 1]);
+    assert_eq!((found.false_positives.part, found.false_positives.of), (1, 1), "a gate could block C only");
+    assert_eq!((found.found_runaways.of, found.return_on_investment.runaways.of), (0, 1));
+    let differing: Vec<_> = result.differing.iter().map(|task| task.task.as_str()).collect();
+    assert_eq!(differing, ["C"]);
+    let none = replayed(&format!("open enforcement=off, {work}"), &[BUILT_IN]).result;
+    let said = &none.candidates[0].findings[1];
+    assert!(said.starts_with("no task has limits that a gate enforces"), "{said}");
+}
+
+#[test]
 fn tasks_that_were_not_opened_are_judged_before_each_call_if_asked_for() {
     let runtime = runtime();
     let history = story("use 20000, +1, use 20000, +1, use 5000, +1, use 6000").history(&runtime);
