@@ -109,7 +109,9 @@ pub(super) fn share(share: Share) -> ShareView {
 impl Figures {
     /// Adds a task.
     pub(super) fn add(&mut self, key: &[u8], task: &Settled, under: &SettledUnder) {
-        let Some(limit) = under.limit_tokens.filter(|_| task.can_be_blocked()) else { return };
+        if under.limit_tokens.is_none() || !task.can_be_blocked() {
+            return;
+        }
         count(&mut self.judged, true);
         self.progress.add(key, task, under);
         count(&mut self.unknown_phase, under.unknown_phase);
@@ -136,7 +138,7 @@ impl Figures {
         within(&mut self.good, task.is_good());
         within(&mut self.legitimate, task.mark == Some(Mark::Legitimate));
         if !blocked && task.stage == TaskStage::Closed(TaskOutcome::Completed) {
-            self.add_headroom(task, limit);
+            self.add_headroom(task, under.total_tokens);
         }
     }
 

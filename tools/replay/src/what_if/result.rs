@@ -238,7 +238,7 @@ pub struct ShareView {
 pub struct Headroom {
     /// Those tasks.
     pub tasks: u64,
-    /// Their limits together, in tokens.
+    /// Their limits together with what progress added to them, in tokens.
     pub limit_tokens: u64,
     /// What they left of them. A task above its limit leaves nothing.
     pub unused_tokens: u64,

@@ -210,6 +210,20 @@ fn what_is_left_of_limits_is_that_of_completed_tasks() {
 }
 
 #[test]
+fn what_progress_added_to_a_limit_is_left_of_it_too() {
+    // PLAN has 2,400 of the 23,400 tokens: 3,000 are used, so that 600 are added to it twice.
+    let script = "open, start PLAN, signal planner_iterations 20, use 1000, signal planner_iterations 20, use 2000, end PLAN, close completed";
+    let follows = "rollout: enforce\nprogress: { extension_raises_total: true }";
+    let alone = follows.replace("true", "false");
+    let result = replayed(script, &[follows, &alone]).result;
+    let [raised, same] = &result.candidates[..] else { panic!("two candidates") };
+    let added = |it: &CandidateResult| it.progress.as_ref().map(|progress| progress.extended_tokens);
+    assert_eq!((added(raised), added(same)), (Some(1200), Some(1200)));
+    assert_eq!((same.headroom.limit_tokens, same.headroom.unused_tokens), (23_400, 20_400));
+    assert_eq!((raised.headroom.limit_tokens, raised.headroom.unused_tokens), (23_400 + 1200, 20_400 + 1200));
+}
+
+#[test]
 fn a_task_with_an_event_that_cannot_be_read_is_not_judged() {
     let script = "in A, open, start PLAN, torn, use 99999, end PLAN, start THINK, in B, open, start PLAN";
     let result = replayed(script, &[BUILT_IN]).result;
