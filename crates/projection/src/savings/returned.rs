@@ -214,6 +214,13 @@ mod tests {
     }
 
     #[test]
+    fn of_no_task_there_is_no_share_in_words() {
+        let [_, said] =
+            crate::savings::in_words(&return_on_investment(&Effect::default(), Stated::default()));
+        assert_eq!(said, "runaways unknown: there is no task that the gate could block");
+    }
+
+    #[test]
     fn the_share_of_runaways_advises_only_what_is_sure() {
         for (from, up_to, tasks, advice) in [
             (200, 200, 1000, EnforcementAdvice::Enforce),

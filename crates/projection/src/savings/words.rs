@@ -34,6 +34,9 @@ pub fn in_words(row: &ReturnView) -> [String; 2] {
         (_, _, _) => format!("return unknown: {}", row.lacks.as_deref().unwrap_or("–")),
     };
     let share = &row.runaways;
+    if share.of == 0 {
+        return [returned, "runaways unknown: there is no task that the gate could block".to_owned()];
+    }
     let runaways = format!(
         "runaways {} to {} of {} tasks ({} to {} %, 95 % interval): {}",
         grouped(share.tasks_from.into()),
