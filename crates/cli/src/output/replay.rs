@@ -87,6 +87,7 @@ fn history(replayed: &Replayed) -> String {
     let said = [
         (history.unreadable_tasks, "not judged: an event cannot be read"),
         (history.remediations, "not judged: follow-ups of blocks"),
+        (history.tracked_only, "not judged: only tracked (enforcement: off)"),
     ];
     for (tasks, what) in said.into_iter().filter(|(tasks, _)| *tasks > 0) {
         let _ = writeln!(text, "! {} {what}", counted(tasks, "task"));
@@ -105,7 +106,7 @@ fn history(replayed: &Replayed) -> String {
 type Line = (&'static str, fn(&CandidateResult) -> String);
 
 fn side_by_side(result: &WhatIf) -> String {
-    let lines: [Line; 20] = [
+    let lines: [Line; 21] = [
         ("tasks judged", |it| grouped_u64(it.judged)),
         ("  never at a gate", |it| grouped_u64(it.unasked)),
         ("  within", |it| of_judged(it.within, it)),
@@ -115,6 +116,7 @@ fn side_by_side(result: &WhatIf) -> String {
         ("  blocked", |it| of_judged(it.blocked, it)),
         ("    by its own rollout", |it| grouped_u64(it.blocked_by_own_rollout)),
         ("saved at most: tasks", |it| grouped_u64(it.saved.tasks)),
+        ("  stopped live: not known", |it| grouped_u64(it.stopped_live)),
         ("  tokens", |it| grouped(it.saved.tokens)),
         ("  USD", |it| money(&it.saved)),
         ("  of marked runaways: USD", |it| money(&it.saved_of_runaways)),

@@ -84,6 +84,7 @@ fn effect(avoided: &AvoidedRow, stopped: &Stopped, tasks: u64) -> Effect {
     Effect {
         lacks: saved.is_none().then(|| avoided.lacks.clone().unwrap_or_else(unpriced)),
         saved,
+        open_end: None,
         repeated: Between::default(),
         interruptions: Between {
             from: stopped.legitimate,

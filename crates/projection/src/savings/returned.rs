@@ -38,6 +38,8 @@ pub struct Effect {
     pub saved: Option<Between<Usd>>,
     /// Why it is not known.
     pub lacks: Option<String>,
+    /// Why more may have been saved than `saved` says at most; `None`: that is the most.
+    pub open_end: Option<String>,
     /// Work that is done again because it was interrupted.
     pub repeated: Between<Usd>,
     /// Interruptions of work that was all right.
@@ -74,18 +76,19 @@ pub fn return_on_investment(effect: &Effect, stated: Stated) -> ReturnView {
         (Some(_), None) => {
             Some("the cost of building it in and running it is not stated: --cost-usd".to_owned())
         }
-        (Some(_), Some(_)) => None,
+        (Some(_), Some(_)) => effect.open_end.clone(),
     };
+    let is_open = effect.open_end.is_some();
     let usd = |value: Usd| Some(value.to_string());
     ReturnView {
         saved_usd_from: effect.saved.and_then(|saved| usd(saved.from)),
-        saved_usd_up_to: effect.saved.and_then(|saved| usd(saved.up_to)),
+        saved_usd_up_to: effect.saved.filter(|_| !is_open).and_then(|saved| usd(saved.up_to)),
         overhead_usd_from: usd(overhead.from),
         overhead_usd_up_to: usd(overhead.up_to),
         cost_usd: cost.and_then(usd),
         times_from: times.map(|times| signed(times.from)),
-        times_up_to: times.map(|times| signed(times.up_to)),
-        verdict: times.map_or(ReturnVerdict::NotEnoughData, verdict),
+        times_up_to: times.filter(|_| !is_open).map(|times| signed(times.up_to)),
+        verdict: times.map_or(ReturnVerdict::NotEnoughData, |times| verdict(times, is_open)),
         lacks,
         runaways: runaways(effect),
         assumptions: effect.assumptions.clone(),
@@ -100,13 +103,14 @@ fn hundredths(saved: Usd, overhead: Usd, cost: Usd, up: bool) -> i128 {
     down.saturating_add(i128::from(up && !is_whole))
 }
 
-fn verdict(times: Between<i128>) -> ReturnVerdict {
+/// `is_open`: it may be more than `times` says at most.
+fn verdict(times: Between<i128>, is_open: bool) -> ReturnVerdict {
     let at_least = |times: i128, goal: i128| times >= goal.saturating_mul(100);
     if at_least(times.from, GOAL) {
         ReturnVerdict::MeetsGoal
     } else if at_least(times.from, FLOOR) {
         ReturnVerdict::WorthIt
-    } else if at_least(times.up_to, FLOOR) {
+    } else if is_open || at_least(times.up_to, FLOOR) {
         ReturnVerdict::Undecided
     } else {
         ReturnVerdict::BelowFloor
@@ -188,6 +192,32 @@ mod tests {
         let unknown = Effect { saved: None, lacks: Some("no price".to_owned()), ..known };
         let found = return_on_investment(&unknown, Stated { cost: Some(usd("1")), ..Stated::default() });
         assert_eq!((found.times_from, found.lacks.as_deref()), (None, Some("no price")));
+    }
+
+    #[test]
+    fn without_an_upper_end_a_return_is_never_below_the_floor() {
+        for (saved, times, verdict) in [
+            ("30", "3", ReturnVerdict::MeetsGoal),
+            ("20", "2", ReturnVerdict::WorthIt),
+            ("0", "0", ReturnVerdict::Undecided),
+        ] {
+            let effect =
+                Effect { open_end: Some("stopped".to_owned()), ..effect((saved, saved), "0", (0, 0)) };
+            let found = return_on_investment(&effect, Stated { cost: Some(usd("10")), ..Stated::default() });
+            assert_eq!((found.saved_usd_from.as_deref(), &found.saved_usd_up_to), (Some(saved), &None));
+            assert_eq!((found.times_from.as_deref(), &found.times_up_to), (Some(times), &None));
+            assert_eq!((found.verdict, found.lacks.as_deref()), (verdict, Some("stopped")));
+            let [said, _] = crate::savings::in_words(&found);
+            assert!(said.starts_with(&format!("return at least {times} times: saved at least {saved} USD")));
+            assert!(said.ends_with("; how much more is not known: stopped"), "{said}");
+        }
+    }
+
+    #[test]
+    fn of_no_task_there_is_no_share_in_words() {
+        let [_, said] =
+            crate::savings::in_words(&return_on_investment(&Effect::default(), Stated::default()));
+        assert_eq!(said, "runaways unknown: there is no task that the gate could block");
     }
 
     #[test]

@@ -169,7 +169,7 @@ pub struct ReturnView {
     #[serde(with = "word")]
     #[schema(value_type = list::ReturnVerdict)]
     pub verdict: ReturnVerdict,
-    /// Why there is no return.
+    /// Why there is no return, or no upper end of it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub lacks: Option<String>,
     /// The share of tasks that are runaways.

@@ -62,6 +62,8 @@ fn left_out(history: &HistoryFigures) -> Vec<String> {
     let unreadable = tasks(history.unreadable_tasks);
     say(history.unreadable_tasks, format!("{unreadable} not judged: an event cannot be read"));
     say(history.remediations, format!("{} not judged: follow-ups of blocks", tasks(history.remediations)));
+    let tracked = tasks(history.tracked_only);
+    say(history.tracked_only, format!("{tracked} not judged: only tracked (enforcement: off)"));
     let late = history.late_events;
     say(late, format!("{} of usage came after the task was closed: counted", number(late, "event")));
     let unpriced = history.used.unpriced_tokens;

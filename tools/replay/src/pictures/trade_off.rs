@@ -33,11 +33,10 @@ pub(super) fn trade_off(result: &WhatIf) -> Option<Figure> {
         }
     }
     above.extend(labels(result, knees));
-    for (nth, candidate) in shown().enumerate() {
-        let tone = line(nth).tone;
-        let at = (of_signed(candidate.interrupted.tokens), of_signed(candidate.saved.tokens));
-        above.push(Mark::Point { at, tone, dot: Dot::Diamond });
-        let label = format!("all rules of {}", candidate.name);
+    for (nth, sharing) in points(result).iter().enumerate() {
+        let (Some(first), tone) = (sharing.first(), line(nth).tone) else { continue };
+        above.push(Mark::Point { at: of_all_rules(first), tone, dot: Dot::Diamond });
+        let label = format!("all rules of {}", names(sharing));
         keys.push(Key { sign: Sign::Dot(tone, Dot::Diamond), label });
     }
     marks.extend(above);
@@ -108,15 +107,28 @@ pub(super) fn over_thresholds(result: &WhatIf) -> Vec<Figure> {
 
 /// The candidates by their curve: those that differ in thresholds only share one.
 fn curves(result: &WhatIf) -> Vec<Vec<&CandidateResult>> {
-    let mut curves: Vec<Vec<&CandidateResult>> = Vec::new();
+    sharing(result, |one, other| one.thresholds.points == other.thresholds.points)
+}
+
+/// The candidates by where all of their rules are: one diamond would hide the other.
+fn points(result: &WhatIf) -> Vec<Vec<&CandidateResult>> {
+    let place = |it: &CandidateResult| (it.interrupted.tokens, it.saved.tokens);
+    sharing(result, |one, other| place(one) == place(other))
+}
+
+/// The candidates that are drawn, those together that are the same.
+fn sharing(
+    result: &WhatIf,
+    same: impl Fn(&CandidateResult, &CandidateResult) -> bool,
+) -> Vec<Vec<&CandidateResult>> {
+    let mut groups: Vec<Vec<&CandidateResult>> = Vec::new();
     for candidate in result.candidates.iter().take(MOST_LINES) {
-        let same = |it: &&CandidateResult| it.thresholds.points == candidate.thresholds.points;
-        match curves.iter_mut().find(|sharing| sharing.first().is_some_and(same)) {
-            Some(sharing) => sharing.push(candidate),
-            None => curves.push(vec![candidate]),
+        match groups.iter_mut().find(|group| group.first().is_some_and(|first| same(first, candidate))) {
+            Some(group) => group.push(candidate),
+            None => groups.push(vec![candidate]),
         }
     }
-    curves
+    groups
 }
 
 fn names(sharing: &[&CandidateResult]) -> String {
@@ -179,15 +191,22 @@ fn of_candidates(nth: usize, sharing: &[&CandidateResult]) -> Figure {
             y: Axis::linear("tokens", Unit::Count).spanning([0.0]),
             height: 260.0,
             marks,
-            keys: vec![
-                key(SAVED, "saved at most"),
-                key(INTERRUPTED, "interrupted"),
-                key(KNEE, "knee"),
-                key(OWN, "threshold in the config"),
-            ],
+            keys: [
+                Some(key(SAVED, "saved at most")),
+                Some(key(INTERRUPTED, "interrupted")),
+                knee.map(|_| key(KNEE, "knee")),
+                Some(key(OWN, "threshold in the config")),
+            ]
+            .into_iter()
+            .flatten()
+            .collect(),
         }],
         table: table(1, &head, rows.collect()),
     }
+}
+
+fn of_all_rules(candidate: &CandidateResult) -> (f64, f64) {
+    (of_signed(candidate.interrupted.tokens), of_signed(candidate.saved.tokens))
 }
 
 fn place(point: &ThresholdPoint) -> (f64, f64) {

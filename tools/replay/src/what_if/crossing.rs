@@ -19,6 +19,8 @@ pub(super) struct Live {
     pub(super) ruled: Option<Verdict>,
     /// When it first blocked.
     pub(super) blocked_at: Option<Timestamp>,
+    /// Whether a phase was begun since it was asked last.
+    pub(super) went_on: bool,
 }
 
 tollgate_domain::words!(
@@ -59,6 +61,7 @@ impl Live {
     pub(super) fn take(&mut self, decided: &GateDecided, at: Timestamp) {
         self.verdict = self.verdict.max(Some(decided.verdict));
         self.ruled = self.ruled.max(Some(decided.ruled));
+        self.went_on = false;
         if decided.verdict == Verdict::Block && self.blocked_at.is_none() {
             self.blocked_at = Some(at);
         }

@@ -24,7 +24,7 @@ use super::thresholds::{Curve, Fate};
 /// What the return on investment of a replay assumes.
 const RETURN_ASSUMPTIONS: [&str; 4] = [
     "return: (saved − overhead) / cost; saved is at least the work after blocks in tasks marked runaway, at most that in all blocked tasks that \
-     did not end well",
+     did not end well; it has no upper end if the live gate had stopped one of these: what that would have gone on to use never happened",
     "overhead: at most all work that was interrupted is done again; each interruption costs what was stated, at least those of tasks marked \
      legitimate or let through by a person, at most those of all tasks that ended well",
     "runaways: tasks marked runaway, at most those as well that nobody marked and nobody completed and that were blocked, or went over their limit \
@@ -56,6 +56,8 @@ pub(super) struct Figures {
     after: Sum,
     saved: Sum,
     saved_of_runaways: Sum,
+    /// Tasks in `saved` that the live gate had stopped.
+    stopped_live: u64,
     interrupted: Sum,
     sure_interruptions: u64,
     unsure_runaways: u64,
@@ -107,7 +109,9 @@ pub(super) fn share(share: Share) -> ShareView {
 impl Figures {
     /// Adds a task.
     pub(super) fn add(&mut self, key: &[u8], task: &Settled, under: &SettledUnder) {
-        let Some(limit) = under.limit_tokens.filter(|_| !task.is_remediation) else { return };
+        if under.limit_tokens.is_none() || !task.can_be_blocked() {
+            return;
+        }
         count(&mut self.judged, true);
         self.progress.add(key, task, under);
         count(&mut self.unknown_phase, under.unknown_phase);
@@ -134,7 +138,7 @@ impl Figures {
         within(&mut self.good, task.is_good());
         within(&mut self.legitimate, task.mark == Some(Mark::Legitimate));
         if !blocked && task.stage == TaskStage::Closed(TaskOutcome::Completed) {
-            self.add_headroom(task, limit);
+            self.add_headroom(task, under.total_tokens);
         }
     }
 
@@ -152,15 +156,20 @@ impl Figures {
         self.after.add(&crossing.after);
         let is_runaway = task.mark == Some(Mark::Runaway);
         if is_runaway {
-            self.saved.add(&crossing.after);
+            self.add_saved(task, crossing);
             self.saved_of_runaways.add(&crossing.after);
         } else if task.is_good() || crossing.set_aside {
             self.interrupted.add(&crossing.after);
             count(&mut self.sure_interruptions, task.mark == Some(Mark::Legitimate) || crossing.set_aside);
         } else {
-            self.saved.add(&crossing.after);
+            self.add_saved(task, crossing);
             count(&mut self.unsure_runaways, true);
         }
+    }
+
+    fn add_saved(&mut self, task: &Settled, crossing: &Crossing) {
+        self.saved.add(&crossing.after);
+        count(&mut self.stopped_live, task.stopped_live);
     }
 
     fn add_headroom(&mut self, task: &Settled, limit: u64) {
@@ -212,6 +221,7 @@ impl Figures {
             after_block: self.after.view(),
             saved: self.saved.view(),
             saved_of_runaways: self.saved_of_runaways.view(),
+            stopped_live: self.stopped_live,
             interrupted: self.interrupted.view(),
             found_runaways: share(self.runaways),
             false_positives: share(self.good),
@@ -238,6 +248,7 @@ impl Figures {
             over: self.over.tasks,
             over_tokens: self.over_tokens,
             blocked: self.blocked,
+            stopped_live: self.stopped_live,
             good: self.good,
             runaways: self.runaways,
             unused: Share { part: self.headroom.unused_tokens, of: self.headroom.limit_tokens },
@@ -255,6 +266,12 @@ impl Figures {
                 let units = Some(used.unpriced_units.to_string()).filter(|units| !units.is_empty());
                 let what: Vec<String> = tokens.into_iter().chain(units).collect();
                 format!("not enough data: {} {which} have no price", what.join(" and "))
+            }),
+            open_end: (self.stopped_live > 0).then(|| {
+                format!(
+                    "the live gate had stopped {} of {} blocked tasks that did not end well, and what would have been used after that never happened",
+                    self.stopped_live, self.saved.tasks
+                )
             }),
             repeated: Between { from: Usd::ZERO, up_to: self.interrupted.used.cost },
             interruptions: Between { from: self.sure_interruptions, up_to: self.interrupted.tasks },

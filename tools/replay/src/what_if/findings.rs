@@ -20,6 +20,8 @@ pub(super) struct Tally {
     /// What they used beyond it.
     pub(super) over_tokens: u128,
     pub(super) blocked: u64,
+    /// Blocked ones that did not end well because the live gate had stopped them, too.
+    pub(super) stopped_live: u64,
     /// Blocked ones of those that are known to be good.
     pub(super) good: Share,
     /// Blocked ones of those marked runaway.
@@ -94,7 +96,7 @@ pub(super) fn findings(tally: &Tally, returned: &ReturnView) -> Vec<String> {
 fn reasons(tally: &Tally) -> Vec<String> {
     let mut findings = Vec::new();
     if tally.judged == 0 {
-        findings.push("no task has limits: nothing can be said about these; `--unopened judge` judges tasks that were not opened".to_owned());
+        findings.push("no task has limits that a gate enforces: nothing can be said about these; `--unopened judge` judges tasks that were not opened".to_owned());
         return findings;
     }
     if tally.judged < MIN_TASKS {
@@ -132,6 +134,13 @@ fn reasons(tally: &Tally) -> Vec<String> {
         ));
     }
     findings.push(wrong_blocks(tally.good));
+    if tally.stopped_live > 0 {
+        findings.push(format!(
+            "{} of {} blocked tasks had been stopped by the live gate: what they would have gone on to use never happened, so more would be saved than \
+             is said, and only a history under `rollout: observe` knows how much",
+            tally.stopped_live, tally.blocked
+        ));
+    }
     let missed = tally.runaways.of.saturating_sub(tally.runaways.part);
     if missed > 0 {
         findings.push(format!("{missed} of {} tasks marked runaway would not be blocked", tally.runaways.of));
@@ -181,6 +190,7 @@ mod tests {
             over: 0,
             over_tokens: 0,
             blocked,
+            stopped_live: 0,
             good: Share { part: good.0, of: good.1 },
             runaways: Share { part: runaways.0, of: runaways.1 },
             unused: Share { part: 41, of: 100 },
@@ -242,6 +252,7 @@ mod tests {
         let effect = Effect {
             saved: None,
             lacks: None,
+            open_end: None,
             repeated: Between { from: Usd::ZERO, up_to: Usd::ZERO },
             interruptions: Between { from: 0, up_to: 0 },
             runaways: Between { from: 0, up_to: 0 },

@@ -82,6 +82,9 @@ pub struct HistoryFigures {
     pub opened: u64,
     /// Follow-ups of blocks, which are no planned work and not judged.
     pub remediations: u64,
+    /// Opened tasks that are only tracked (`enforcement: off`), those follow-ups left out: no gate blocks them, and
+    /// they are not judged.
+    pub tracked_only: u64,
     /// Tasks with an event that cannot be read: not judged.
     pub unreadable_tasks: u64,
     /// Events that cannot be read.
@@ -144,7 +147,7 @@ pub struct LiveFigures {
 pub struct CandidateResult {
     /// Its name.
     pub name: String,
-    /// Tasks that it judges: those with limits.
+    /// Tasks that it judges: those with limits that a gate can block.
     pub judged: u64,
     /// Judged tasks that never came to a gate: they began no phase and were not completed.
     pub unasked: u64,
@@ -171,6 +174,9 @@ pub struct CandidateResult {
     pub saved: Amounts,
     /// Of that, in tasks that are marked runaway.
     pub saved_of_runaways: Amounts,
+    /// Of the tasks in `saved`, those that the live gate had stopped: what they would have gone on to use never
+    /// happened, so that blocks would save more than `saved` says.
+    pub stopped_live: u64,
     /// What the blocks would have interrupted: work after them in tasks that finished well, are marked legitimate, or
     /// were let through by a person.
     pub interrupted: Amounts,
@@ -237,7 +243,7 @@ pub struct ShareView {
 pub struct Headroom {
     /// Those tasks.
     pub tasks: u64,
-    /// Their limits together, in tokens.
+    /// Their limits together with what progress added to them, in tokens.
     pub limit_tokens: u64,
     /// What they left of them. A task above its limit leaves nothing.
     pub unused_tokens: u64,

@@ -30,6 +30,9 @@ pub(super) struct Settled {
     pub(super) mark: Option<Mark>,
     pub(super) used: Used,
     pub(super) live: Live,
+    /// Whether the live gate stopped it for good: it blocked it, nobody let it pass, and it neither went on nor was
+    /// completed. What it would have gone on to use never happened.
+    pub(super) stopped_live: bool,
     pub(super) class: Option<Class>,
     /// What the live gate's blocks were worth follows from; `None`: no planned work that was opened.
     pub(super) saved: Option<Box<SavedTask>>,
@@ -142,6 +145,16 @@ impl Settled {
     /// Whether it was completed, and nobody said that it should have been stopped.
     pub(super) fn finished_well(&self) -> bool {
         self.stage == TaskStage::Closed(TaskOutcome::Completed) && self.mark != Some(Mark::Runaway)
+    }
+
+    /// Whether nothing but the record is kept of it: a gate never blocks it. The follow-up of a block is not meant.
+    pub(super) fn is_only_tracked(&self) -> bool {
+        !self.is_remediation && self.enforcement == Enforcement::Off
+    }
+
+    /// Whether a gate can block it, if it has limits.
+    pub(super) fn can_be_blocked(&self) -> bool {
+        !self.is_remediation && self.enforcement == Enforcement::On
     }
 
     /// Whether it is known that stopping it would have been wrong.

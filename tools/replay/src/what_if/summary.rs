@@ -33,17 +33,19 @@ use crate::estimates::{EstimateView, Estimates};
 use crate::marks::Met;
 
 /// What every result assumes.
-const ASSUMPTIONS: [&str; 10] = [
+const ASSUMPTIONS: [&str; 11] = [
     "a decision is made at each one that the live gate recorded, at each start of a phase and at each completion, from what was known then",
     "over the limit, never asked after: tasks that were neither blocked nor completed and whose tokens went above their limit, or from a warning to \
      more than 1.5 times the limit, after the last decision; no block can stop these, and what they used is in no savings",
-    "blocks count as if they were enforced on every task; how many of them the candidate's own rollout would enforce is stated beside",
+    "blocks count as if they were enforced on every judged task; how many of them the candidate's own rollout would enforce is stated beside",
+    "tasks that are only tracked (enforcement: off) are not judged: a gate blocks them under no rollout",
     "after its first block a task is taken to stop: what it used after that is saved if it did not end well, and interrupted work if it did, \
      was marked legitimate, or was let through by a person",
     "thresholds: a task is taken to stop at the first decision at which it has used more than so many times its token limit; other rules, and what \
      is lower before the checkpoint, are left out",
     "usage counts as after a block by the time that it happened, not by the time it was reported",
-    "the history is what happened under the live gate: a task that it stopped has no work after that to save",
+    "the history is what happened under the live gate: a task that it stopped has no work after that to save, and is \
+     counted beside what is saved",
     "overrides that people granted hold under every candidate",
     "anomalies: each phase of a task beside those of completed tasks of its owner, complexity and importance that closed on earlier days, as it was when it \
      closed: in tokens for each point of progress, or in tokens if it has none",
@@ -234,6 +236,7 @@ impl All {
         let Some(task) = task else { return count(&mut history.unreadable_tasks, true) };
         count(&mut history.opened, task.is_opened);
         count(&mut history.remediations, task.is_remediation);
+        count(&mut history.tracked_only, task.is_only_tracked());
         count(&mut history.legitimate, task.mark == Some(Mark::Legitimate));
         count(&mut history.runaway, task.mark == Some(Mark::Runaway));
         match task.stage {
@@ -276,7 +279,7 @@ fn add_moves(moves: &mut [Moves], key: &[u8], number: u32, task: &Settled) {
 
 /// What tells outcomes of a task apart: how severe, and, of a block, when it came.
 fn outcome(task: &Settled, under: &SettledUnder) -> (&'static str, Option<Timestamp>) {
-    if under.limit_tokens.is_none() || task.is_remediation {
+    if under.limit_tokens.is_none() || !task.can_be_blocked() {
         return ("not judged", None);
     }
     match (under.worst, &under.first) {

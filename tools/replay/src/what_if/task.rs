@@ -111,6 +111,7 @@ impl OpenTask {
             EventBody::Task(TaskEvent::PhaseStarted(started)) => {
                 let advance = Advance::Phase(started.phase.clone());
                 self.ask(&Asked { task: event.task, advance: &advance, at }, rules, None);
+                self.live.went_on = true;
             }
             EventBody::Task(TaskEvent::TaskClosed(closed)) if closed.outcome == TaskOutcome::Completed => {
                 self.ask(&Asked { task: event.task, advance: &Advance::Completion, at }, rules, None);
@@ -253,6 +254,7 @@ impl OpenTask {
                 unpriced_units: total.units.unpriced.clone(),
             },
             live: self.live,
+            stopped_live: self.row.blocked().is_some() && !self.live.went_on && !is_completed,
             class,
             saved,
             under: under.collect(),

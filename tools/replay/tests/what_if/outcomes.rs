@@ -210,11 +210,44 @@ fn what_is_left_of_limits_is_that_of_completed_tasks() {
 }
 
 #[test]
+fn what_progress_added_to_a_limit_is_left_of_it_too() {
+    // PLAN has 2,400 of the 23,400 tokens: 3,000 are used, so that 600 are added to it twice.
+    let script = "open, start PLAN, signal planner_iterations 20, use 1000, signal planner_iterations 20, use 2000, end PLAN, close completed";
+    let follows = "rollout: enforce\nprogress: { extension_raises_total: true }";
+    let alone = follows.replace("true", "false");
+    let result = replayed(script, &[follows, &alone]).result;
+    let [raised, same] = &result.candidates[..] else { panic!("two candidates") };
+    let added = |it: &CandidateResult| it.progress.as_ref().map(|progress| progress.extended_tokens);
+    assert_eq!((added(raised), added(same)), (Some(1200), Some(1200)));
+    assert_eq!((same.headroom.limit_tokens, same.headroom.unused_tokens), (23_400, 20_400));
+    assert_eq!((raised.headroom.limit_tokens, raised.headroom.unused_tokens), (23_400 + 1200, 20_400 + 1200));
+}
+
+#[test]
 fn a_task_with_an_event_that_cannot_be_read_is_not_judged() {
     let script = "in A, open, start PLAN, torn, use 99999, end PLAN, start THINK, in B, open, start PLAN";
     let result = replayed(script, &[BUILT_IN]).result;
     assert_eq!((result.history.unreadable_tasks, result.history.unreadable_events), (1, 1));
     assert_eq!(counts(&result.candidates[0]), [1, 0, 1, 0, 0, 0]);
+}
+
+#[test]
+fn tasks_that_are_only_tracked_are_counted_and_not_judged() {
+    let work = "start PLAN, use 40000, end PLAN, gate THINK, start THINK, end THINK, close completed";
+    let script = format!(
+        "in A, open enforcement=off, {work}, in B, open enforcement=off, use 99999, mark runaway, in C, open, {work}"
+    );
+    let result = replayed(&script, &[BUILT_IN]).result;
+    let found = &result.candidates[0];
+    assert_eq!((result.history.opened, result.history.tracked_only), (3, 2));
+    assert_eq!(counts(found), [1, 0, 0, 0, 0, 1]);
+    assert_eq!((found.false_positives.part, found.false_positives.of), (1, 1), "a gate could block C only");
+    assert_eq!((found.found_runaways.of, found.return_on_investment.runaways.of), (0, 1));
+    let differing: Vec<_> = result.differing.iter().map(|task| task.task.as_str()).collect();
+    assert_eq!(differing, ["C"]);
+    let none = replayed(&format!("open enforcement=off, {work}"), &[BUILT_IN]).result;
+    let said = &none.candidates[0].findings[1];
+    assert!(said.starts_with("no task has limits that a gate enforces"), "{said}");
 }
 
 #[test]

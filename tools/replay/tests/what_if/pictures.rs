@@ -132,6 +132,22 @@ fn what_is_drawn_is_what_the_result_says() {
 }
 
 #[test]
+fn legends_name_what_is_drawn_and_whoever_is_at_the_same_point() {
+    let (runtime, enforce) = (runtime(), "rollout: enforce");
+    let script = "open, start PLAN, use 40000, end PLAN, start THINK, use 5, end THINK, close abandoned";
+    let candidates = [candidate("a", enforce), candidate("b", enforce), candidate("c", "rollout: observe")];
+    let replayed = replay(&runtime, &story(script).history(&runtime), &about(&candidates)).unwrap();
+    let labels = |figure: &Figure| -> Vec<String> {
+        figure.panels[0].keys.iter().map(|key| key.label.clone()).collect()
+    };
+    let figures = what_if(&replayed);
+    let trade_off = figures.iter().find(|figure| figure.name == "trade-off").unwrap();
+    assert_eq!(labels(trade_off), ["a, b, c", "all rules of a, b, c"]);
+    let over = figures.iter().find(|figure| figure.name == "thresholds-1").unwrap();
+    assert_eq!(labels(over), ["saved at most", "interrupted", "threshold in the config"], "no task is good");
+}
+
+#[test]
 fn few_tasks_and_none_have_pictures_too() {
     let runtime = runtime();
     let completed = "open, start PLAN, use 0, end PLAN, close completed";

@@ -102,6 +102,47 @@ fn a_config_that_the_log_does_not_have_blocks_nobody() {
     assert_ne!(of_events(&story, 2), of_rows(&story, &configs(&[]), 2));
 }
 
+/// Tasks that ended well, and a dozen runaways that a gate blocked, with what came after the block in turn.
+fn under_a_gate(runaways: &[&str]) -> Story {
+    let mut script = String::from("live rollout: enforce, config");
+    for nth in 0..138 {
+        script += &format!(", in G-{nth}, open, start PLAN, use 9, end PLAN, gate THINK, start THINK, use 9");
+        script += ", end THINK, close completed";
+    }
+    for (nth, rest) in runaways.iter().cycle().take(12).enumerate() {
+        script += &format!(", in R-{nth}, open, start PLAN, use 40000, end PLAN, gate THINK, {rest}");
+    }
+    story(&script)
+}
+
+#[test]
+fn what_the_live_gate_stopped_would_have_saved_more_than_is_known() {
+    // The work after a block is there if the task went on: people let it, or nobody asked the gate.
+    let went_on = [
+        "start THINK, use 7, close abandoned",
+        "pass THINK, gate THINK, start THINK, use 7, close abandoned",
+    ];
+    let stopped = ["close abandoned", "", "gate THINK, close cancelled"];
+    for (rests, of_stopped) in [(went_on.as_slice(), 0), (&stopped, 12), (&["close completed"], 0)] {
+        let marked: Vec<String> = rests.iter().map(|rest| format!("{rest}, mark runaway")).collect();
+        let marked: Vec<&str> = marked.iter().map(|rest| rest.trim_start_matches(", ")).collect();
+        let (runtime, candidates) = (runtime(), [candidate("c", "rollout: enforce")]);
+        let history = under_a_gate(&marked).history(&runtime);
+        let mut question = about(&candidates);
+        question.stated = Stated { cost: "1".parse().ok(), ..Stated::default() };
+        let result = replay(&runtime, &history, &question).unwrap().result;
+        let found = &result.candidates[0];
+        assert_eq!((found.saved.tasks, found.stopped_live), (12, of_stopped), "{rests:?}");
+        let said = |words: &str| found.findings.iter().any(|finding| finding.contains(words));
+        let is_known = of_stopped == 0;
+        assert_eq!(found.return_on_investment.times_up_to.is_some(), is_known, "{:?}", found.findings);
+        assert_eq!(said("below twice"), is_known, "{:?}", found.findings);
+        assert_eq!(said("return at least 0 times: saved at least 0 USD"), !is_known, "{:?}", found.findings);
+        assert_eq!(said("12 of 12 blocked tasks had been stopped by the live gate"), !is_known);
+        assert_eq!(said("consider switching it off"), is_known, "{:?}", found.findings);
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 

@@ -15,7 +15,7 @@ use tollgate_domain::event::{
 use tollgate_domain::gate::{self, Switches};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::limits::task_limits;
-use tollgate_domain::metadata::TaskMetadata;
+use tollgate_domain::metadata::{Enforcement, TaskMetadata};
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_domain::task;
 use tollgate_domain::time::Timestamp;
@@ -41,7 +41,8 @@ const MICRO: i128 = 1_000_000_000_000;
 /// A history in the making.
 ///
 /// Steps are separated by commas: `in TASK`, `of TENANT`, `+90` (seconds), `live YAML` (with `;` for line ends) for the
-/// config in force; `open [complexity=…] [importance=…] [PHASE=TOKENS]`, `start PHASE`, `end PHASE`, `close OUTCOME`,
+/// config in force; `open [complexity=…] [importance=…] [enforcement=off] [PHASE=TOKENS]`,
+/// `start PHASE`, `end PHASE`, `close OUTCOME`,
 /// `gate ADVANCE`, `pass ADVANCE`, `mark WORD`, `signal NAME VALUE [KEY]` of the running phase, `use TOKENS
 /// [unpriced] [estimated] [team=…] [ago=SECONDS] [allocation=NAME]`,
 /// what [`crate::allocations`] says, `adjust TOKENS` of the latest usage, `torn` for an event that nobody can read.
@@ -123,6 +124,7 @@ impl Story {
         for word in said {
             match word.split_once('=').unwrap() {
                 ("complexity", value) => metadata.complexity = Some(value.parse().unwrap()),
+                ("enforcement", "off") => metadata.enforcement = Enforcement::Off,
                 ("importance", value) => metadata.importance = Some(value.parse().unwrap()),
                 (phase, tokens) => {
                     let limit = metadata.budget_overrides.entry(phase.parse().unwrap()).or_default();
