@@ -312,10 +312,10 @@ fn repriced(
     Repriced::Differs(Box::new(repriced))
 }
 
-/// Adds a repricing to the day and the model of its usage.
+/// Adds a repricing to the day of its usage, under the model by which that counts.
 fn count(days: &mut BTreeMap<(String, String), RepriceDay>, repriced: &UsageRepriced) {
     let day = repriced.used_at.day().to_string();
-    let model = repriced.model.clone().unwrap_or_default();
+    let model = repriced.dimensions("").model.unwrap_or_default().to_owned();
     let row = days.entry((day.clone(), model.clone())).or_insert_with(|| RepriceDay {
         day,
         model,
