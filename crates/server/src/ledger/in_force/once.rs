@@ -97,7 +97,7 @@ impl InForce {
     /// What was answered to a price that was set, from what was in force before it.
     fn as_answered(&self, request: &PriceSetRequest, changed: &PriceChanged) -> PriceDecisionAnswer {
         // Under another price book, what was kept is no longer known.
-        let set = self.from_before(changed, request.provider.as_deref(), |before| rates(request, before));
+        let set = self.with_before(changed, request.provider.as_deref(), |before| rates(request, before));
         let (settings, set) = (self.ask.settings(), set.unwrap_or_default());
         answer_of(&settings.prices, changed, set, changed.old_version.is_none())
     }
@@ -105,14 +105,14 @@ impl InForce {
     /// What the price before has and one that was approved does not, in words.
     pub(super) fn dropped(&self, changed: &PriceChanged) -> Vec<String> {
         let Ok(now) = Listed::read(&changed.entry, &changed.rates) else { return Vec::new() };
-        self.from_before(changed, Some(now.model.provider.as_str()).filter(|of| !of.is_empty()), |before| {
+        self.with_before(changed, Some(now.model.provider.as_str()).filter(|of| !of.is_empty()), |before| {
             before.map(|before| lost(before, &now.as_entry())).unwrap_or_default()
         })
     }
 
     /// What follows from the price that a change names as the one before it, by its version: that of another change, or
     /// of the price book. `None`: there was none, or it is no longer known.
-    fn from_before<T>(
+    fn with_before<T>(
         &self,
         changed: &PriceChanged,
         provider: Option<&str>,
