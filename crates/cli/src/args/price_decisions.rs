@@ -116,10 +116,10 @@ pub(crate) struct PriceHistoryArgs {
 
 #[derive(Debug, Args)]
 pub(crate) struct RepriceArgs {
-    /// Usage of this model, as usage names it
+    /// Usage of this model, as usage names it or as it is priced by
     #[arg(long)]
     pub(crate) model: String,
-    /// Only of this provider, as usage names it
+    /// Only of this provider, as usage names it or as it is priced by
     #[arg(long)]
     pub(crate) provider: Option<String>,
     /// Usage that happened from this RFC 3339 time on, or from the beginning of this date in UTC

@@ -114,11 +114,17 @@ fn amounts(old: Option<&PriceAmounts>, new: &PriceAmounts, old_version: Option<&
     };
     for kind in PricedKind::NAMES {
         let (before, after) = (usd(old, kind), usd(Some(new), kind));
-        // What has no rate of its own costs what input or output does.
-        let alike =
-            if *kind == PricedKind::Reasoning.as_str() { PricedKind::Output } else { PricedKind::Input };
-        let is_alike = *kind != alike.as_str()
-            && (&before, &after) == (&usd(old, alike.as_str()), &usd(Some(new), alike.as_str()));
+        // What has no rate of its own costs what input or output does. Those two stand for nothing but themselves.
+        let alike = PricedKind::from_word(kind).and_then(|kind| match kind {
+            PricedKind::Input | PricedKind::Output => None,
+            PricedKind::CachedInput | PricedKind::CacheWrite | PricedKind::CacheWrite1h => {
+                Some(PricedKind::Input)
+            }
+            PricedKind::Reasoning => Some(PricedKind::Output),
+        });
+        let is_alike = alike.is_some_and(|alike| {
+            (&before, &after) == (&usd(old, alike.as_str()), &usd(Some(new), alike.as_str()))
+        });
         if !is_alike {
             part(kind, before, after);
         }
@@ -157,6 +163,9 @@ mod tests {
         let three =
             costs(&[("input_uncached", "0.000003"), ("output", "0.00001"), ("reasoning", "0.00002")], &[]);
         let cached = costs(&[("input_uncached", "0.000002"), ("cached_input", "0.000002")], &[]);
+        let [same, dearer] = ["0.000002", "0.000003"].map(|usd| {
+            costs(&[("input_uncached", usd), ("cached_input", usd), ("output", usd), ("reasoning", usd)], &[])
+        });
         let images = costs(&[], &[("output_images", "0.04")]);
         let version = "book@1".to_owned();
         for (old, new, version, expected) in [
@@ -164,6 +173,8 @@ mod tests {
             (Some(&two), &three, Some(&version), "input_uncached 2 > 3, reasoning 10 > 20"),
             (Some(&two), &two, Some(&version), "the same for small requests: --format json has all"),
             (Some(&two), &images, None, "input_uncached 2 > -, output 10 > -, output_images 0.04 USD"),
+            (None, &same, None, "input_uncached 2, output 2"),
+            (Some(&same), &dearer, None, "input_uncached 2 > 3, output 2 > 3"),
             (None, &cached, Some(&version), "input_uncached 2 (before: as in book@1)"),
         ] {
             assert_eq!(amounts(old, new, version), expected);

@@ -14,17 +14,25 @@ impl Listed {
     /// another. Hours are those of the week from a time on.
     #[must_use]
     pub fn change_from(&self, before: &PriceEntry<'_>, from: Timestamp) -> Option<Percent> {
-        let now = self.as_entry();
-        let rates = before.rates().into_iter().zip(now.rates());
-        let rates = rates.filter_map(|((_, old), (_, new))| Some(percent_of(old?, new?)));
-        let units = before.unit_rates().into_iter();
-        let units = units.filter_map(|(unit, old)| Some(percent_of(old?, now.unit_rate(unit)?)));
-        let of_calls = largest(before.price()?, &self.price, &moments_of_a_week(from));
-        rates.chain(units).chain(of_calls).max()
+        billed(before, &self.as_entry(), &moments_of_a_week(from))
     }
 }
 
-/// The largest change at a usage point, or of the rate of a kind that no point has.
+/// The largest change of what calls are billed, also where one of the prices names no rate and takes another one.
+pub(super) fn billed(
+    before: &PriceEntry<'_>,
+    now: &PriceEntry<'_>,
+    moments: &[Timestamp],
+) -> Option<Percent> {
+    let rates = before.rates().into_iter().zip(now.rates());
+    let rates = rates.filter_map(|((_, old), (_, new))| Some(percent_of(old?, new?)));
+    let units = before.unit_rates().into_iter();
+    let units = units.filter_map(|(unit, old)| Some(percent_of(old?, now.unit_rate(unit)?)));
+    let of_calls = largest(before.price()?, now.price()?, moments);
+    rates.chain(units).chain(of_calls).max()
+}
+
+/// The largest change of what both prices name: at a usage point, or of the rate of a kind that no point has.
 pub(super) fn largest(current: &ModelPrice, new: &ModelPrice, moments: &[Timestamp]) -> Option<Percent> {
     let (old_costs, new_costs) = (PointCosts::of(current, moments), PointCosts::of(new, moments));
     let at_points = old_costs.largest_change(&new_costs).map(|(percent, _)| percent);

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 
-use super::change::largest;
+use super::change::{billed, largest};
 use super::compare::{Agreement, Opinion, Trust, judge};
 use super::history::{EntryHistory, PriceHistory};
 use super::known::{Known, Subject};
 use super::listed::{Listed, ModelName};
 use super::percent::Percent;
 use super::points::{PointCosts, moments_of_a_week};
+use super::quote::PriceEntry;
 use super::source_list::{SourceList, opinions};
 use super::{ModelPrice, PriceBook};
 use crate::event::WaitReason;
@@ -203,7 +204,7 @@ impl Update<'_> {
             old_version: current.map(|current| self.book.version_of(current).to_owned()),
             old_costs: current.map(|current| PointCosts::of(current, self.moments)),
             new_costs: PointCosts::of(new, self.moments),
-            percent: current.and_then(|current| largest(current, new, self.moments)),
+            percent: self.changed(),
             known,
             waits,
         })
@@ -227,13 +228,17 @@ impl Update<'_> {
             })
     }
 
+    /// How much what calls are billed changes, also by a rate that only one of the prices names.
+    fn changed(&self) -> Option<Percent> {
+        let before = PriceEntry::new(&self.subject.entry, self.subject.current);
+        billed(&before, &self.judged.best.listed.as_entry(), self.moments)
+    }
+
     fn waits(&self, lists: &[SourceList], rules: UpdateRules) -> Vec<WaitReason> {
         let (best, costs) = (&self.judged.best, PointCosts::of(&self.judged.best.listed.price, self.moments));
         let current = self.subject.current.map(|current| (current, PointCosts::of(current, self.moments)));
         let mut waits = Vec::new();
-        let changed =
-            self.subject.current.and_then(|current| largest(current, &best.listed.price, self.moments));
-        if changed.is_some_and(|percent| percent > MAX_CHANGE) {
+        if self.changed().is_some_and(|percent| percent > MAX_CHANGE) {
             waits.push(WaitReason::LargeChange);
         }
         let others = self.opinions.iter().map(|opinion| opinion.listed.costs(self.moments));

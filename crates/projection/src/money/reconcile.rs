@@ -161,6 +161,10 @@ impl Row {
     /// What the ledger itself knows about the difference.
     fn explain_alone(&mut self, rates: Option<&KindRates>) {
         self.rest = self.difference();
+        // Where both sides agree, the bill has a correction on the day on which the ledger has it.
+        if self.rest == Usd::ZERO {
+            return;
+        }
         self.note(BillReason::Correction, self.restated);
         let now = rates.and_then(|rates| rates.cost(&self.unpriced)).unwrap_or_default();
         if self.unpriced_left > 0 {

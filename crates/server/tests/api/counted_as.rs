@@ -207,3 +207,19 @@ async fn append_again(service: &Service) -> String {
     let (_, answer) = service.append(json!([{"id": "u-1", "task": "T-1", "usage_recorded": usage}])).await;
     answer["outcomes"][0]["outcome"].as_str().unwrap_or_default().to_owned()
 }
+
+#[tokio::test]
+async fn what_is_priced_again_is_named_as_it_counts() {
+    let service = Service::new().await;
+    let request = json!({"allocation": "a-1", "model": "acme/m", "tokens": 600});
+    let (_, made) = service.post("/v1/allocations", request).await;
+    assert_eq!(made["state"], "open", "{made}");
+    append(&service, "u-1", json!({"allocation": "a-1", "tokens": {"input_uncached": 500}})).await;
+    let set = json!({"entry": "acme/m", "usd_per_token": {"input_uncached": "0.00001"}, "by": "ann",
+        "from": "2026-11-01T00:00:00Z"});
+    assert_eq!(service.post("/v1/prices/set", set).await.0, 200);
+    let request = json!({"model": "acme/m", "from": "2026-11-01T00:00:00Z", "by": "ann"});
+    let (_, report) = service.post("/v1/prices/reprice", request).await;
+    let day = &report["days"][0];
+    assert_eq!((&day["model"], &day["difference_usd"]), (&json!("acme/m"), &json!("0.005")), "{report}");
+}

@@ -116,3 +116,64 @@ async fn usage_dated_ahead_counts_when_it_was_recorded_and_frees_nothing() {
     let (_, sums) = service.get(&format!("/v1/usage/summary?{period}&at_least=tail")).await;
     assert_eq!(sums["totals"]["usage_events"], 0, "{sums}");
 }
+
+async fn repriced(service: &Service, model: &str, provider: Option<&str>, dry_run: bool) -> Value {
+    let request = json!({"model": model, "provider": provider, "from": "2026-11-01T00:00:00Z", "by": "ann",
+        "dry_run": dry_run});
+    let (status, report) = service.post("/v1/prices/reprice", request).await;
+    assert_eq!(status, 200, "{report}");
+    report
+}
+
+#[tokio::test]
+async fn usage_is_priced_again_by_each_of_its_names() {
+    let service = Service::new().await;
+    for (nth, (provider, model)) in [
+        (None, "gpt-5"),
+        (None, "openai/gpt-5"),
+        (Some("openai"), "gpt-5"),
+        (Some("OpenAI"), "gpt-5-2026-01-31"),
+        (Some("azure"), "gpt-5"),
+        (None, "gpt-5-mini"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        append(&service, &format!("u-{nth}"), None, dollar(provider, model)).await;
+    }
+    for (model, provider, count) in [
+        ("gpt-5", None, 5),
+        ("gpt-5", Some("openai"), 4),
+        ("gpt-5", Some("OpenAI"), 4),
+        ("gpt-5", Some("azure"), 1),
+        ("openai/gpt-5", None, 1),
+        ("gpt-5-2026-01-31", None, 1),
+        ("gpt-5-nano", None, 0),
+    ] {
+        let report = repriced(&service, model, provider, true).await;
+        assert_eq!(report["usage_events"], count, "{model} {provider:?}: {report}");
+    }
+}
+
+#[tokio::test]
+async fn usage_that_no_entry_was_known_for_is_priced_again_as_it_is_priced_by_now() {
+    let service = Service::new().await;
+    append(&service, "u-1", None, dollar(None, "acme/large")).await;
+    append(&service, "u-2", None, dollar(Some("acme"), "large")).await;
+    let half = json!([{"id": "c-1", "task": "T-1", "usage_adjusted":
+        {"adjusts": "u-1", "tokens": {"output": -50_000}, "reason": "counted twice"}}]);
+    assert_eq!(service.append(half).await.0, 201);
+    let set = json!({"entry": "acme/large", "usd_per_token": {"output": "0.00001"}, "by": "ann",
+        "from": "2026-11-01T00:00:00Z"});
+    assert_eq!(service.post("/v1/prices/set", set).await.0, 200);
+    // What was taken away is not priced, and what was priced is not priced once more.
+    for (adjustments, difference) in [(2, "1.5"), (0, "0")] {
+        let report = repriced(&service, "large", Some("acme"), false).await;
+        let found = (&report["adjustments"], &report["difference_usd"]);
+        assert_eq!(found, (&json!(adjustments), &json!(difference)), "{report}");
+        if adjustments > 0 {
+            let models: Vec<_> = report["days"].as_array().unwrap().iter().map(|day| &day["model"]).collect();
+            assert_eq!(models, ["acme/large", "large"], "{report}");
+        }
+    }
+}

@@ -86,6 +86,13 @@ async fn prices(service: &Service, clock: &ManualClock) {
         let request = json!({"id": path, "price_version": version, "by": "ann", "reason": "as announced"});
         let (status, first) = post(service, path, &request).await;
         assert_eq!(status, 200, "{first}");
+        // What is put in force says what is lost by it.
+        let dropped = if path.ends_with("approve") {
+            json!(["prices of service tier flex", "output"])
+        } else {
+            json!(null)
+        };
+        assert_eq!(first["dropped"], dropped, "{first}");
         let count = events(service, "_ledger").await;
         clock.set(at(&format!("2026-11-20T12:0{input}:00Z")));
         assert_eq!(first_of(post(service, path, &request).await.1), first, "{path}");

@@ -212,7 +212,7 @@ pub struct PriceDecisionAnswer {
     /// Of a price set by hand: what else stays, in words.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub kept_else: Vec<String>,
-    /// Of a price set by hand: what the price before has and this one does not, in words.
+    /// Of a price that is put in force: what the price before has and this one does not, in words.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub dropped: Vec<String>,
     /// Of a price set by hand: the entry of the price book that was meant, if this one is new and looks like a slip of

@@ -9,9 +9,9 @@ use utoipa::ToSchema;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct RepriceRequest {
-    /// Usage of this model, as usage names it.
+    /// Usage of this model, as usage names it or as it is priced by.
     pub model: String,
-    /// Only of this provider, as usage names it.
+    /// Only of this provider, as usage names it or as it is priced by.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub provider: Option<String>,
     /// Usage that happened from this time on (RFC 3339).
@@ -46,12 +46,12 @@ pub struct RepriceReport {
     pub difference_usd: String,
 }
 
-/// The usage of one day that is priced again.
+/// The usage of one day and model that is priced again.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct RepriceDay {
     /// The day of the usage, in UTC.
     pub day: String,
-    /// The model.
+    /// The model, as the usage counts: as it names it, else as its allocation does.
     pub model: String,
     /// How many usage events.
     pub adjustments: u64,

@@ -34,10 +34,12 @@ fn sources(lists: &[(&str, u16, bool, &[&str])]) -> Vec<SourceList> {
     lists.iter().map(of).collect()
 }
 
-/// The book of these tests: `p/m` at 100, 10 and 500.
+/// The book of these tests: `p/m` at 100, 10 and 500, and `p/cached` at 100, 100 and 500.
 fn in_force() -> PriceBook {
     let text = r#"{"p/m": {"litellm_provider": "p", "input_cost_per_token": 100e-6,
-        "cache_read_input_token_cost": 10e-6, "output_cost_per_token": 500e-6}}"#;
+        "cache_read_input_token_cost": 10e-6, "output_cost_per_token": 500e-6},
+        "p/cached": {"litellm_provider": "p", "input_cost_per_token": 100e-6,
+        "cache_read_input_token_cost": 100e-6, "output_cost_per_token": 500e-6}}"#;
     PriceBook::from_litellm(text, "test").unwrap().0
 }
 
@@ -92,7 +94,12 @@ fn what_changes_and_what_of_it_waits_for_a_person() {
         (
             "a rate that is no longer given",
             &[("a", 900, false, &["p/m 110 - 500"])],
-            &["p/m a 10 unverified:rate_missing"],
+            &["p/m a 1000 unverified:large_change,rate_missing"],
+        ),
+        (
+            "a rate that is no longer given, and cost as much",
+            &[("a", 900, false, &["p/cached 110 - 500"])],
+            &["p/cached a 10 unverified:rate_missing"],
         ),
         ("a page for people", &[("a", 900, true, &["p/m 110 10 500"])], &["p/m a 10 unverified:scraped"]),
         (

@@ -62,6 +62,8 @@ fn a_difference_is_explained_as_far_as_it_is_known() {
         use - model=m in=5 usd=0.005, +24h, adjust - model=m in=-1 usd=-0.001 of=2026-11-21T08:30:00Z | 21 m 0.004 4 | 21 m -0.001 correction=-0.001 rest=0; 22 m 0.001 correction=0.001 rest=0
         use - model=m in=5 usd=0.005, +240h, adjust - model=m in=-1 usd=-0.001 of=2026-11-21T08:30:00Z | 21 m 0.004 4 | 21 m -0.001 correction=-0.001 rest=0
         use - model=m in=5 usd=0.005, adjust - model=m in=-1 usd=-0.001 of=2026-11-21T08:30:00Z | 21 m 0.004 4 | 21 m 0 rest=0
+        use - model=m in=5 usd=0.005, +24h, adjust - model=m in=-1 usd=-0.001 of=2026-11-21T08:30:00Z | 21 m 0.005 5, 22 m -0.001 | 21 m 0 rest=0; 22 m 0 rest=0
+        use - model=m in=5                             | 21 m 0 5           | 21 m 0 rest=0
         use - model=m in=5, +24h, reprice - model=m in=5 usd=0.005 of=2026-11-21T08:30:00Z | 21 m 0.005 5 | 21 m 0.005 correction=0.005 rest=0; 22 m -0.005 correction=-0.005 rest=0
         use - model=m in=5, use - model=m in=5, +24h, reprice - model=m in=5 usd=0.005 of=2026-11-21T08:30:00Z | 21 m 0.01 10 | 21 m 0.01 correction=0.005 unpriced=0.005 rest=0; 22 m -0.005 correction=-0.005 rest=0
         use - model=m in=5, +1h, reprice - model=m in=5 usd=0.005 of=2026-11-21T08:30:00Z | 21 m 0.006 5 | 21 m 0.001 rate=0.001 rest=0

@@ -3,12 +3,12 @@
 use serde::Serialize;
 use tollgate_domain::event::{EventBody, PriceChanged, PriceEvent};
 use tollgate_domain::ids::TenantId;
-use tollgate_domain::price::{Listed, ModelName};
+use tollgate_domain::price::{Listed, ModelName, PriceEntry};
 use tollgate_wire::api::{PriceDecisionAnswer, PriceSetRequest, Problem};
 
 use super::InForce;
 use super::set_answer::answer_of;
-use super::set_rates::rates;
+use super::set_rates::{lost, rates};
 use crate::ledger::keyed::{Keyed, append_named};
 use crate::problem::{Answer, CONTENDED, INTERNAL};
 
@@ -66,6 +66,7 @@ impl InForce {
         if let Some((event, _)) = changed
             && let EventBody::Price(PriceEvent::PriceChanged(changed)) = event.body
         {
+            let answer = PriceDecisionAnswer { dropped: self.dropped(&changed), ..answer };
             return Ok(Some(self.in_force_from(answer, &changed)));
         }
         Ok(Some(answer))
@@ -95,6 +96,28 @@ impl InForce {
 
     /// What was answered to a price that was set, from what was in force before it.
     fn as_answered(&self, request: &PriceSetRequest, changed: &PriceChanged) -> PriceDecisionAnswer {
+        // Under another price book, what was kept is no longer known.
+        let set = self.with_before(changed, request.provider.as_deref(), |before| rates(request, before));
+        let (settings, set) = (self.ask.settings(), set.unwrap_or_default());
+        answer_of(&settings.prices, changed, set, changed.old_version.is_none())
+    }
+
+    /// What the price before has and one that was approved does not, in words.
+    pub(super) fn dropped(&self, changed: &PriceChanged) -> Vec<String> {
+        let Ok(now) = Listed::read(&changed.entry, &changed.rates) else { return Vec::new() };
+        self.with_before(changed, Some(now.model.provider.as_str()).filter(|of| !of.is_empty()), |before| {
+            before.map(|before| lost(before, &now.as_entry())).unwrap_or_default()
+        })
+    }
+
+    /// What follows from the price that a change names as the one before it, by its version: that of another change, or
+    /// of the price book. `None`: there was none, or it is no longer known.
+    fn with_before<T>(
+        &self,
+        changed: &PriceChanged,
+        provider: Option<&str>,
+        then: impl FnOnce(Option<&PriceEntry<'_>>) -> T,
+    ) -> T {
         let settings = self.ask.settings();
         let (book, old_version) = (&settings.prices, changed.old_version.as_deref());
         let listed = old_version.and_then(|version| {
@@ -104,13 +127,10 @@ impl InForce {
             })
         });
         let own = || {
-            let model = ModelName::of_entry(&changed.entry, request.provider.as_deref());
+            let model = ModelName::of_entry(&changed.entry, provider);
             let is_own = old_version == Some(book.version());
             is_own.then(|| book.own_entry(&changed.entry).or_else(|| book.same_model(&model))).flatten()
         };
-        let before = listed.as_ref().map(Listed::as_entry).or_else(own);
-        // Under another price book, what was kept is no longer known.
-        let set = rates(request, before.as_ref()).unwrap_or_default();
-        answer_of(book, changed, set, old_version.is_none())
+        then(listed.as_ref().map(Listed::as_entry).or_else(own).as_ref())
     }
 }

@@ -56,8 +56,9 @@ impl InForce {
         let Some(position) = self.record_once(events, keyed.as_ref()).await? else {
             return self.decided_before(keyed.as_ref()).await?.ok_or_else(decided_elsewhere);
         };
-        let price_version = waiting.version;
-        let answer = PriceDecisionAnswer { entry, price_version, position, ..PriceDecisionAnswer::default() };
+        let (price_version, dropped) = (waiting.version, self.dropped(&changed));
+        let answer =
+            PriceDecisionAnswer { entry, price_version, position, dropped, ..PriceDecisionAnswer::default() };
         Ok(self.in_force_from(answer, &changed))
     }
 

@@ -241,32 +241,20 @@ fn without(
     let words: BTreeSet<&String> = request.without.iter().collect();
     let mut dropped = Vec::new();
     for word in words {
-        dropped.push(match what(word) {
-            Some(What::Kind(kind)) => {
-                rates.remove(kind, &RateTier::default());
-                word.clone()
-            }
-            Some(What::Unit(unit)) => {
-                rates.remove_unit(unit);
-                word.clone()
-            }
-            Some(What::Above(above)) => {
-                rates.remove_tiers(|tier| tier.above_input == Some(above));
-                format!("prices above {} tokens of input", grouped(above.into()))
-            }
-            Some(What::ServiceTier(of)) => {
+        let Some(what) = what(word) else { continue };
+        match what {
+            What::Kind(kind) => rates.remove(kind, &RateTier::default()),
+            What::Unit(unit) => rates.remove_unit(unit),
+            What::Above(above) => rates.remove_tiers(|tier| tier.above_input == Some(above)),
+            What::ServiceTier(of) => {
                 rates.remove_tiers(|tier| tier.service_tier == Some(of));
                 if rates.factor().is_some_and(|(tier, _)| tier.service_tier == Some(of)) {
                     rates.remove_factor();
                 }
-                format!("prices of service tier {of}")
             }
-            Some(What::Hours) => {
-                rates.remove_hours();
-                "prices of certain hours".to_owned()
-            }
-            None => continue,
-        });
+            What::Hours => rates.remove_hours(),
+        }
+        dropped.push(what.in_words());
     }
     Ok(dropped)
 }
@@ -278,6 +266,30 @@ enum What {
     Above(u64),
     ServiceTier(&'static str),
     Hours,
+}
+
+impl What {
+    fn in_words(&self) -> String {
+        match self {
+            Self::Kind(kind) => kind.as_str().to_owned(),
+            Self::Unit(unit) => unit.as_str().to_owned(),
+            Self::Above(above) => format!("prices above {} tokens of input", grouped((*above).into())),
+            Self::ServiceTier(of) => format!("prices of service tier {of}"),
+            Self::Hours => "prices of certain hours".to_owned(),
+        }
+    }
+}
+
+/// What a price has and one that follows it does not, in words.
+pub(super) fn lost(before: &PriceEntry<'_>, now: &PriceEntry<'_>) -> Vec<String> {
+    let (old, new) = (EntryRates::of(before), EntryRates::of(now));
+    let mut words = can_be_taken_away(&amounts_of(before), &old);
+    for word in can_be_taken_away(&amounts_of(now), &new) {
+        words.remove(&word);
+    }
+    let lost = words.iter().filter_map(|word| what(word)).map(|what| what.in_words());
+    let list = (old.has_list() && !new.has_list()).then(|| "prices by ranges of input".to_owned());
+    lost.chain(list).collect()
 }
 
 fn what(word: &str) -> Option<What> {

@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use tollgate_domain::budget::{Dimensions, MAX_VALUE_BYTES};
+use tollgate_domain::budget::{AlsoNamed, Dimension, Dimensions, MAX_VALUE_BYTES};
 use tollgate_domain::event::{EventBody, UsageEvent, UsageRepriced};
 use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::money::Usd;
 use tollgate_domain::position::{PartitionId, Sequence};
-use tollgate_domain::price::Call;
+use tollgate_domain::price::{Call, provider_of_books};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::usage::{Corrected, Cost, UsageRecorded, Used};
 use tollgate_log::contract::{AppendOutcome, Batch, NewEvent, Partitions};
@@ -61,9 +61,9 @@ impl Operations {
         }
         let within = |at: Timestamp| at >= from && to.is_none_or(|to| at < to);
         let settings = self.ask.settings();
-        let known = self.usage_of(request).await?;
+        let known = self.usage_of(&Wanted::new(&settings, request)).await?;
         let mut report = RepriceReport { dry_run: request.dry_run, ..RepriceReport::default() };
-        let mut days: BTreeMap<String, RepriceDay> = BTreeMap::new();
+        let mut days: BTreeMap<(String, String), RepriceDay> = BTreeMap::new();
         let (mut found, mut difference) = (Vec::new(), Usd::ZERO);
         for (name, known) in known {
             let Some((usage, at)) = known.usage.as_ref().filter(|(_, at)| within(*at)) else { continue };
@@ -90,7 +90,7 @@ impl Operations {
     }
 
     /// What the log has about the usage of a model: one pass over all of it.
-    async fn usage_of(&self, request: &RepriceRequest) -> Answer<BTreeMap<Name, Known>> {
+    async fn usage_of(&self, wanted: &Wanted<'_>) -> Answer<BTreeMap<Name, Known>> {
         let mut reader = self
             .log
             .read_unchained(Partitions::ALL, Sequence::ZERO)
@@ -114,7 +114,7 @@ impl Operations {
                     };
                     let at = decoded.occurred_at.unwrap_or(recorded_at);
                     let own = (frame.producer, frame.id);
-                    note(&mut known, request, event, at, own, name);
+                    note(&mut known, wanted, event, at, own, name);
                 }
             }
         }
@@ -156,37 +156,75 @@ impl Operations {
     }
 }
 
+/// Which usage is priced again: that of a model by any of its names, as policies select it.
+struct Wanted<'a> {
+    settings: &'a Settings,
+    model: &'a str,
+    /// The provider as it was named, and as price books spell it.
+    provider: Option<(&'a str, Option<String>)>,
+}
+
+impl<'a> Wanted<'a> {
+    fn new(settings: &'a Settings, request: &'a RepriceRequest) -> Self {
+        let provider = request.provider.as_deref().map(|named| (named, provider_of_books(named)));
+        Self { settings, model: &request.model, provider }
+    }
+
+    fn has(&self, counts: &Dimensions<'_>) -> bool {
+        counts.has(&Dimension::Model, self.model)
+            && self.provider.as_ref().is_none_or(|(named, of_books)| {
+                let mut names = std::iter::once(*named).chain(of_books.as_deref());
+                names.any(|name| counts.has(&Dimension::Provider, name))
+            })
+    }
+
+    /// Whether it is such usage by the names that it was recorded with, or by those that the prices in force know it
+    /// by: an entry may have come into force since.
+    fn is_of(&self, usage: &UsageRecorded, at: Timestamp) -> bool {
+        let counts = usage.dimensions("");
+        self.has(&counts) || {
+            let call = self.settings.config.prices.apply(Call::of(usage, at));
+            let priced = self.settings.prices.priced_as(call);
+            let name = |name| Some(name).filter(|name: &&str| !name.is_empty());
+            let also = AlsoNamed { provider: name(&priced.provider), model: name(&priced.model) };
+            self.has(&Dimensions { also, ..counts })
+        }
+    }
+}
+
 /// Folds an event into what is known about the usage that it is, or names.
 fn note(
     known: &mut BTreeMap<Name, Known>,
-    request: &RepriceRequest,
+    wanted: &Wanted<'_>,
     event: UsageEvent,
     at: Timestamp,
     (producer, id): (&str, &str),
     name: impl Fn(&str, &str) -> Name,
 ) {
-    let wanted = |counts: Dimensions<'_>| {
-        counts.model == Some(request.model.as_str())
-            && request.provider.as_deref().is_none_or(|wanted| counts.provider == Some(wanted))
+    // What adjusts usage comes after it, and may not know all names by which that is wanted.
+    let of = |known: &BTreeMap<Name, Known>, name: Name, counts: &Dimensions<'_>| {
+        (known.contains_key(&name) || wanted.has(counts)).then_some(name)
     };
     match event {
         UsageEvent::UsageRecorded(usage) => {
-            if wanted(usage.dimensions("")) {
+            if wanted.is_of(&usage, at) {
                 // An id counts once, also where a log has a late duplicate of it.
                 known.entry(name(producer, id)).or_default().usage.get_or_insert((usage, at));
             }
         }
         UsageEvent::UsageAdjusted(adjusted) => {
             let Some(resolved) = &adjusted.resolved else { return };
-            if wanted(resolved.dimensions("")) {
-                let of = known.entry(name(&adjusted.adjusts_producer, &adjusted.adjusts)).or_default();
+            let name = name(&adjusted.adjusts_producer, &adjusted.adjusts);
+            if let Some(name) = of(known, name, &resolved.dimensions("")) {
+                let of = known.entry(name).or_default();
                 of.corrected.adjusted(&adjusted);
                 of.added = of.added.saturating_add(resolved.cost.usd());
             }
         }
         UsageEvent::UsageRepriced(repriced) => {
-            if wanted(repriced.dimensions("")) {
-                let of = known.entry(name(&repriced.adjusts_producer, &repriced.adjusts)).or_default();
+            let name = name(&repriced.adjusts_producer, &repriced.adjusts);
+            if let Some(name) = of(known, name, &repriced.dimensions("")) {
+                let of = known.entry(name).or_default();
                 of.added = of.added.saturating_add(repriced.difference());
                 of.times = of.times.saturating_add(1);
                 of.corrected.repriced();
@@ -274,12 +312,13 @@ fn repriced(
     Repriced::Differs(Box::new(repriced))
 }
 
-/// Adds a repricing to the day of its usage.
-fn count(days: &mut BTreeMap<String, RepriceDay>, repriced: &UsageRepriced) {
+/// Adds a repricing to the day of its usage, under the model by which that counts.
+fn count(days: &mut BTreeMap<(String, String), RepriceDay>, repriced: &UsageRepriced) {
     let day = repriced.used_at.day().to_string();
-    let row = days.entry(day.clone()).or_insert_with(|| RepriceDay {
+    let model = repriced.dimensions("").model.unwrap_or_default().to_owned();
+    let row = days.entry((day.clone(), model.clone())).or_insert_with(|| RepriceDay {
         day,
-        model: repriced.model.clone().unwrap_or_default(),
+        model,
         ..RepriceDay::default()
     });
     let add = |text: &mut String, usd: Usd| {
