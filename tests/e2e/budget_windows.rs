@@ -67,8 +67,9 @@ fn what_is_about_the_future_or_about_a_model_that_nobody_knows_is_said() {
     );
     assert_eq!(set.code, 0, "{}", set.err);
     assert!(set.err.contains("! degrade_to `gpt-5-mni`: the price book does not have it"), "{}", set.err);
-    let scoped =
-        |scope: &str| place.run_line(&format!("--data d policy set q --limit-usd 1 --scope {scope}")).err;
+    let scoped = |scope: &str| {
+        place.run_line(&format!("--data d policy set q --window daily --limit-usd 1 --scope {scope}")).err
+    };
     assert!(
         scoped("model=gtp-5").contains("! scope model `gtp-5`: the price book does not have it"),
         "{}",

@@ -50,7 +50,7 @@ impl ConcludedPhases {
         let names: Vec<&str> = self.by_rules.keys().map(String::as_str).collect();
         format!(
             "{concluded} of {} executions of phases were not reported: the rules {} concluded them when sessions were imported. A ledger does not say what \
-             they concluded them from; `tollgate replay calibrate --from` the session files states it. Where sessions name no tools, do not enforce limits by \
+             they concluded them from; a replay of the session files states it. Where sessions name no tools, do not enforce limits by \
              phase that were learned from them",
             self.executions,
             names.join(", ")

@@ -201,6 +201,9 @@ pub(crate) fn route(answer: &RouteResponse) -> String {
             printable(&preferred.arithmetic)
         );
     }
+    if let Some(why) = &answer.not_looked_at {
+        let _ = writeln!(text, "! {}", printable(why));
+    }
     if !answer.others.is_empty() {
         let rows = answer.others.iter().map(|other| {
             let fits = if other.fits { "fits".to_owned() } else { refused_by(other) };

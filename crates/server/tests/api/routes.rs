@@ -29,3 +29,18 @@ async fn what_is_mistyped_or_means_nothing_is_refused_instead_of_finding_none_al
         assert!(status.as_u16() == 400 && detail.contains(because), "{status} {detail}");
     }
 }
+
+#[tokio::test]
+async fn a_model_that_is_not_looked_at_is_said_to_be_so() {
+    let service = Service::new().await;
+    for (body, because) in [
+        (json!({"tokens": 10, "model": "nope"}), "`nope` has no price"),
+        (json!({"tokens": 10, "model": "gpt-5", "mode": "embedding"}), "`gpt-5` does not take such a call"),
+    ] {
+        let (_, route) = service.post("/v1/route", body).await;
+        assert!(route["not_looked_at"].as_str().unwrap().starts_with(because), "{route}");
+        assert!(route["chosen"].is_object() && route.get("preferred").is_none(), "{route}");
+    }
+    let (_, route) = service.post("/v1/route", json!({"tokens": 10, "model": "gpt-5"})).await;
+    assert!(route["preferred"].is_object() && route.get("not_looked_at").is_none(), "{route}");
+}

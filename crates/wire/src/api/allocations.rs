@@ -276,6 +276,9 @@ pub struct RouteResponse {
     /// What was preferred, if the request named a model.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub preferred: Option<RouteView>,
+    /// Why the model that the request named is not looked at: it has no price, or does not take such a call.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub not_looked_at: Option<String>,
     /// Cheaper ones that do not fit, and the next dearer ones: at most ten, the cheapest first.
     pub others: Vec<RouteView>,
     /// By policy that limits money: what was spent without a price, which its figures leave out.

@@ -79,6 +79,13 @@ impl BudgetDecisions {
             found.request = named(&settings, found.request, now);
             Some(found)
         });
+        let named_one = asked.model.as_ref().filter(|_| preferred.is_none());
+        let not_looked_at = named_one.map(|model| {
+            match settings.prices.quote(call(&settings, &asked, now), &tokens) {
+                Ok(_) => format!("`{model}` does not take such a call: it is of another mode than `{mode}`, or its context is too small"),
+                Err(_) => format!("`{model}` has no price; `tollgate prices list` has the names"),
+            }
+        });
         let mut requests: Vec<AllocationRequest> =
             candidates.iter().map(|candidate| candidate.request.clone()).collect();
         requests.extend(preferred.iter().map(|preferred| preferred.request.clone()));
@@ -102,6 +109,7 @@ impl BudgetDecisions {
         Ok(RouteResponse {
             chosen,
             preferred,
+            not_looked_at,
             others: views,
             unpriced: unpriced.into_iter().collect(),
             as_of,
