@@ -39,7 +39,7 @@ impl ConcludedPhases {
     }
 
     /// Nothing where all were reported, or where the rules' coverage is stated (`is_covered`).
-    pub(crate) fn to_say(self, is_covered: bool) -> Option<Self> {
+    pub(crate) fn unless(self, is_covered: bool) -> Option<Self> {
         (!is_covered && !self.by_rules.is_empty()).then_some(self)
     }
 
@@ -68,12 +68,12 @@ mod tests {
             executions,
             by_rules: rules.iter().map(|(name, count)| ((*name).to_owned(), *count)).collect(),
         };
-        assert_eq!(of(4, &[]).to_say(false), None);
-        assert_eq!(of(4, &[("shipped 12ab", 3)]).to_say(true), None);
+        assert_eq!(of(4, &[]).unless(false), None);
+        assert_eq!(of(4, &[("shipped 12ab", 3)]).unless(true), None);
         let mut all = of(4, &[("shipped 12ab", 3)]);
         all.merge(&of(2, &[("own 9f", 1), ("shipped 12ab", 1)]));
         assert_eq!(all, of(6, &[("own 9f", 1), ("shipped 12ab", 4)]));
-        let said = all.to_say(false).unwrap().sentence();
+        let said = all.unless(false).unwrap().sentence();
         assert!(
             said.starts_with(
                 "5 of 6 executions of phases were not reported: the rules own 9f, shipped 12ab concluded"

@@ -162,7 +162,7 @@ fn calibrated(
     met.check()?;
     let estimates = EstimateView::of(&estimates);
     estimates.sentence().into_iter().for_each(|sentence| samples.remark(sentence));
-    let concluded_phases = concluded.to_say(asked.session_phases.is_some());
+    let concluded_phases = concluded.unless(asked.session_phases.is_some());
     concluded_phases.iter().for_each(|concluded| samples.remark(concluded.sentence()));
     if all.phases == 0 {
         return Err(CollectError::NoPhases { origin: origin(), tasks: all.tasks });

@@ -114,7 +114,7 @@ pub(super) fn summary(
         tasks.push(of_partition);
     }
     all.history.estimates = EstimateView::of(&estimates);
-    all.history.concluded_phases = concluded.to_say(question.session_phases.is_some());
+    all.history.concluded_phases = concluded.unless(question.session_phases.is_some());
     all.money = Money::of(question.policies, &logs, &names);
     all.add_tasks(&mut tasks, question)?;
     let unopened = match question.unopened {

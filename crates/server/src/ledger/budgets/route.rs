@@ -79,13 +79,9 @@ impl BudgetDecisions {
             found.request = named(&settings, found.request, now);
             Some(found)
         });
-        let named_one = asked.model.as_ref().filter(|_| preferred.is_none());
-        let not_looked_at = named_one.map(|model| {
-            match settings.prices.quote(call(&settings, &asked, now), &tokens) {
-                Ok(_) => format!("`{model}` does not take such a call: it is of another mode than `{mode}`, or its context is too small"),
-                Err(_) => format!("`{model}` has no price; `tollgate prices list` has the names"),
-            }
-        });
+        let left_out = asked.model.as_ref().filter(|_| preferred.is_none());
+        let is_priced = || settings.prices.quote(call(&settings, &asked, now), &tokens).is_ok();
+        let not_looked_at = left_out.map(|model| why_left_out(model, is_priced(), mode));
         let mut requests: Vec<AllocationRequest> =
             candidates.iter().map(|candidate| candidate.request.clone()).collect();
         requests.extend(preferred.iter().map(|preferred| preferred.request.clone()));
@@ -115,6 +111,16 @@ impl BudgetDecisions {
             as_of,
         })
     }
+}
+
+/// Why a model that was asked for is not compared.
+fn why_left_out(model: &str, is_priced: bool, mode: &str) -> String {
+    if is_priced {
+        return format!(
+            "`{model}` does not take such a call: it is of another mode than `{mode}`, or its context is too small"
+        );
+    }
+    format!("`{model}` has no price; `tollgate prices list` has the names")
 }
 
 /// Refuses what means nothing to a route.
