@@ -5,8 +5,8 @@ use std::fmt::Write;
 use std::path::Path;
 
 /// By how many percent a count may exceed the noted one. Maps that hash by chance and threads that take turns move
-/// counts by less than that.
-const TOLERANCE_PERCENT: u64 = 5;
+/// counts by half of that at most.
+const TOLERANCE_PERCENT: u64 = 10;
 
 /// Instructions by path, and what they were counted with.
 pub(crate) struct Noted {
@@ -84,13 +84,13 @@ mod tests {
     }
 
     #[test]
-    fn a_path_may_take_five_percent_more_and_must_be_noted() {
+    fn a_path_may_take_ten_percent_more_and_must_be_noted() {
         let noted = Noted::parse("# About\nrustc 1\nappend 1000\nfold 200\n").map_err(|line| line.clone());
         let noted = noted.unwrap();
         assert_eq!(noted.toolchain, "rustc 1");
         for (now, is_within) in [
-            (vec![("append", 1050), ("fold", 200)], true),
-            (vec![("append", 1051), ("fold", 200)], false),
+            (vec![("append", 1100), ("fold", 200)], true),
+            (vec![("append", 1101), ("fold", 200)], false),
             (vec![("append", 10), ("fold", 200)], true),
             (vec![("append", 1000)], false),
             (vec![("append", 1000), ("fold", 200), ("gate", 1)], false),
