@@ -14,7 +14,14 @@ pub(crate) fn toolchain() -> Result<String, String> {
         Command::new("rustc").arg("-vV").output().map_err(|error| format!("running rustc: {error}"))?;
     let text = String::from_utf8_lossy(&output.stdout);
     let field = |name: &str| text.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim();
-    Ok(format!("rustc {} {} {}", field("release:"), field("host:"), vectors()))
+    Ok(format!("rustc {} {} {} {}", field("release:"), field("host:"), vectors(), c_library()))
+}
+
+/// Memory is allocated and copied by it.
+fn c_library() -> String {
+    let output = Command::new("getconf").arg("GNU_LIBC_VERSION").output().ok();
+    let text = output.map(|output| String::from_utf8_lossy(&output.stdout).trim().replace(' ', "-"));
+    text.filter(|text| !text.is_empty()).unwrap_or_else(|| "another-libc".to_owned())
 }
 
 /// Hashes and checksums choose their instructions by what the processor has.

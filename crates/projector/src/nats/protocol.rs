@@ -229,3 +229,18 @@ impl TryFrom<RebuiltPart> for Rebuilt {
         })
     }
 }
+
+#[cfg(test)]
+mod verbs {
+    use super::{HEALTH, MOVED, REBUILD, are_told_apart};
+
+    #[test]
+    fn names_of_queries_differ_and_none_is_that_of_another_request() {
+        assert!(are_told_apart(&[]));
+        assert!(are_told_apart(&["task", "tasks", "move", "moved_allocations", ""]));
+        for reserved in [HEALTH, MOVED, REBUILD] {
+            assert!(!are_told_apart(&["task", reserved]), "{reserved}");
+        }
+        assert!(!are_told_apart(&["task", "other", "task"]));
+    }
+}

@@ -50,6 +50,7 @@ use self::breaker::Breaker;
 use self::gate::BlockedTasks;
 use self::in_force::Files;
 use crate::metrics::Metrics;
+use crate::problem::Answer;
 
 /// The file in a data directory that holds the pseudonym key.
 const REDACTION_KEY: &str = "redaction.key";
@@ -231,6 +232,18 @@ impl Ledger {
     #[must_use]
     pub const fn operate(&self) -> &Operations {
         &self.operate
+    }
+
+    /// Records which levels of policies were reached or left, and of which allocations more was used than was
+    /// allocated, as [`BudgetDecisions::observe_levels`] does, and tells health if that could not be found out.
+    ///
+    /// # Errors
+    ///
+    /// The problem with a view or the log. What was not recorded is the next time.
+    pub async fn look_at_policies(&self) -> Answer<usize> {
+        let observed = self.budgets.observe_levels().await;
+        self.operate.policies_unwatched(observed.as_ref().err().map(|problem| problem.detail.clone()));
+        observed
     }
 
     /// Answers all queries that wait for something new: they would keep a server from stopping.

@@ -41,13 +41,11 @@ pub(crate) async fn run(ledger: Arc<Ledger>, mut stop: Receiver<bool>) {
                 "recording expired allocations failed; will retry, and they are free all the same"
             );
         }
-        let watched = ledger.budgets().observe_levels().await;
-        if let Err(problem) = &watched
+        if let Err(problem) = ledger.look_at_policies().await
             && figures
         {
             tracing::warn!(detail = problem.detail, "looking at the levels of policies failed; will retry");
         }
-        ledger.operate().policies_unwatched(watched.err().map(|problem| problem.detail.clone()));
         if let Err(problem) = ledger.write().apply_early_corrections(&mut corrected).await
             && figures
         {

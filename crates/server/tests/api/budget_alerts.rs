@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use serde_json::{Value, json};
 use tollgate_clock::ManualClock;
+use tollgate_log::contract::DedupScope;
 use tollgate_log::memory::MemoryLog;
 
 use crate::budgets::{set_policy, used};
-use crate::support::{Service, at};
+use crate::support::{Held, Service, at};
 
 /// 9: a threshold that fifty events cross at once, watched by three servers: one alert, and none after a restart.
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
@@ -59,6 +60,47 @@ async fn failure_09_a_threshold_is_alerted_once_however_many_cross_it_and_look()
     let resolved =
         list["alerts"].as_array().unwrap().iter().filter(|alert| alert["state"] == "resolved").count();
     assert_eq!(resolved, 3, "{list}");
+}
+
+/// Whatever a policy does beyond its limit, its levels are told; of one that ignores it only the figures are kept.
+#[tokio::test]
+async fn every_enforcement_but_ignore_raises_alerts() {
+    for (enforcement, expected) in [("ignore", 0), ("warn", 3), ("soft_limit", 3), ("hard_limit", 3)] {
+        let service = Service::new().await;
+        set_policy(&service, "p", json!({"window": "daily", "limit_usd": "1", "enforcement": enforcement}))
+            .await;
+        service.append(json!([used("u-1", "T-1", None, 200_000)])).await;
+        assert_eq!(service.ledger.look_at_policies().await.unwrap(), expected, "{enforcement}");
+        let (_, shown) = service.get("/v1/policies/p?at_least=tail").await;
+        let policy = &shown["status"];
+        assert_eq!(
+            (&policy["booked"]["usd"], &policy["level"]),
+            (&json!("2"), &json!("exhausted")),
+            "{policy}"
+        );
+    }
+}
+
+/// Policies that cannot be looked at may lack alerts: health says so, until they can be.
+#[tokio::test]
+async fn health_says_that_policies_cannot_be_looked_at() {
+    let memory = Arc::new(MemoryLog::new(Arc::new(ManualClock::at(at("2026-11-20T10:00:00Z")))));
+    let held = Held::new(Arc::clone(&memory), DedupScope::Life);
+    let one = Service::on(memory).await;
+    let other = Service::on(Arc::clone(&held) as Arc<_>).await;
+    set_policy(&one, "p", json!({"window": "daily", "limit_usd": "1"})).await;
+    let check = async || {
+        let (_, health) = other.get("/v1/health").await;
+        let found =
+            health["checks"].as_array().unwrap().iter().find(|it| it["name"] == "policy_alerts").cloned();
+        found.map(|check| (check["ok"].clone(), health["status"].clone()))
+    };
+    other.ledger.look_at_policies().await.unwrap();
+    assert_eq!(check().await, None);
+    held.hold_spending();
+    one.append(json!([used("u-1", "T-1", None, 200_000)])).await;
+    other.ledger.look_at_policies().await.unwrap_err();
+    assert_eq!(check().await.unwrap().0, json!(false));
 }
 
 /// Rule, severity, level and scope of each alert about a task or session, in the order of their scopes.

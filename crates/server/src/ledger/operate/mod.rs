@@ -188,7 +188,7 @@ impl Operations {
         checks.extend(updates);
         let failed = |name: &str, detail| HealthCheck { name: name.to_owned(), ok: false, detail };
         checks.extend(evidence.map(|detail| failed("evidence", detail)));
-        checks.extend(unwatched.map(|detail| failed("alerts of policies", detail)));
+        checks.extend(unwatched.map(|detail| failed("policy_alerts", detail)));
         Health {
             time_zone_database: tollgate_domain::zone::database_version().to_owned(),
             status,
