@@ -47,10 +47,12 @@ enum Command {
 }
 
 fn main() -> ExitCode {
-    let (text, code) = run(&Args::parse().command)
-        .unwrap_or_else(|failure| (format!("tollgate-guard: {failure}\n"), ExitCode::FAILURE));
-    // Nobody is left to tell that nobody reads it.
-    let _ = std::io::stdout().write_all(text.as_bytes());
+    let (said, code) = match run(&Args::parse().command) {
+        Ok((text, code)) => (std::io::stdout().write_all(text.as_bytes()), code),
+        Err(failure) => (writeln!(std::io::stderr(), "tollgate-guard: {failure}"), ExitCode::FAILURE),
+    };
+    // Whether anybody reads it or not, how it ends says whether all is as noted.
+    drop(said);
     code
 }
 

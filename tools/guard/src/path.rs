@@ -8,7 +8,6 @@ use std::path::Path;
 
 use clap::ValueEnum;
 use tollgate_domain::config::BudgetConfig;
-use tollgate_domain::event::RecordedEvent;
 use tollgate_domain::gate::{PhaseFigures, Switches, TaskFigures, decide};
 use tollgate_domain::limits::task_limits;
 use tollgate_domain::metadata::TaskMetadata;
@@ -25,6 +24,7 @@ use tollgate_projection::savings::Stated;
 use tollgate_projection::spending::Spending;
 use tollgate_projection::status::Status;
 use tollgate_replay::generate::{Spec, append};
+use tollgate_replay::recorded;
 use tollgate_replay::source::LedgerHistory;
 use tollgate_replay::what_if::{Candidate, Question, Unopened, what_if};
 use tollgate_wire::{Submitted, decode_stored};
@@ -186,18 +186,7 @@ fn folded<P: Projection>(dir: &Path, tasks: u64, projection: P) -> Result<u64, S
     each(&log, |stored| {
         stored.record.events().try_for_each(|frame| {
             let decoded = decode_stored(frame.payload).map_err(said)?;
-            let recorded_at = stored.record.recorded_at();
-            let event = RecordedEvent {
-                sequence: stored.sequence,
-                partition: stored.record.partition(),
-                recorded_at,
-                tenant: stored.record.tenant(),
-                task: frame.task,
-                producer: frame.producer,
-                id: frame.id,
-                occurred_at: decoded.occurred_at.unwrap_or(recorded_at),
-                body: &decoded.body,
-            };
+            let event = recorded(stored, &frame, &decoded);
             projection.apply(&event, &mut rows).map_err(|never| match never {})
         })
     })

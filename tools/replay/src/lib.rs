@@ -25,4 +25,4 @@ pub use concluded::ConcludedPhases;
 pub use error::ReplayError;
 pub use estimates::EstimateView;
 pub use marks::{InvalidMarks, Marks};
-pub use walk::{Progress, Watcher};
+pub use walk::{Progress, Watcher, recorded};

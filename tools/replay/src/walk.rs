@@ -70,7 +70,8 @@ pub(crate) struct Walk<'a> {
 }
 
 /// An event of a record, with what the record says of it.
-pub(crate) fn recorded<'a>(
+#[must_use]
+pub fn recorded<'a>(
     stored: &'a StoredRecord,
     frame: &EventFrame<'a>,
     decoded: &'a DecodedEvent,
