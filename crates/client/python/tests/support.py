@@ -65,17 +65,20 @@ class Server:
     """`tollgate serve`, from its ready line until it is killed."""
 
     def __init__(self, data: str, port: int = 0) -> None:
+        self.reading: threading.Thread | None = None
         command = [binary(), "--data", data, "serve", "--listen", f"127.0.0.1:{port}"]
         environment = {name: value for name, value in os.environ.items() if not name.startswith("TOLLGATE_")}
         self.process = subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment, **ends_with_us()
-        )
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env=environment,
+            cwd=os.path.dirname(data), **ends_with_us()
+        )  # fmt: skip
         assert self.process.stdout is not None
         for line in self.process.stdout:
             if ready := re.search(rb" at (http://\S+:([0-9]+)),", line):
                 self.url, self.port = ready[1].decode(), int(ready[2])
                 # What it says later must not fill the pipe.
-                threading.Thread(target=self.process.stdout.read, daemon=True).start()
+                self.reading = threading.Thread(target=self.process.stdout.read, daemon=True)
+                self.reading.start()
                 return
         raise AssertionError(f"{command} ended with {self.process.wait()} before it served")
 
@@ -83,13 +86,21 @@ class Server:
         """As a crash does."""
         self.process.kill()
         self.process.wait()
+        if self.reading is not None:
+            # Its end of the pipe is closed with it.
+            self.reading.join()
+            self.reading = None
+        if self.process.stdout is not None:
+            self.process.stdout.close()
 
 
 def python(program: str, *arguments: str, **environment: str) -> subprocess.Popen[bytes]:
     """A program that uses the client, in a process of its own."""
     return subprocess.Popen(
         [sys.executable, "-c", program, *arguments],
+        stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": str(SOURCE), **environment},
         **ends_with_us(),
     )

@@ -163,6 +163,8 @@ class Transport:
                 connection.sock.settimeout(left())
         if response.length:
             raise http.client.IncompleteRead(b"", response.length)
+        # Not every version of Python does so at the last byte, and a connection is not used again without.
+        response.close()
         self._learn(response.headers.get(_LEDGER))
         asked = retry_after(response.headers.get("Retry-After"))
         answer = Answer(f"{method} {address}", response.status, b"".join(parts), asked)

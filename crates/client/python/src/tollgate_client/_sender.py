@@ -75,12 +75,13 @@ class Sender:
         self._at_most = max(len(events) // 2, 1) if judged.divide else state.batching.max_events
         keep = [fate is None for fate in judged.fates]
         reason = judged.away
+        # First this: a flush ends when they are gone, and has to know the position.
+        state.tell(events, judged.fates, judged.position)
         try:
             state.use(lambda store: self._settle(store, keep))
         except SpoolError as error:
             # What is settled and not gone is sent again, and is a duplicate.
             reason = reason or str(error)
-        state.tell(events, judged.fates, judged.position)
         return reason, asked
 
     def _next(self, store: Store) -> tuple[list[Outgoing], list[SetAside]]:

@@ -216,8 +216,12 @@ class State:
                     self.stats.conflicts += fate.kind == "conflict"
                     self.stats.refused += fate.kind != "conflict"
                     refused.append(fate)
-                for reply in self._replies.pop((event.task, event.id), []):
-                    reply.result = fate
+                replies = self._replies.get((event.task, event.id))
+                if replies:
+                    # The same id may have been reported again: each report has an outcome of its own.
+                    replies.pop(0).result = fate
+                    if not replies:
+                        del self._replies[event.task, event.id]
             self.changed.notify_all()
         for rejected in refused:
             log.error("an event is refused for good: %s", rejected)
