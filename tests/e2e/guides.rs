@@ -71,11 +71,13 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "tests/e2e/prices.rs, price-sources/src/config/tests.rs, tools/prices: they need files that the reader has",
     ),
     ("docs/guides/producers.md", "", "tests/producers/guide.rs"),
+    ("docs/guides/python.md", "", "crates/client/python/tests/test_guide.py"),
     (
         "docs/guides/runbook.md",
         "",
         "answers to faults: tests/fault, tests/e2e/nats, tests/producers/inbox.rs; archives: tests/e2e/segments.rs",
     ),
+    ("docs/guides/typescript.md", "", "crates/client/typescript/test/guide.test.ts"),
     ("docs/guides/webhooks.md", "", "deliver/tests/it/guide.rs"),
     ("docs/reference/alerts-config.md", "umask", "a secret; deliver/tests/it/guide.rs has one"),
     ("docs/reference/benchmarks.md", "", "measured, not tested"),

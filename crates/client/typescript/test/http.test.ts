@@ -11,7 +11,7 @@ import { test } from "node:test";
 import { newId } from "../src/events.js";
 import * as tc from "../src/index.js";
 import { merged } from "../src/position.js";
-import { ROOT, scripted, type Script } from "./support.js";
+import { afterwards, ROOT, scripted, type Script } from "./support.js";
 
 const PROBLEM = { type: "t", title: "t", detail: "d" };
 const quick = { firstMs: 1, longestMs: 1 };
@@ -95,7 +95,7 @@ test("no answer is given up in time", async (context) => {
   const held: net.Socket[] = [];
   const mute = net.createServer((socket) => void held.push(socket));
   await new Promise<void>((resolve) => mute.listen(0, "127.0.0.1", resolve));
-  context.after(() => {
+  afterwards(context, () => {
     for (const socket of held) socket.destroy();
     mute.close();
   });

@@ -29,12 +29,29 @@ export function cases(file: string, name = "cases"): Case[] {
   return found;
 }
 
+const cleanups = new WeakMap<TestContext, (() => unknown)[]>();
+
+/** Does something after a test, what was asked for last first: a server ends before its directory does. */
+export function afterwards(test: TestContext, work: () => unknown): void {
+  const known = cleanups.get(test);
+  if (known) return void known.push(work);
+  const all = [work];
+  cleanups.set(test, all);
+  test.after(async () => {
+    for (const one of all.reverse()) await one();
+  });
+}
+
 /** A directory of the test's own. */
 export function place(test: TestContext): string {
   const dir = mkdtempSync(path.join(tmpdir(), "tollgate-client-"));
-  test.after(() => rmSync(dir, { recursive: true, force: true }));
+  afterwards(test, () => rmSync(dir, { recursive: true, force: true }));
   return dir;
 }
+
+/** They end with the process of the test, also where the test never comes to its end. */
+const servers = new Set<ChildProcess>();
+process.once("exit", () => servers.forEach((child) => child.kill("SIGKILL")));
 
 /** `tollgate serve`, from its ready line until it is killed. */
 export class Server {
@@ -50,7 +67,8 @@ export class Server {
       env: Object.fromEntries(environment),
       stdio: ["ignore", "pipe", "ignore"],
     });
-    test.after(() => killed(child));
+    afterwards(test, () => killed(child));
+    servers.add(child);
     for await (const line of createInterface(child.stdout!)) {
       const url = / at (http:\/\/\S+:[0-9]+),/.exec(line)?.[1];
       if (url === undefined) continue;
@@ -130,7 +148,7 @@ export async function scripted(test: TestContext, script: Script, server: http.S
     });
   });
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  test.after(() => {
+  afterwards(test, () => {
     server.closeAllConnections();
     server.close();
   });

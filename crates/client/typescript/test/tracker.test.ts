@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 
 import * as tc from "../src/index.js";
-import { closedAddress, killed, node, NO_SERVER, outputOf, place, Server } from "./support.js";
+import { afterwards, closedAddress, killed, node, NO_SERVER, outputOf, place, Server } from "./support.js";
 
 const CALL: tc.Usage = { phase: "SPEC", model: "gpt-5", tokens: { input_uncached: 900, output: 300 } };
 const quiet = { onTrouble: () => {} };
@@ -210,7 +210,7 @@ test("a spool is of one process at a time", async (context) => {
   const [dir, nowhere] = [place(context), await closedAddress()];
   const spool = path.join(dir, "spool");
   const holder = node("await tc.Tracker.start(args[0], 'p', { spool: args[1] });\nconsole.log('held');\nsetInterval(() => {}, 1e9);", nowhere, spool);
-  context.after(() => killed(holder));
+  afterwards(context, () => killed(holder));
   await once(holder.stdout!, "data");
   await assert.rejects(tc.Tracker.start(nowhere, "p", { spool }), (error: tc.SpoolLocked) => {
     assert.match(error.message, new RegExp(`process ${holder.pid} uses it`));
@@ -229,7 +229,7 @@ test("of many processes that want a spool one gets it", async (context) => {
 await tc.Tracker.start(args[0], "p", { spool: args[1] }).then(() => console.log("has it"), (error) => console.log(error.name));
 setInterval(() => {}, 1e9);`;
   const all = Array.from({ length: 6 }, () => node(program, nowhere, spool));
-  for (const one of all) context.after(() => killed(one));
+  for (const one of all) afterwards(context, () => killed(one));
   const said = await Promise.all(all.map(async (one) => String((await once(one.stdout!, "data"))[0]).trim()));
   assert.deepEqual(said.sort(), [...Array(5).fill("SpoolLocked"), "has it"]);
 });
