@@ -132,6 +132,16 @@ class Http(unittest.TestCase):
         with tc.Client(server.url) as client:
             self.assertEqual(client.health(), {"count": 9007199254740993, "share": "0.1"})
 
+    def test_what_is_not_exact_is_not_sent(self) -> None:
+        with self.assertLogs("tollgate_client"):
+            tracker = tc.Tracker(closed_address(), "p")
+            with self.assertRaisesRegex(tc.InvalidField, "must be exact"):
+                tracker.open_task("T-1", budget_multiplier=2.5)
+            tracker.open_task("T-1", budget_multiplier=Decimal("2.50"))
+            with self.assertRaises(tc.NotDelivered) as raised:
+                tracker.close()
+        self.assertIn('"budget_multiplier":"2.50"', raised.exception.events[0])
+
     def test_tls_with_the_certificates_of_a_file(self) -> None:
         server = self.scripted(lambda *_: answers(200, {"status": "ok"}))
         tls = ROOT / "crates/client/cases/tls"

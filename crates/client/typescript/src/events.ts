@@ -71,7 +71,7 @@ export function toJson(value: unknown): string {
   if (typeof value === "number" && !Number.isSafeInteger(value)) {
     throw new InvalidField("number", value, "must be a whole number that is exact; send anything else as a text");
   }
-  return JSON.stringify(value);
+  return JSON.stringify(value) ?? "null";
 }
 
 /** Makes events of one producer of one tenant. */

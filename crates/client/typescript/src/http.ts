@@ -98,7 +98,7 @@ export class Transport {
       } catch (error) {
         // A kept connection that the server has closed meanwhile: the same again on a new one.
         if (error instanceof Stale) continue;
-        throw new NoAnswer(method, new URL(path, this.#base).href, reasonOf(error));
+        throw new NoAnswer(method, this.#base.origin + path, reasonOf(error));
       }
     }
   }
@@ -114,7 +114,8 @@ export class Transport {
     if (this.ledger !== undefined) headers[LEDGER] = this.ledger;
     const { request } = this.#base.protocol === "https:" ? https : http;
     return new Promise((resolve, reject) => {
-      const asked = request(new URL(path, this.#base), { method, headers, agent: this.#agent });
+      // The path as it is: a `URL` would resolve a task whose name is `..`.
+      const asked = request(this.#base, { path, method, headers, agent: this.#agent });
       const left = Math.max(until - performance.now(), 1);
       const late = (): void => void asked.destroy(new Error("no whole answer in time"));
       const timer = setTimeout(late, left);

@@ -125,7 +125,9 @@ export class Sender {
         this.#use((store) => this.#append(store)).catch(done);
       });
     } catch (error) {
-      this.#replies.set(key, (this.#replies.get(key) ?? []).filter((other) => other !== reply));
+      const others = (this.#replies.get(key) ?? []).filter((other) => other !== reply);
+      if (others.length > 0) this.#replies.set(key, others);
+      else this.#replies.delete(key);
       throw error;
     }
     this.stats.queued += 1;

@@ -45,15 +45,17 @@ test("requests name tenant, key and the ledger that answered first", async (cont
   await client.allocation("a/b", { atLeast: "x@0:1" });
   await client.release("a/b");
   await client.gate("T 1", "completion", { id: "g-1" });
+  await client.task("..");
   client.close();
   assert.deepEqual(server.requests.map(({ endpoint, body }) => [endpoint, body]), [
     ["POST /v1/allocations", '{"allocation":"a/b","labels":{"team":"ä"},"tenant":"acme","usd":"0.0000001"}'],
     ["GET /v1/allocations/a%2Fb?tenant=acme&at_least=x@0:1", ""],
     ["POST /v1/allocations/a%2Fb/release", '{"tenant":"acme"}'],
     ["POST /v1/tasks/T%201/gate?tenant=acme", '{"advance_to":"completion","id":"g-1"}'],
+    ["GET /v1/tasks/..?tenant=acme", ""],
   ]);
   assert.ok(server.requests.every(({ headers }) => headers.authorization === "Bearer tg_1"));
-  assert.deepEqual(server.requests.map(({ headers }) => headers["tollgate-ledger"]), [undefined, "07", "07", "07"]);
+  assert.deepEqual(server.requests.map(({ headers }) => headers["tollgate-ledger"]), [undefined, "07", "07", "07", "07"]);
 });
 
 test("a call that fails for a while is tried again under the same name", async (context) => {
@@ -141,6 +143,14 @@ test("positions are merged partition by partition", () => {
   ] as const) {
     assert.equal(merged(known, added), expected);
   }
+});
+
+test("what is not exact is not sent", async (context) => {
+  const server = await scripted(context, () => undefined);
+  const tracker = await tc.Tracker.start(server.url, "p");
+  await assert.rejects(tracker.openTask("T-1", { budget_multiplier: 2.5 }), /send anything else as a text/);
+  await tracker.close();
+  assert.equal(server.requests.length, 0);
 });
 
 test("ids are UUIDs of version 7 that sort by time", () => {

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timezone
+from decimal import Decimal
 from typing import Any
 
 from ._errors import InvalidField
@@ -59,7 +60,17 @@ def instant(at: datetime | str) -> str:
 
 def to_json(value: object) -> bytes:
     """Compact JSON in UTF-8 with sorted names, as the client in Rust writes it."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
+    return json.dumps(_exact(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _exact(value: object) -> object:
+    if isinstance(value, float):
+        raise InvalidField("number", value, "must be exact: send a whole number, a Decimal or a text")
+    if isinstance(value, Decimal):
+        return f"{value:f}"
+    if isinstance(value, Mapping):
+        return {key: _exact(one) for key, one in value.items()}
+    return [_exact(one) for one in value] if isinstance(value, (list, tuple)) else value
 
 
 class EventMaker:
