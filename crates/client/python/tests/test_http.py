@@ -101,6 +101,18 @@ class Http(unittest.TestCase):
                 tracker.close()
         self.assertEqual(len(server.requests), 2)
 
+    def test_the_gate_is_asked_for_an_answer_that_covers_what_was_reported(self) -> None:
+        decided = {"verdict": "warn", "reasons": [], "requirements": ["review"], "position": "a@3:9"}
+        appended = {"outcomes": [{"id": "e", "outcome": "appended"}], "position": "a@3:7"}
+        server = self.scripted(lambda endpoint, *_: answers(200, appended if "events" in endpoint else decided))
+        with tc.Tracker(server.url, "p", batching=tc.Batching(linger=3600)) as tracker:
+            tracker.report_usage("T-1", CALL)
+            answer = tracker.gate("T-1", "SPEC")
+            self.assertEqual((answer.verdict, answer.may_go_on, answer.to_do), ("warn", True, ["review"]))
+            self.assertEqual(tracker.position, "a@3:9")
+        question = json.loads(server.requests[-1][2])
+        self.assertEqual((question["at_least"], question["producer"]), ("a@3:7", "p"))
+
     def test_a_kept_connection_that_is_gone_is_no_failure(self) -> None:
         server = self.scripted(lambda *_: answers(200, {"state": "open"}))
         with tc.Client(server.url, tries=1) as client:

@@ -83,6 +83,19 @@ test("what the ledger asks for is waited for, and a close ends it", async (conte
   assert.equal(server.requests.length, 2);
 });
 
+test("the gate is asked for an answer that covers what was reported", async (context) => {
+  const decided = { verdict: "warn", reasons: [], requirements: ["review"], position: "a@3:9" };
+  const appended = { outcomes: [{ id: "e", outcome: "appended" }], position: "a@3:7" };
+  const server = await scripted(context, ({ endpoint }) => answers(200, endpoint.includes("events") ? appended : decided));
+  const tracker = await tc.Tracker.start(server.url, "p", { batching: { lingerMs: 3_600_000 } });
+  await tracker.reportUsage("T-1", { tokens: { output: 1 } });
+  const { verdict, mayGoOn, toDo } = await tracker.gate("T-1", "SPEC");
+  assert.deepEqual([verdict, mayGoOn, toDo, tracker.position], ["warn", true, ["review"], "a@3:9"]);
+  await tracker.close();
+  const question = JSON.parse(server.requests.at(-1)!.body);
+  assert.deepEqual([question.at_least, question.producer], ["a@3:7", "p"]);
+});
+
 test("a kept connection that is gone is no failure", async (context) => {
   const server = await scripted(context, () => answers(200, { state: "open" }));
   const client = new tc.Client(server.url, { tries: 1 });
