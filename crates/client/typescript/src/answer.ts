@@ -9,8 +9,8 @@ const NOT_ITS_FAULT = new Set([
   "overloaded", "internal", "stopped", "unknown_outcome", "contended", "stale", "degraded", "disk_full", "unauthorized",
 ]);
 
-/** The most bytes of one task's events in a request: a record of the ledger holds 256 KiB, and the events of one task in
- * a request become one record. */
+/** The most bytes of one task's events in a request: a record of the ledger holds 256 KiB, and the events of one task
+ * in a request become one record. */
 const MAX_TASK_BYTES = 224 << 10;
 
 /** An event that is in the log, or was ignored because tracking is off. */
@@ -47,7 +47,8 @@ type Named = Pick<Outgoing, "id" | "task">;
 export function judge(events: readonly Named[], answer: Appended | Error): Judged {
   if (!(answer instanceof Error)) {
     const { outcomes, position } = answer;
-    if (!Array.isArray(outcomes) || outcomes.length !== events.length) return away(events, miscounted(events, outcomes));
+    const fits = Array.isArray(outcomes) && outcomes.length === events.length;
+    if (!fits) return away(events, miscounted(events, outcomes));
     return byOutcome(events, outcomes, position, undefined);
   }
   if (answer instanceof Problem) return byProblem(events, answer);

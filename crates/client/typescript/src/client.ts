@@ -72,7 +72,7 @@ export class Client {
     }
   }
 
-  /** Appends events, up to 500. Each has an `id`, which makes a retry harmless. For reporting, a `Tracker` is better. */
+  /** Appends events, up to 500. Each has an `id`, which makes a retry harmless. To report, a `Tracker` is better. */
   append(events: Record<string, unknown>[], producer?: string): Promise<Appended> {
     return this.call("POST", "/v1/events", { body: { tenant: this.#tenant, producer, events } });
   }
@@ -81,7 +81,14 @@ export class Client {
   gate(
     task: string,
     advanceTo: string,
-    options: { id?: string; producer?: string; atLeast?: string; waitMs?: number; timeoutMs?: number; tries?: number } = {},
+    options: {
+      id?: string;
+      producer?: string;
+      atLeast?: string;
+      waitMs?: number;
+      timeoutMs?: number;
+      tries?: number;
+    } = {},
   ): Promise<GateDecision> {
     const { id = newId(), producer, atLeast: at_least, waitMs: wait_ms, ...limits } = options;
     const body = { advance_to: advanceOf(advanceTo), id, producer, at_least, wait_ms };

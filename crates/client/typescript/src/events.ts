@@ -9,6 +9,8 @@ const MAX_ID_BYTES = 128;
 const MAX_TEXT_BYTES = 2000;
 const MAX_NAME_BYTES = 64;
 const MAX_LABELS = 32;
+const COMPLEXITIES = ["Tiny", "Small", "Medium", "Large"];
+const IMPORTANCES = ["low", "medium", "high", "critical"];
 const MAX_WAIT_MS = 366 * 24 * 60 * 60 * 1000;
 
 export type Body = Record<string, unknown>;
@@ -111,8 +113,8 @@ export function taskOpened(metadata: TaskMetadata): Body {
   return {
     ...more,
     ...texts("task_opened", { title, justification, author }),
-    ...(complexity === undefined ? {} : { complexity: oneOf("complexity", complexity, ["Tiny", "Small", "Medium", "Large"]) }),
-    ...(importance === undefined ? {} : { importance: oneOf("importance", importance, ["low", "medium", "high", "critical"]) }),
+    ...(complexity === undefined ? {} : { complexity: oneOf("complexity", complexity, COMPLEXITIES) }),
+    ...(importance === undefined ? {} : { importance: oneOf("importance", importance, IMPORTANCES) }),
     ...(tags && tags.length > 0 ? { tags } : {}),
     ...labels("task_opened", pairs),
   };

@@ -1,8 +1,8 @@
 /**
  * One process a directory: the lock of a spool.
  *
- * Node has no locks of files. Here a process claims the next number by a file `claim-N` that only one can make, and only
- * if the process of the highest number has let go of it or has ended. The highest claim is never removed, so a number
+ * Node has no locks of files. Here a process claims the next number by a file `claim-N` that only one can make, and
+ * only if the process of the highest number has let go of it or has ended. The highest claim is never removed, so a number
  * that somebody has seen is never given twice.
  */
 

@@ -107,10 +107,12 @@ export class Tracker {
    * left in the spool is delivered first. */
   static async start(url: string, producer: string, options: TrackerOptions = {}): Promise<Tracker> {
     const batching = { maxEvents: 500, maxBytes: 512 << 10, lingerMs: 20, ...options.batching };
-    if (!(batching.maxEvents >= 1 && batching.maxEvents <= 500 && batching.maxBytes >= 1 && batching.maxBytes <= 512 << 10)) {
+    const { maxEvents, maxBytes } = batching;
+    if (!(maxEvents >= 1 && maxEvents <= 500 && maxBytes >= 1 && maxBytes <= 512 << 10)) {
       throw new InvalidField("batching", JSON.stringify(batching), "must be 1 to 500 events and 1 to 524288 bytes");
     }
-    const { tenant = "default", backoff = BACKOFF, clock = () => events.instant(new Date()), ids = events.newId } = options;
+    const { tenant = "default", backoff = BACKOFF, ids = events.newId } = options;
+    const clock = options.clock ?? ((): string => events.instant(new Date()));
     const maker = new events.EventMaker(producer, tenant, clock, ids);
     const client = new Client(url, { ...options, tenant, backoff }, { connectMs: 2000, answerMs: 15_000 });
     let store: Memory | Spool = new Memory(options.maxEvents ?? 10_000, options.maxBytes ?? 16 << 20);
@@ -122,7 +124,7 @@ export class Tracker {
     return new Tracker(client, maker, sender, options);
   }
 
-  /** Opens a task: `title`, `complexity` (Tiny … Large), `importance` (low … critical), `justification`, `tags`, … */
+  /** Opens a task: `title`, `complexity` (Tiny … Large), `importance` (low … critical), `justification`, … */
   openTask(task: string, metadata: events.TaskMetadata = {}): Promise<Pending> {
     return this.report(task, "task_opened", () => events.taskOpened(metadata));
   }
@@ -138,7 +140,11 @@ export class Tracker {
   }
 
   /** Closes a task as `completed`, `cancelled` or `abandoned`. */
-  closeTask(task: string, outcome = "completed", options: { reason?: string; author?: string } = {}): Promise<Pending> {
+  closeTask(
+    task: string,
+    outcome = "completed",
+    options: { reason?: string; author?: string } = {},
+  ): Promise<Pending> {
     return this.report(task, "task_closed", () => events.taskClosed(outcome, options.reason, options.author));
   }
 
@@ -182,15 +188,15 @@ export class Tracker {
   }
 
   /** Waits until everything reported before is in the log, or refused and told as trouble. Resolves to a position that
-   * covers everything acknowledged so far. Rejects with `LedgerAway` after several failed tries: the events are kept and
-   * will be delivered. */
+   * covers everything acknowledged so far. Rejects with `LedgerAway` after several failed tries: the events are kept
+   * and will be delivered. */
   flush(timeoutMs?: number): Promise<string | undefined> {
     return this.#sender.flush(timeoutMs);
   }
 
-  /** Asks whether a task may enter a phase, or `completion`. What was reported before is delivered first, and the answer
-   * takes it into account. If the ledger cannot be reached in time, `onUnreachable` answers. Rejects with a `Problem` if
-   * the ledger refuses the question: no such task, no valid key. */
+  /** Asks whether a task may enter a phase, or `completion`. What was reported before is delivered first, and the
+   * answer takes it into account. If the ledger cannot be reached in time, `onUnreachable` answers. Rejects with a
+   * `Problem` if the ledger refuses the question: no such task, no valid key. */
   async gate(task: string, advanceTo: string): Promise<GateAnswer> {
     events.name("task", task);
     const advance = events.advanceOf(advanceTo);
@@ -216,10 +222,12 @@ export class Tracker {
     return { verdict, mayGoOn: verdict !== "block", reasons, toDo, decidedBy: "server", decision };
   }
 
-  /** Reports the usage of an allocation (`usage.allocation`), and releases the rest once that is in the log. Rejects with
-   * `LedgerAway` if the ledger is away: the usage is kept, and the rest expires by itself. */
+  /** Reports the usage of an allocation (`usage.allocation`), and releases the rest once that is in the log. Rejects
+   * with `LedgerAway` if the ledger is away: the usage is kept, and the rest expires by itself. */
   async settle(task: string, usage: Usage & { allocation: string }, stamp: events.Stamp = {}): Promise<Allocation> {
-    if (!usage.allocation) throw new InvalidField("usage.allocation", usage.allocation, "must name the allocation to settle");
+    if (!usage.allocation) {
+      throw new InvalidField("usage.allocation", usage.allocation, "must name the allocation to settle");
+    }
     await this.reportUsage(task, usage, stamp);
     await this.flush();
     return this.client.release(usage.allocation);
