@@ -169,6 +169,9 @@ fn near_limit(near: &NearLimit) -> String {
 }
 
 fn without_figures(policy: &PolicyView, rule: &PolicyRule, at: Option<&str>) -> String {
+    if let Some(figures) = &policy.figures {
+        return figures.clone();
+    }
     let why = without_status(policy, rule, at);
     match (policy.version, rule.window.as_str()) {
         (None, _) => format!("none: it {why}"),

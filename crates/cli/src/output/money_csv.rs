@@ -124,9 +124,9 @@ pub(crate) fn allocations_csv(list: &AllocationList) -> String {
             [&view.context, &view.task, &view.component, &view.provider, &view.model, &view.instead_of];
         row.extend(texts.map(maybe));
         row.push(view.priority.to_string());
-        let amounts =
-            [&view.amount, &view.used, &view.remaining, &view.released, &view.expired, &view.overrun];
-        row.extend(amounts.into_iter().flat_map(amount));
+        row.extend(amount(&view.amount));
+        let figures = [&view.used, &view.remaining, &view.released, &view.expired, &view.overrun];
+        row.extend(figures.into_iter().flat_map(|figure| figure.as_ref().map(amount).unwrap_or_default()));
         row.extend([view.expires_at.clone(), view.decided_at.clone()]);
         row
     });

@@ -19,6 +19,9 @@ pub(super) const WAIT: Duration = Duration::from_secs(2);
 /// How long a view that did not answer is asked again, and one that an asker does not wait for.
 pub(super) const BRIEFLY: Duration = Duration::from_millis(250);
 
+/// What the id of the event that releases an allocation begins with; its name follows.
+pub(super) const RELEASE: &str = "release";
+
 /// What someone asks to be decided, under the id of the event that it becomes.
 #[derive(Clone, Debug)]
 pub(super) struct Command {
@@ -141,6 +144,8 @@ pub(super) struct Recorded {
     pub(super) repeated: bool,
     /// When it was decided, as the command sees it.
     pub(super) at: Timestamp,
+    /// How much was allocated, with extensions, of an allocation that this released.
+    pub(super) closed: Option<Amount>,
 }
 
 impl What {

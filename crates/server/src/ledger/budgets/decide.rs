@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tollgate_domain::budget::decide::Extension;
-use tollgate_domain::budget::{BudgetRejection, BudgetState, Figures, decide, judge, needed};
+use tollgate_domain::budget::{Amount, BudgetRejection, BudgetState, Figures, decide, judge, needed};
 use tollgate_domain::event::{AllocationRequest, BudgetEvent, EventBody};
 use tollgate_domain::ids::{BUDGET_TASK, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Position, Sequence};
@@ -70,6 +70,8 @@ struct Draft {
     nth: usize,
     event: BudgetEvent,
     stored: NewEvent,
+    /// How much was allocated, of an allocation that this releases.
+    closed: Option<Amount>,
 }
 
 impl Decider {
@@ -181,9 +183,10 @@ impl Decider {
                 };
                 through = through.max(sequence);
                 self.uses.decided(&draft.event);
-                let (event, position) = (draft.event, position.clone());
-                let recorded = Recorded { event, sequence, position, repeated: false, at };
-                answers[draft.nth] = Some(Ok(Done::Recorded(Box::new(recorded))));
+                let Draft { nth, event, closed, .. } = draft;
+                let position = position.clone();
+                let recorded = Recorded { event, sequence, position, repeated: false, at, closed };
+                answers[nth] = Some(Ok(Done::Recorded(Box::new(recorded))));
             }
             if all_new {
                 self.known = Some((state, through));
@@ -232,7 +235,10 @@ impl Decider {
             }
             match self.one(state, command, figures, at) {
                 Ok(Ok(event)) => {
-                    let draft = self.draft(nth, command, event)?;
+                    let mut draft = self.draft(nth, command, event)?;
+                    if let What::Release { allocation, .. } = &command.what {
+                        draft.closed = state.open(allocation).map(|open| open.amount);
+                    }
                     bytes += draft.stored.payload.len() + FRAME_ROOM;
                     if bytes > ROOM_FOR_EVENTS && !drafts.is_empty() {
                         break;
@@ -272,7 +278,7 @@ impl Decider {
                         position.advance(self.partition, sequence);
                         let position = position.to_string();
                         let at = self.ask.now();
-                        let first = Recorded { event, sequence, position, repeated: true, at };
+                        let first = Recorded { event, sequence, position, repeated: true, at, closed: None };
                         Some(answer_again(command, first))
                     }
                     Some(_) | None => None,
@@ -384,7 +390,7 @@ impl Decider {
         let submitted = own(&self.tenant, &TaskId::budget(), command.id.as_str(), None, body.clone())
             .map_err(|error| REFUSED.with(format!("{}: {error}", command.what.in_words())))?;
         let stored = new_event(&submitted, &body).map_err(|error| INTERNAL.with(error.to_string()))?;
-        Ok(Draft { nth, event, stored })
+        Ok(Draft { nth, event, stored, closed: None })
     }
 }
 
