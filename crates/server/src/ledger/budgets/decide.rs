@@ -1,5 +1,6 @@
 //! Deciding a tenant's commands in one order.
 
+mod before;
 mod known;
 mod read_out;
 
@@ -10,13 +11,12 @@ use tokio::sync::Semaphore;
 use tollgate_domain::budget::decide::Extension;
 use tollgate_domain::budget::{Amount, BudgetRejection, BudgetState, Figures, decide, judge, needed};
 use tollgate_domain::event::{AllocationRequest, BudgetEvent, EventBody};
-use tollgate_domain::ids::{BUDGET_TASK, ProducerId, TaskId, TenantId};
+use tollgate_domain::ids::{BUDGET_TASK, TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_domain::time::Timestamp;
 use tollgate_log::contract::{
-    AppendError, AppendOutcome, Batch, EventLog, EventName, Expected, MAX_RECORD_BYTES, NewEvent,
+    AppendError, AppendOutcome, Batch, EventLog, Expected, MAX_RECORD_BYTES, NewEvent,
 };
-use tollgate_wire::DecodedEvent;
 
 use self::known::Start;
 pub(super) use self::known::is_behind;
@@ -26,10 +26,9 @@ use super::Job;
 use super::command::{BRIEFLY, Command, Done, Judged, Recorded, WAIT, What, longest};
 use super::exhausted::exhausted;
 use super::figures::requests_of;
-use super::repeated::{answer_again, is_latest};
+use super::repeated::is_latest;
 use super::request::{alternatives, price_of};
 use super::uses::Uses;
-use crate::ledger::OWN_PRODUCER;
 use crate::ledger::ask::Queries;
 use crate::ledger::in_force::InForce;
 use crate::ledger::own::{new_event, own};
@@ -252,40 +251,6 @@ impl Decider {
             }
         }
         Ok(drafts)
-    }
-
-    /// The answers to commands whose events are in the log already.
-    async fn recorded_before(&self, commands: &[Command]) -> Answer<Vec<Option<Answer<Done>>>> {
-        let producer = ProducerId::new(OWN_PRODUCER).map_err(|error| INTERNAL.with(error.to_string()))?;
-        let name = |command: &Command| EventName {
-            tenant: self.tenant.clone(),
-            task: TaskId::budget(),
-            producer: producer.clone(),
-            id: command.id.clone(),
-        };
-        if commands.iter().all(|command| command.what.is_question()) {
-            return Ok(vec![None; commands.len()]);
-        }
-        let names: Vec<EventName> = commands.iter().map(name).collect();
-        let found = self.ask.find(names.clone()).await?;
-        let mut answers = Vec::with_capacity(commands.len());
-        for ((command, name), found) in commands.iter().zip(names).zip(found) {
-            answers.push(match found {
-                None => None,
-                Some(_) => match self.ask.recorded(name).await? {
-                    Some((sequence, DecodedEvent { body: EventBody::Budget(event), .. })) => {
-                        let mut position = Position::start(self.log.epoch().id);
-                        position.advance(self.partition, sequence);
-                        let position = position.to_string();
-                        let at = self.ask.now();
-                        let first = Recorded { event, sequence, position, repeated: true, at, closed: None };
-                        Some(answer_again(command, first))
-                    }
-                    Some(_) | None => None,
-                },
-            });
-        }
-        Ok(answers)
     }
 
     /// What the judgements of these commands depend on. A view that is behind is no error: `None`, nothing is known.
