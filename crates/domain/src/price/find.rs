@@ -118,8 +118,9 @@ fn without_provider<'a>(models: InForceAt<'a>, model: &str) -> Found<'a> {
 }
 
 /// A model's name without its snapshot date: `gpt-5-2025-08-07`, `claude-haiku-4-5-20251001`, `…@20250929`,
-/// `…-latest`.
-pub(super) fn undated(model: &str) -> Option<&str> {
+/// `…-latest`; `None`: it has none.
+#[must_use]
+pub fn undated(model: &str) -> Option<&str> {
     if let Some(name) = model.strip_suffix("-latest") {
         return Some(name);
     }
