@@ -94,7 +94,8 @@ fn exceeded(policy: &PolicyFiguresView) -> String {
     let is_used_up = remaining.tokens == Some(0) || remaining.usd.as_deref() == Some("0");
     let left = limit(&remaining);
     // Usage without a price may count as well, at the most that it can cost: then that much may still be too much.
-    let is_certain = !is_used_up && policy.unpriced.as_ref().is_some_and(|unpriced| unpriced.usd == "0");
+    let is_certain =
+        !is_used_up && policy.unpriced.as_ref().is_some_and(|unpriced| unpriced.usd.as_deref() == Some("0"));
     let less = if !is_certain { String::new() } else { format!("ask for at most {left}, ") };
     // The rate lets one pass, or the window ends and its limit is new.
     let ends = policy.retry_at.iter().chain(&policy.window_to).map(|end| end.parse::<Timestamp>());

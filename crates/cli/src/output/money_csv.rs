@@ -71,7 +71,8 @@ pub(crate) fn policies_csv(list: &PolicyList) -> String {
         match status {
             Some(status) => {
                 row.extend(limit(&status.limit));
-                row.extend([&status.booked, &status.reserved, &status.unpriced].into_iter().flat_map(amount));
+                row.extend([&status.booked, &status.reserved].into_iter().flat_map(amount));
+                row.extend([status.unpriced.tokens.to_string(), maybe(&status.unpriced.usd)]);
                 row.push(csv_text(&in_pairs(&status.unpriced_units)));
                 row.extend([&status.remaining_least, &status.remaining_most].into_iter().flat_map(limit));
                 row.push(status.level.to_string());

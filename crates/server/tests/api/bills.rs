@@ -123,7 +123,8 @@ async fn models_and_providers_are_compared_by_the_names_by_which_they_are_priced
     let (status, answer) = service.post("/v1/bills", bill(lines.clone())).await;
     assert_eq!(status, 201, "{answer}");
     for provider in ["openai", "OpenAI", "openai.responses"] {
-        let path = format!("/v1/bills/compare?provider={provider}&from=2026-11-02&to=2026-11-03&at_least=tail");
+        let path =
+            format!("/v1/bills/compare?provider={provider}&from=2026-11-02&to=2026-11-03&at_least=tail");
         let (_, answer) = service.get(&path).await;
         let rows = answer["rows"].as_array().unwrap().iter();
         let rows: Vec<Value> =

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::event::Ruling;
 use utoipa::ToSchema;
 
-use super::amounts::{AmountView, LimitView};
+use super::amounts::{AmountView, LimitView, UnpricedView};
 use super::word::{self, AllocationStateWord, list};
 
 /// May this be spent? With an allocation's name it is also reserved.
@@ -95,7 +95,7 @@ pub struct PolicyFiguresView {
     pub reserved: Option<AmountView>,
     /// What was spent without a price: tokens, and at most how much money.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub unpriced: Option<AmountView>,
+    pub unpriced: Option<UnpricedView>,
     /// What else has no known price, by unit, such as `output_images`; times are in milliseconds.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub unpriced_units: BTreeMap<String, i64>,

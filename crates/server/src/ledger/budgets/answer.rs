@@ -11,12 +11,18 @@ use tollgate_projection::budgets::AllocationRow;
 use tollgate_projection::report::unit_totals;
 use tollgate_wire::api::{
     AllocationStateWord, AllocationView, AmountView, BudgetView, CheckResponse, LimitView, PolicyFiguresView,
-    PolicyRule, PolicyView, RaiseState, RaiseView, VersionSource,
+    PolicyRule, PolicyView, RaiseState, RaiseView, UnpricedView, VersionSource,
 };
 
 pub(super) fn amount(amount: Amount) -> AmountView {
     let bound = if amount.tokens < 0 { i64::MIN } else { i64::MAX };
     AmountView { tokens: i64::try_from(amount.tokens).unwrap_or(bound), usd: amount.usd.to_string() }
+}
+
+/// What has no price; its money may be of any size.
+pub(super) fn unpriced(unpriced: Amount) -> UnpricedView {
+    let AmountView { tokens, usd } = amount(unpriced);
+    UnpricedView { tokens, usd: (unpriced.usd != Usd::MAX).then_some(usd) }
 }
 
 pub(super) fn limit(limit: AmountLimit) -> LimitView {
@@ -239,7 +245,7 @@ pub(super) fn figures(found: &PolicyFigures, request: &AllocationRequest) -> Pol
         limit: limit(found.limit),
         booked: known(found.booked),
         reserved: known(found.reserved),
-        unpriced: known(found.unpriced),
+        unpriced: has_figures.then(|| unpriced(found.unpriced)),
         unpriced_units: unit_totals(&found.unpriced_units),
         remaining: has_figures.then(|| remaining(found.limit, counted)),
         ruling: found.ruling,
@@ -282,7 +288,7 @@ pub(super) fn sentence(found: &PolicyFigures, asked: Option<&AllocationRequest>)
         let spent = spent(shown(booked.tokens), shown(reserved.tokens), most);
         parts.push(format!("{spent}{asked}"));
     }
-    parts.extend(without_price(found));
+    let without_price = without_price(found).map(|found| format!("; {found}")).unwrap_or_default();
     let numbers = parts.join("; ");
     let says = match found.ruling {
         Ruling::Fits => "fits",
@@ -306,7 +312,7 @@ pub(super) fn sentence(found: &PolicyFigures, asked: Option<&AllocationRequest>)
             "cannot say, and lets it pass: what was spent is not known up to the log's end, and `on_stale` is `allow`"
         }
     };
-    format!("policy `{policy}` (version {version}){of} {says}: {numbers}{until}")
+    format!("policy `{policy}` (version {version}){of} {says}: {numbers}{until}{without_price}")
 }
 
 /// What was spent without a price under a policy that limits money: whatever the policy measures, who decides by its
