@@ -56,6 +56,7 @@ impl BudgetDecisions {
         let id = id(ALLOCATE, "allocation", &request.allocation)?;
         let mut command = Command::new(id, What::Allocate(Box::new(request)));
         command.usd_given = sent.usd.is_some();
+        command.ttl_given = ttl_ms(sent.ttl_s)?;
         command.wait = wait(sent.wait_ms)?;
         let recorded = self.recorded(&tenant, command).await?;
         match AllocationRow::of(&recorded.event, recorded.sequence) {

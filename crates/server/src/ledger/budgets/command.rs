@@ -31,13 +31,16 @@ pub(super) struct Command {
     pub(super) usd_given: bool,
     /// Whether its sender says from when on: then a retry has to say the same.
     pub(super) from_given: bool,
+    /// How long what is allocated is reserved, in milliseconds from the decision on, if its sender says so: then a retry has to
+    /// say the same.
+    pub(super) ttl_given: Option<i64>,
     /// How long it waits for figures that cover the log's end.
     pub(super) wait: Duration,
 }
 
 impl Command {
     pub(super) const fn new(id: EventId, what: What) -> Self {
-        Self { id, what, usd_given: false, from_given: false, wait: WAIT }
+        Self { id, what, usd_given: false, from_given: false, ttl_given: None, wait: WAIT }
     }
 }
 

@@ -307,7 +307,9 @@ impl Decider {
             What::Withdraw { policy, raise, author, reason } => {
                 decide::withdraw_raise(state, policy, raise, (author, reason), at)
             }
-            What::Allocate(request) => {
+            What::Allocate(mut request) => {
+                // By a retry the time shows how long was asked for.
+                request.expires_at = command.ttl_given.map_or(request.expires_at, |ttl| at.plus_millis(ttl));
                 let others = alternatives(&settings, state, &request, at);
                 decide::allocate(state, *request, &others, figures, at)
             }
