@@ -7,7 +7,7 @@ use tollgate_domain::budget::{Dimension, Policy, PolicyHistory, Scope, SpentIn, 
 use tollgate_domain::ids::TenantId;
 use tollgate_domain::money::Usd;
 use tollgate_domain::nearest;
-use tollgate_domain::price::Call;
+use tollgate_domain::price::{Call, name_of_provider};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::zone::Zone;
@@ -95,7 +95,7 @@ impl BudgetDecisions {
     }
 
     /// A warning for each name that nothing has, usually a typo: a model of `degrade_to` or of the scope that neither
-    /// the price book nor any usage has, a phase of the scope that neither the config nor any usage has.
+    /// the price book nor any usage has, a provider or a phase of the scope that neither the config nor any usage has.
     async fn unknown_names(&self, tenant: &TenantId, policy: &Policy) -> Answer<Vec<String>> {
         let (settings, now) = (self.ask.settings(), self.ask.now());
         let is_priced = |model: &str| {
@@ -112,6 +112,13 @@ impl BudgetDecisions {
             let why = format!("the price book does not have it and no usage names it: the policy counts nothing until some does. {look}");
             ("model", model, format!("scope model `{model}`: {why}"))
         });
+        let provider = policy.scope.get(&Dimension::Provider).filter(|provider| {
+            !settings.prices.entries(now).any(|entry| name_of_provider(&entry.model().provider) == **provider)
+        });
+        let provider = provider.map(|provider| {
+            let why = format!("the price book has no model of it and no usage names it: the policy counts nothing until some does. {look}");
+            ("provider", provider, format!("scope provider `{provider}`: {why}"))
+        });
         let phase = policy.scope.get(&Dimension::Phase).and_then(|phase| {
             let unknown = settings.config.find_phase(&phase.parse().ok()?).err()?;
             let why = "no usage names it either: the policy counts nothing until some does";
@@ -119,6 +126,7 @@ impl BudgetDecisions {
         });
         let sums: Vec<(SpentIn, String)> = degrades
             .chain(model)
+            .chain(provider)
             .chain(phase)
             .filter_map(|(dimension, value, warning)| {
                 Some((SpentIn { scope: Scope::new([(dimension, value)]).ok()?, span: None }, warning))
