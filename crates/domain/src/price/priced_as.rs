@@ -5,16 +5,13 @@ use super::listed::ModelName;
 use super::{Call, PriceBook, provider};
 
 impl PriceBook {
-    /// One name for a model of a provider, however a call, a bill or a list spells it: that of its entry, also where only
-    /// the case of letters differs. Without one its own, in lower case and without its provider.
+    /// One name for a model of a provider, however a call, a bill or a list spells it: that of its entry. Without
+    /// one its own, in lower case and without its provider.
     #[must_use]
     pub fn one_name(&self, call: Call<'_>) -> String {
-        let named = call.model.unwrap_or_default();
-        let lower = named.to_lowercase();
-        let entries = [named, lower.as_str()].map(|model| Call { model: Some(model), ..call });
-        let found =
-            entries.into_iter().map(|call| self.priced_as(call).model).find(|model| !model.is_empty());
+        let found = Some(self.priced_as(call).model).filter(|model| !model.is_empty());
         found.unwrap_or_else(|| {
+            let lower = call.model.unwrap_or_default().to_lowercase();
             let of =
                 |provider: &str| call.provider.map(provider::one_name) == Some(provider::one_name(provider));
             let bare = lower.split_once('/').filter(|(provider, _)| of(provider)).map(|(_, bare)| bare);
@@ -76,6 +73,8 @@ mod tests {
         for (provider, model, names) in [
             (None, Some("gpt-5"), ("openai", "gpt-5")),
             (Some("OpenAI"), Some("gpt-5-2026-01-31"), ("openai", "gpt-5")),
+            (Some("OpenAI"), Some("GPT-5"), ("openai", "gpt-5")),
+            (None, Some("Azure/GPT-5-2026-01-31"), ("azure", "gpt-5")),
             (Some("azure.ai.openai"), Some("gpt-5"), ("azure", "gpt-5")),
             (Some("gcp.vertex_ai"), Some("claude-x@20260101"), ("vertex_ai", "claude-x")),
             (Some("OpenAI"), Some("unknown"), ("openai", "")),

@@ -155,7 +155,8 @@ impl<'a> Names<'a> {
 
     fn of_bill(&self, model: &str) -> String {
         let Settings { prices, config, .. } = self.settings;
-        let call = Call { provider: Some(self.provider), model: Some(model), service_tier: None, at: self.at };
+        let call =
+            Call { provider: Some(self.provider), model: Some(model), service_tier: None, at: self.at };
         prices.one_name(config.prices.apply(call))
     }
 
