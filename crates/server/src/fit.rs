@@ -1,5 +1,5 @@
-//! Reading a request as JSON. A value of the wrong kind is named by the path of its field: what is flattened or tagged is
-//! read twice by serde, whose errors then say neither where they are.
+//! Reading a request as JSON. A value of the wrong kind is named by the path of its field: what is flattened or tagged
+//! is read twice by serde, whose errors then do not say where they are.
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;

@@ -51,7 +51,8 @@ pub(crate) async fn export(global: &Global, args: &ExportArgs) -> Result<ExitCod
     Ok(ExitCode::SUCCESS)
 }
 
-/// A failure with the flags of a range where the API has names of parameters: whoever typed `--to` looks for no `until`.
+/// A failure with the flags of a range where the API has names of parameters: whoever typed `--to` looks for no
+/// `until`.
 fn in_names_of_flags(mut failure: Failure) -> Failure {
     let mut message = std::mem::take(&mut failure.message);
     for (name, flags) in [("since", "--since (--from)"), ("until", "--until (--to)")] {

@@ -5,12 +5,12 @@ use serde::{Deserialize, Serialize};
 use super::Spent;
 use crate::money::Usd;
 
-/// The most US dollars that a limit, a raise, an extension or an allocation may be of: sums of a hundred thousand such amounts
-/// are exact.
+/// The most US dollars that a limit, a raise, an extension or an allocation may be of: sums of a hundred thousand such
+/// amounts are exact.
 pub const MOST_USD: Usd = Usd::from_units(1_000_000_000_000_000_000_000_000_000_000_000);
 
-/// The most tokens that a limit or a raise may be of: a thousand of the largest allocations, and few enough that sums of
-/// ten such amounts are exact.
+/// The most tokens that a limit or a raise may be of: a thousand of the largest allocations, and few enough that sums
+/// of ten such amounts are exact.
 pub const MOST_LIMIT_TOKENS: u64 = 1_000_000_000_000_000_000;
 
 /// An amount of tokens and of money.

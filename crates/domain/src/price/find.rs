@@ -24,7 +24,8 @@ type Found<'a> = Result<Entry<'a>, Missing<'a>>;
 
 /// The entry of a call. A key is bare or `provider/model`. A bare key belongs to the provider it names:
 /// another provider's model of the same name has a different price. A model that the book does not have under
-/// its dated name is looked up by the name without the date, and one that it does not have in capital letters in small ones.
+/// its dated name is looked up by the name without the date, and one that it does not have in capital letters in small
+/// ones.
 pub(super) fn find<'a>(models: InForceAt<'a>, provider: Option<&str>, model: &str) -> Found<'a> {
     let model = model.strip_prefix("models/").unwrap_or(model);
     match in_these_letters(models, provider, model) {

@@ -137,8 +137,8 @@ pub fn of_books(name: &str) -> Option<String> {
     names.next().is_none().then_some(only).filter(|name| !name.is_empty())
 }
 
-/// One name for a provider, however it is spelled: that of price books or, where it may be several there, its own in plain
-/// spelling.
+/// One name for a provider, however it is spelled: that of price books or, where it may be several there, its own in
+/// plain spelling.
 #[must_use]
 pub fn one_name(name: &str) -> String {
     of_books(name).unwrap_or_else(|| plain(name).into_owned())

@@ -1,7 +1,7 @@
 //! A provider's bills beside the ledger: how they differ by day and model, and what that comes from.
 //!
-//! Both sides name a model by one name ([`PriceBook::one_name`](tollgate_domain::price::PriceBook::one_name)). A snapshot and
-//! the model that it is of are one row where only one side tells them apart.
+//! Both sides name a model by one name ([`PriceBook::one_name`](tollgate_domain::price::PriceBook::one_name)). A
+//! snapshot and the model that it is of are one row where only one side tells them apart.
 //!
 //! Every explanation is a part of the difference, and what is left is said to be unexplained. Nothing is explained by
 //! what only might be: a rate only where both sides have the same tokens.

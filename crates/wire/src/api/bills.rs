@@ -98,7 +98,8 @@ pub struct BillComparisonRow {
     pub day: String,
     /// The model: as bill and ledger name it, or, if they spell it differently, by the name by which it is priced.
     pub model: String,
-    /// The other names under which the bill or the ledger has it: with its provider, as a dated snapshot, in other letters.
+    /// The other names under which the bill or the ledger has it: with its provider, as a dated snapshot, in other
+    /// letters.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]
     pub names: Vec<String>,
     /// The amounts.

@@ -6,8 +6,8 @@ use tollgate_domain::price::undated;
 
 use super::{Model, Row};
 
-/// The models, with snapshots and the model that they are of as one where the two sides do not tell them apart alike: one
-/// side has a name of them that the other has not.
+/// The models, with snapshots and the model that they are of as one where the two sides do not tell them apart alike:
+/// one side has a name of them that the other has not.
 pub(super) fn joined(models: BTreeMap<String, Model>) -> BTreeMap<String, Model> {
     let mut families: BTreeMap<String, BTreeMap<String, Model>> = BTreeMap::new();
     for (name, model) in models {

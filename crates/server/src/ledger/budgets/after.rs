@@ -1,5 +1,5 @@
-//! What was recorded is answered as recorded, also while the view `spending` does not say how it stands: then the answer
-//! is made of the decisions alone, and says which figures it leaves out.
+//! What was recorded is answered as recorded, also while the view `spending` does not say how it stands: then the
+//! answer is made of the decisions alone, and says which figures it leaves out.
 
 use tollgate_domain::budget::BudgetState;
 use tollgate_domain::event::{BudgetEvent, EventBody};
@@ -41,8 +41,8 @@ impl BudgetDecisions {
         found.ok_or_else(|| recorded_anyway(&format!("budget `{name}` is set"), &position, problem))
     }
 
-    /// A policy after a decision about it that is in the log at this position, or was before: without its status, if that
-    /// is not known.
+    /// A policy after a decision about it that is in the log at this position, or was before: without its status, if
+    /// that is not known.
     pub(super) async fn policy_after(
         &self,
         tenant: &TenantId,
@@ -94,8 +94,8 @@ impl BudgetDecisions {
         Ok(AllocationView { repeated: recorded.repeated, ..view? })
     }
 
-    /// What was decided about a tenant by now and the last decision's position: as the view has it or, where it does not
-    /// say, as what decides knows it.
+    /// What was decided about a tenant by now and the last decision's position: as the view has it or, where it does
+    /// not say, as what decides knows it.
     pub(super) async fn state_by_now(&self, tenant: &TenantId) -> Answer<(BudgetState, String)> {
         let read = Read { at_least: Some("tail".to_owned()), ..Read::default() };
         match self.ask.tenant_state(tenant, &read).await {

@@ -31,8 +31,8 @@ pub(super) struct Command {
     pub(super) usd_given: bool,
     /// Whether its sender says from when on: then a retry has to say the same.
     pub(super) from_given: bool,
-    /// How long what is allocated is reserved, in milliseconds from the decision on, if its sender says so: then a retry has to
-    /// say the same.
+    /// How long what is allocated is reserved, in milliseconds from the decision on, if its sender says so: then a
+    /// retry has to say the same.
     pub(super) ttl_given: Option<i64>,
     /// How long it waits for figures that cover the log's end.
     pub(super) wait: Duration,

@@ -19,9 +19,9 @@ pub(super) fn answer_again(command: &Command, first: Recorded) -> Answer<Done> {
     Ok(Done::Recorded(Box::new(first)))
 }
 
-/// Whether an event is the answer to the same command. Times are not compared, but for how long something was asked for: a
-/// retry comes later. Nor is a cost that
-/// followed from a price: prices change. Where another model was given, its provider and cost are its own.
+/// Whether an event is the answer to the same command. Times are not compared, but for how long something was asked
+/// for: a retry comes later. Nor is a cost that followed from a price: prices change. Where another model was given,
+/// its provider and cost are its own.
 fn is_same(command: &Command, event: &BudgetEvent) -> bool {
     let same = |asked: &AllocationRequest, found: &AllocationRequest, instead_of: Option<&String>| {
         let model = instead_of.or(found.model.as_ref());
@@ -77,9 +77,9 @@ fn is_same(command: &Command, event: &BudgetEvent) -> bool {
     }
 }
 
-/// Whether something that was decided then was asked for so long. Where nobody said how long, or an earlier version decided, the
-/// time began a little before the decision: then it is no whole number of seconds, and as long as a request may wait
-/// less than was asked for.
+/// Whether something that was decided then was asked for so long. Where nobody said how long, or an earlier version
+/// decided, the time began a little before the decision: then it is no whole number of seconds, and as long as a
+/// request may wait less than was asked for.
 fn is_ttl(ttl_ms: i64, expires_at: Timestamp, decided_at: Timestamp) -> bool {
     const WAITED_MS: i64 = 65_000;
     let micros = expires_at.micros().saturating_sub(decided_at.micros());
