@@ -62,13 +62,7 @@ impl Queries {
     ///
     /// The problem with the query, or of reading the view.
     pub async fn compare_bills(&self, asked: &BillQuery, read: &Read) -> Answer<BillComparison> {
-        let zone = match asked.time_zone.as_deref() {
-            None => Zone::utc(),
-            Some(name) => {
-                let zone = name.parse::<Zone>();
-                zone.map_err(|error| INVALID.of_field("time_zone", name, &error.to_string()))?
-            }
-        };
+        let zone = zone(asked.time_zone.as_deref())?;
         let (from, to) = (day("from", &asked.from)?, day("to", &asked.to)?);
         if from >= to {
             let rule =
@@ -175,6 +169,11 @@ impl<'a> Names<'a> {
         self.known.insert(key, found.clone());
         found
     }
+}
+
+fn zone(named: Option<&str>) -> Answer<Zone> {
+    let Some(name) = named else { return Ok(Zone::utc()) };
+    name.parse::<Zone>().map_err(|error| INVALID.of_field("time_zone", name, &error.to_string()))
 }
 
 fn day(field: &str, text: &str) -> Answer<Day> {
