@@ -5,6 +5,7 @@
 
 mod asked;
 pub mod edge;
+mod fit;
 pub mod http;
 mod intake;
 pub mod ledger;

@@ -56,6 +56,8 @@ mod late_alerts;
 mod memory;
 #[path = "api/money.rs"]
 mod money;
+#[path = "api/money_answers.rs"]
+mod money_answers;
 #[path = "api/money_keys.rs"]
 mod money_keys;
 #[path = "api/named_as_priced.rs"]

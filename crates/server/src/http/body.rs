@@ -8,12 +8,14 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 use flate2::bufread::MultiGzDecoder;
 use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 use tollgate_clock::Stopwatch;
 use tollgate_wire::api::Problem;
 
 use super::{App, MAX_BODY_BYTES, Refusal};
 use crate::edge::{BODY_PIECE, Edge};
+use crate::fit;
 use crate::problem::{CROWDED, INVALID, MEDIA_TYPE, TOO_LARGE, TOO_SLOW};
 
 /// The body as text. It must be declared as JSON, so that a web page's form is refused before it is read.
@@ -63,15 +65,15 @@ impl JsonText {
         &self.text
     }
 
-    /// The body as a type; the message names line, column and field.
-    pub(crate) fn parse<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, Refusal> {
+    /// The body as a type; the message names the field, line and column.
+    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
         let text = self.text.trim_ascii();
         // Serde would accept a list as the fields in their order.
         if !text.is_empty() && !text.starts_with('{') {
             return Err(INVALID.with("the body cannot be read: it must be a JSON object, `{…}`").into());
         }
-        serde_json::from_str(if text.is_empty() { "{}" } else { &self.text })
-            .map_err(|error| Refusal(INVALID.with(format!("the body does not fit this operation: {error}"))))
+        let text = if text.is_empty() { "{}" } else { &self.text };
+        fit::read("the body", text.as_bytes()).map_err(Refusal)
     }
 }
 

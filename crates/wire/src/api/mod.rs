@@ -40,7 +40,7 @@ pub use allocations::{
     AllocateRequest, AllocationList, AllocationView, CheckResponse, ExtendRequest, PolicyFiguresView,
     ReleaseRequest, RouteRequest, RouteResponse, RouteView,
 };
-pub use amounts::{AmountView, LimitView};
+pub use amounts::{AmountView, LimitView, UnpricedView};
 pub use append::{AppendRequest, AppendResponse, EventOutcome, FindRequest, FindResponse, Outcome};
 pub use bills::{
     BillComparison, BillComparisonRow, BillLineView, BillReason, BillRequest, BillResponse, ComparedAmounts,
