@@ -123,13 +123,17 @@ pub trait Kept<Row>: Send + Sync + 'static {
     /// What one row contributes.
     type Part: Send + Sync + 'static;
 
+    /// What rows add to entries that many of them share, until a few rows are done.
+    type Gathered: Default;
+
     /// What is kept under a key.
     type Entry: Serialize + DeserializeOwned + Clone + Send + Sync + 'static;
 
     /// What a row contributes.
     fn part(key: &[u8], row: &Row) -> Self::Part;
 
-    /// Takes back what a row contributed, unless it is new, and adds what it contributes now.
+    /// Takes back what a row contributed, unless it is new, and adds what it contributes now: to the entries, or to what
+    /// is gathered for them.
     ///
     /// # Errors
     ///
@@ -138,30 +142,48 @@ pub trait Kept<Row>: Send + Sync + 'static {
         key: &[u8],
         was: Option<&Self::Part>,
         now: &Self::Part,
+        gathered: &mut Self::Gathered,
         entries: &mut E,
     ) -> Result<(), E::Error>;
+
+    /// Brings the entries up to date with what was gathered.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Self::change`].
+    fn settle<E: Entries<Self::Entry>>(gathered: Self::Gathered, entries: &mut E) -> Result<(), E::Error>;
 }
 
 impl<Row> Kept<Row> for () {
     const ANY: bool = false;
     type Part = ();
+    type Gathered = ();
     type Entry = ();
 
     fn part(_: &[u8], _: &Row) {}
 
-    fn change<E: Entries<()>>(_: &[u8], _: Option<&()>, (): &(), _: &mut E) -> Result<(), E::Error> {
+    fn change<E: Entries<()>>(
+        _: &[u8],
+        _: Option<&()>,
+        (): &(),
+        (): &mut (),
+        _: &mut E,
+    ) -> Result<(), E::Error> {
+        Ok(())
+    }
+
+    fn settle<E: Entries<()>>((): (), _: &mut E) -> Result<(), E::Error> {
         Ok(())
     }
 }
 
 /// The entries that are kept beside the rows of a view, while they are brought up to date.
 pub trait Entries<Entry>: Rows<Entry> {
-    /// Removes the entry under a key, if there is one.
-    ///
-    /// # Errors
-    ///
-    /// If the entry cannot be loaded.
-    fn remove(&mut self, key: &[u8]) -> Result<(), Self::Error>;
+    /// Adds an entry under a key that has none, which is not looked up.
+    fn insert(&mut self, key: &[u8], entry: Entry);
+
+    /// Removes an entry, which is not looked up either: it is as given.
+    fn remove(&mut self, key: &[u8], entry: Entry);
 }
 
 /// The key of a task: tenant, a zero byte (which no tenant contains), task. Tasks sort by tenant, then by id.
@@ -209,10 +231,13 @@ pub(crate) mod testing {
         }
     }
 
-    impl<Row> Entries<Row> for BTreeMap<Vec<u8>, Row> {
-        fn remove(&mut self, key: &[u8]) -> Result<(), Infallible> {
-            BTreeMap::remove(self, key);
-            Ok(())
+    impl<Row: PartialEq + std::fmt::Debug> Entries<Row> for BTreeMap<Vec<u8>, Row> {
+        fn insert(&mut self, key: &[u8], entry: Row) {
+            assert!(BTreeMap::insert(self, key.to_vec(), entry).is_none(), "{key:?} has one");
+        }
+
+        fn remove(&mut self, key: &[u8], entry: Row) {
+            assert_eq!(BTreeMap::remove(self, key), Some(entry), "{key:?}");
         }
     }
 

@@ -286,6 +286,7 @@ pub(crate) fn folded<P: Projection>(projection: &P, events: &[Stored]) -> BTreeM
 pub(crate) fn folds_alike_over_a_store<P>(projection: &P, events: &[Stored], pause: impl Fn(usize) -> bool)
 where
     P: Projection<Row: PartialEq + Debug>,
+    EntryOf<P>: PartialEq + Debug,
 {
     let mut rows: BTreeMap<Vec<u8>, P::Row> = BTreeMap::new();
     for (nth, event) in events.iter().enumerate() {
@@ -308,16 +309,21 @@ pub(crate) fn kept<P: Projection>(
     projection: &P,
     events: &[Stored],
     pause: impl Fn(usize) -> bool,
-) -> BTreeMap<Vec<u8>, EntryOf<P>> {
+) -> BTreeMap<Vec<u8>, EntryOf<P>>
+where
+    EntryOf<P>: PartialEq + Debug,
+{
     let mut rows: BTreeMap<Vec<u8>, P::Row> = BTreeMap::new();
     let (mut parts, mut entries) = (BTreeMap::new(), BTreeMap::new());
     for nth in 0..=events.len() {
         if nth == events.len() || pause(nth) {
+            let mut gathered = <P::Kept as Kept<P::Row>>::Gathered::default();
             for (key, row) in &rows {
                 let now = P::Kept::part(key, row);
-                let Ok(()) = P::Kept::change(key, parts.get(key), &now, &mut entries);
+                let Ok(()) = P::Kept::change(key, parts.get(key), &now, &mut gathered, &mut entries);
                 parts.insert(key.clone(), now);
             }
+            let Ok(()) = P::Kept::settle(gathered, &mut entries);
             entries.values_mut().for_each(store);
         }
         if let Some(event) = events.get(nth) {

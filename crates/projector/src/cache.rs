@@ -286,12 +286,35 @@ impl<Row: Serialize + DeserializeOwned + Clone, Part> Cache<Row, Part> {
             }
         };
         self.snapshots.keep(key, slot.row.as_ref());
-        slot.used = self.generation;
-        if !slot.dirty {
-            slot.dirty = true;
-            self.dirty.insert(key.to_vec());
-        }
+        slot.is_changed(self.generation, || self.dirty.insert(key.to_vec()));
         Ok(slot)
+    }
+
+    /// Adds a row under a key that has none.
+    pub(crate) fn insert(&mut self, key: &[u8], row: Row) {
+        let generation = self.generation;
+        let slot = match self.slots.entry_ref(key) {
+            EntryRef::Occupied(slot) => slot.into_mut(),
+            EntryRef::Vacant(free) => free.insert(Slot::new(None, Was::Absent, generation)),
+        };
+        self.snapshots.keep(key, None);
+        slot.row = Some(row);
+        slot.is_changed(generation, || self.dirty.insert(key.to_vec()));
+    }
+
+    /// Removes the row under a key, which is this one.
+    pub(crate) fn remove(&mut self, key: &[u8], row: Row) {
+        let (generation, prefix) = (self.generation, self.prefix);
+        let slot = match self.slots.entry_ref(key) {
+            EntryRef::Occupied(slot) => slot.into_mut(),
+            EntryRef::Vacant(free) => {
+                let committed = Digest::of_row(&stored_key(prefix, key), &encode(&row));
+                free.insert(Slot::new(None, Was::Row(committed), generation))
+            }
+        };
+        self.snapshots.keep(key, Some(&row));
+        slot.row = None;
+        slot.is_changed(generation, || self.dirty.insert(key.to_vec()));
     }
 
     /// The row under a key, which stays in memory.
@@ -322,6 +345,13 @@ impl<Row: Serialize + DeserializeOwned + Clone, Part> Cache<Row, Part> {
 impl<Row, Part> Slot<Row, Part> {
     fn new(row: Option<Row>, committed: Was, used: u32) -> Self {
         Self { row, part: None, is_counted: true, committed, dirty: false, used }
+    }
+
+    fn is_changed(&mut self, now: u32, note: impl FnOnce() -> bool) {
+        self.used = now;
+        if !self.dirty {
+            self.dirty = note();
+        }
     }
 }
 

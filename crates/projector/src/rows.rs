@@ -97,19 +97,25 @@ impl<Row: Serialize + DeserializeOwned + Clone, K: Kept<Row>> CachedRows<Row, K>
         if let Some(error) = &self.broken {
             return Err(error.clone());
         }
-        for _ in 0..most {
+        if let Err(error) = self.count_some(most) {
+            self.broken = Some(error.clone());
+            return Err(error);
+        }
+        Ok(self.uncounted.len())
+    }
+
+    fn count_some(&mut self, most: usize) -> Result<(), RowError> {
+        let mut gathered = K::Gathered::default();
+        let mut entries = KeptEntries { store: &self.store, kept: &mut self.kept };
+        for _ in 0..most.min(self.uncounted.len()) {
             let Some(key) = self.uncounted.pop() else { break };
             let Some(slot) = self.rows.in_memory(&key) else { continue };
             let Some(row) = &slot.row else { continue };
             let now = K::part(&key, row);
-            let mut entries = KeptEntries { store: &self.store, kept: &mut self.kept };
-            if let Err(error) = K::change(&key, slot.part.as_ref(), &now, &mut entries) {
-                self.broken = Some(error.clone());
-                return Err(error);
-            }
+            K::change(&key, slot.part.as_ref(), &now, &mut gathered, &mut entries)?;
             (slot.part, slot.is_counted) = (Some(now), true);
         }
-        Ok(self.uncounted.len())
+        K::settle(gathered, &mut entries)
     }
 
     /// Remembers the current rows, and what is kept, for as long as the returned value is held.
@@ -220,9 +226,12 @@ impl<Entry: Serialize + DeserializeOwned + Clone> Rows<Entry> for KeptEntries<'_
 }
 
 impl<Entry: Serialize + DeserializeOwned + Clone> Entries<Entry> for KeptEntries<'_, Entry> {
-    fn remove(&mut self, key: &[u8]) -> Result<(), RowError> {
-        self.kept.open(self.store, key)?.row = None;
-        Ok(())
+    fn insert(&mut self, key: &[u8], entry: Entry) {
+        self.kept.insert(key, entry);
+    }
+
+    fn remove(&mut self, key: &[u8], entry: Entry) {
+        self.kept.remove(key, entry);
     }
 }
 

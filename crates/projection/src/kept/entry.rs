@@ -14,8 +14,8 @@ use super::tally::Tally;
 pub enum Entry {
     /// A task is listed: its key says where.
     Task,
-    /// What time makes of a task.
-    Running(Box<Running>),
+    /// Likewise, and time makes something of it.
+    Running(Running),
     /// What the tasks of a facet add up to.
     Sums(Box<FacetSums>),
     /// The figures of a week.
@@ -73,16 +73,6 @@ fn prefix(kind: u8, tenant: Option<&str>) -> Vec<u8> {
 #[must_use]
 pub fn reviews_of(review: Review, tenant: Option<&str>) -> Vec<u8> {
     prefix(review.prefix(), tenant)
-}
-
-/// The prefix of tasks with an execution that has not ended; after the first byte, a key is the key of the task.
-#[must_use]
-pub fn running_of(tenant: Option<&str>) -> Vec<u8> {
-    prefix(b'n', tenant)
-}
-
-pub(super) fn running_key(task_key: &[u8]) -> Vec<u8> {
-    [b"n", task_key].concat()
 }
 
 /// The key of what is known of all tasks of a tenant; without one, of the ledger.

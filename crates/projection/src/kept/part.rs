@@ -3,7 +3,7 @@
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::time::{Day, Timestamp};
 
-use super::entry::Review;
+use super::entry::{Entry, Review};
 use super::facet::Facet;
 use super::running::Running;
 use super::sums::FacetSums;
@@ -15,7 +15,7 @@ use crate::status::{TaskRow, TaskSums};
 pub struct Part {
     pub(super) facet: Facet,
     pub(super) sums: FacetSums,
-    /// In order. A figure may come more than once.
+    /// In the order of the row. A figure may come more than once.
     pub(super) figures: Vec<(Day, Figure, u64)>,
     /// For review, by [`Review`].
     pub(super) reviews: [bool; 3],
@@ -28,18 +28,24 @@ impl Part {
     #[must_use]
     pub fn of(row: &TaskRow) -> Self {
         let sums = TaskSums::of(row);
-        let facet = Facet::of(row, &sums);
+        let running = Running::of(row, &sums);
         let mut figures = Vec::new();
         each_figure(row, &sums, |week, figure, amount| figures.push((week, figure, amount)));
-        figures.sort_unstable();
         Self {
-            running: Running::of(row, &sums, &facet),
-            facet,
+            facet: Facet::of(row, &sums, running.is_some()),
+            running,
             sums: FacetSums::of(row, &sums),
             figures,
             reviews: Review::ALL.map(|review| is_for_review(row, review)),
             last_at: row.last_at,
         }
+    }
+}
+
+impl Part {
+    /// The task as it is listed.
+    pub(super) fn listed(&self) -> Entry {
+        self.running.map_or(Entry::Task, Entry::Running)
     }
 }
 

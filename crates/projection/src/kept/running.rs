@@ -1,7 +1,7 @@
 //! What time makes of a task whose executions have not all ended, without its row.
 
 use serde::{Deserialize, Serialize};
-use tollgate_domain::breach::Utilization;
+use tollgate_domain::breach::{BreachStatus, Utilization};
 use tollgate_domain::config::BudgetedLatency;
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::time::Timestamp;
@@ -12,10 +12,8 @@ use crate::overview::planned;
 use crate::status::{Execution, TaskRow, TaskSums};
 
 /// What time makes of a task: its latency grows while an execution runs.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Running {
-    /// What it is listed by.
-    pub facet: Facet,
     /// Whether it has an active execution.
     pub active: bool,
     /// Since when the earliest execution of an open task has been running; `None`: it is not planned or not open.
@@ -28,7 +26,7 @@ pub struct Running {
 
 impl Running {
     /// That of a task; `None`: time makes nothing of it.
-    pub(super) fn of(row: &TaskRow, sums: &TaskSums, facet: &Facet) -> Option<Self> {
+    pub(super) fn of(row: &TaskRow, sums: &TaskSums) -> Option<Self> {
         let active = row.state.active.is_some();
         if !active && row.executions.iter().all(|execution| execution.ended_at.is_some()) {
             return None;
@@ -42,27 +40,27 @@ impl Running {
                 .breach()
                 .max(Utilization::new(sums.latency_ms, limit).breach());
             let [warning, exceeded] = above(limit);
-            if now < tollgate_domain::breach::BreachStatus::Warning {
+            if now < BreachStatus::Warning {
                 warning_from = reaches(row, sums.latency_ms, warning);
             }
-            if now < tollgate_domain::breach::BreachStatus::Exceeded {
+            if now < BreachStatus::Exceeded {
                 exceeded_from = reaches(row, sums.latency_ms, exceeded);
             }
         }
-        let found = Self { facet: facet.clone(), active, since, warning_from, exceeded_from };
+        let found = Self { active, since, warning_from, exceeded_from };
         let matters = active || since.is_some() || warning_from.is_some() || exceeded_from.is_some();
         matters.then_some(found)
     }
 
-    /// Its budget status at a time.
+    /// Its budget status at a time, if it is listed by this facet.
     #[must_use]
-    pub fn status(&self, now: Timestamp) -> &'static str {
+    pub fn status(&self, facet: &Facet, now: Timestamp) -> &'static str {
         if self.exceeded_from.is_some_and(|from| now >= from) {
             BudgetStatus::Exceeded.as_str()
         } else if self.warning_from.is_some_and(|from| now >= from) {
             BudgetStatus::Warning.as_str()
         } else {
-            self.facet.status()
+            facet.status()
         }
     }
 }
@@ -109,8 +107,6 @@ fn reaches(row: &TaskRow, ended_ms: u64, wanted: u128) -> Option<Timestamp> {
 
 #[cfg(test)]
 mod tests {
-    use tollgate_domain::breach::BreachStatus;
-
     use super::*;
 
     #[test]

@@ -17,23 +17,15 @@ impl Tally {
         self.0.is_empty()
     }
 
-    /// Adds to a figure. A sum of 2⁶⁴ tasks fits.
-    pub(super) fn add(&mut self, figure: &Figure, amount: u64) {
-        match self.0.get_mut(figure) {
-            Some(sum) => *sum = sum.wrapping_add(amount.into()),
-            None => {
-                self.0.insert(figure.clone(), amount.into());
-            }
-        }
-    }
-
-    /// Takes back what was added.
-    pub(super) fn take_back(&mut self, figure: &Figure, amount: u64) {
-        if let Some(sum) = self.0.get_mut(figure) {
-            *sum = sum.wrapping_sub(amount.into());
-            if *sum == 0 {
-                self.0.remove(figure);
-            }
+    /// Adds to a figure, or takes back what was added. A sum of 2⁶⁴ tasks fits.
+    pub(super) fn add(&mut self, figure: &Figure, amount: i128) {
+        let sum = self.0.get(figure).copied().unwrap_or_default().wrapping_add_signed(amount);
+        if sum == 0 {
+            self.0.remove(figure);
+        } else if let Some(before) = self.0.get_mut(figure) {
+            *before = sum;
+        } else {
+            self.0.insert(figure.clone(), sum);
         }
     }
 

@@ -67,21 +67,36 @@ fn follows_from_its_rows(events: &[Stored], every: usize) {
     for tenant in [None, Some("default"), Some("acme")] {
         assert_eq!(overview_kept(&found, tenant), overview_of_rows(&rows, tenant), "{tenant:?}");
     }
-    let listed = found.iter().filter(|(key, entry)| key.starts_with(b"t") && **entry == Entry::Task).count();
-    assert_eq!(listed, rows.len(), "each task once");
+    assert_eq!(found.keys().filter(|key| key.starts_with(b"t")).count(), rows.len(), "each task once");
     for (key, row) in &rows {
         let (tenant, task) = read_task_key(key).unwrap();
-        let facet = Part::of(row).facet;
-        assert!(found.contains_key(&[&tasks_of(tenant, &facet), task.as_bytes()].concat()), "{task}");
-        assert!(facet.fits(&TaskFilter::default()));
+        assert!(listed(&found, tenant, task, row).0.fits(&TaskFilter::default()));
     }
     sums_are_those_of_the_rows(&found, &rows);
 }
 
+/// How a task is listed.
+fn listed(
+    found: &BTreeMap<Vec<u8>, Entry>,
+    tenant: &str,
+    task: &str,
+    row: &TaskRow,
+) -> (Facet, Option<Running>) {
+    let facet = Part::of(row).facet;
+    let entry = found.get(&[&tasks_of(tenant, &facet), task.as_bytes()].concat());
+    let running = match entry {
+        Some(Entry::Running(running)) => Some(*running),
+        Some(Entry::Task) => None,
+        other => panic!("{task}: {other:?}"),
+    };
+    assert_eq!(running.is_some(), facet.runs());
+    (facet, running)
+}
+
 fn sums_are_those_of_the_rows(found: &BTreeMap<Vec<u8>, Entry>, rows: &BTreeMap<Vec<u8>, TaskRow>) {
     let (mut from_kept, mut from_rows) = (SelectionSums::default(), SelectionSums::default());
-    for (key, entry) in found.range(sums_of("default")..) {
-        let (Some(facet), Entry::Sums(sums)) = (Facet::of_sums_key("default", key), entry) else { break };
+    for (key, entry) in found.range(sums_of(Some("default"))..) {
+        let (Some(("default", facet)), Entry::Sums(sums)) = (Facet::of_sums_key(key), entry) else { break };
         assert_eq!(facet.sums_key("default"), *key);
         from_kept.add_all(facet.status(), sums);
     }
@@ -94,15 +109,12 @@ fn sums_are_those_of_the_rows(found: &BTreeMap<Vec<u8>, Entry>, rows: &BTreeMap<
 
 /// The budget status at any time: of the row, and of what is kept.
 fn time_makes_the_same_of_it(key: &[u8], row: &TaskRow, found: &BTreeMap<Vec<u8>, Entry>) {
-    let running = match found.get(&[b"n", key].concat()) {
-        Some(Entry::Running(running)) => Some(running),
-        _ => None,
-    };
-    let listed = Part::of(row).facet;
+    let (tenant, task) = read_task_key(key).unwrap();
+    let (facet, running) = listed(found, tenant, task, row);
     for after_ms in [-3_600_000, 0, 1, 60_000, 900_000, 3_600_000, 7_200_000, 86_400_000, 864_000_000] {
         let now = row.last_at.plus_millis(after_ms);
         let expected = task_budget_status(row, &figures(row, Some(now)));
-        let status = running.map_or(listed.status(), |running| running.status(now));
+        let status = running.map_or(facet.status(), |running| running.status(&facet, now));
         assert_eq!(status, expected.as_str(), "{key:?} {after_ms}");
     }
 }
@@ -129,7 +141,8 @@ fn the_moment_at_which_a_limit_is_passed_is_exact() {
     ] {
         let story = story(life);
         let row = folded(&Status, &story.events).into_values().next().unwrap();
-        let running = Part::of(&row).running.unwrap();
+        let Part { facet, running, .. } = Part::of(&row);
+        let running = running.unwrap();
         let limit = row.state.limits.as_deref().unwrap().total_latency_ms();
         let began = row.executions.last().unwrap().started_at;
         let ended: u64 = figures(&row, None).latency_ms;
@@ -142,7 +155,7 @@ fn the_moment_at_which_a_limit_is_passed_is_exact() {
             (limit * 3 / 2 + 1, "exceeded"),
         ] {
             let at = began.plus_millis(i64::try_from(ms - ended + wait).unwrap());
-            assert_eq!(running.status(at), status, "{life}: {ms} ms");
+            assert_eq!(running.status(&facet, at), status, "{life}: {ms} ms");
             assert_eq!(
                 task_budget_status(&row, &figures(&row, Some(at))).as_str(),
                 status,

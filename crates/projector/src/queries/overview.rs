@@ -1,9 +1,13 @@
 //! Queries over all tasks together.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::fold::{read_task_key, task_key};
-use tollgate_projection::kept::{Entry, Review, ledger_key, reviews_of, running_of, week_of_key, weeks_of};
+use tollgate_projection::kept::{
+    Entry, Facet, Review, ledger_key, reviews_of, sums_of, tasks_of, week_of_key, weeks_of,
+};
 use tollgate_projection::overview::{
     KEPT_FOR_REVIEW, Overview, Present, Review as ReviewedTasks, blocked_for_review, changed_importance,
     stuck_for_review, unjustified_for_review,
@@ -159,24 +163,47 @@ impl OverviewOf {
     /// Of the tasks with an execution that has not ended, those that are stuck now.
     fn stuck(&self, view: &Seen<'_, Status>) -> Result<ReviewedTasks, RowError> {
         let present = Present { now: self.now, stuck_after_ms: self.stuck_after_ms };
-        let (mut count, mut first) = (0, Vec::new());
-        for entry in view.scan_kept(&running_of(self.tenant.as_deref()), None) {
-            let (key, entry) = entry?;
-            let Entry::Running(running) = &*entry else { continue };
-            if running.since.is_some_and(|since| present.is_stuck(since)) {
-                count += 1;
-                if first.len() < KEPT_FOR_REVIEW {
-                    first.push(key);
+        let mut found = ReviewedTasks::default();
+        // The first by tenant and id.
+        let mut first: BTreeSet<(String, String)> = BTreeSet::new();
+        for (tenant, facet) in running_facets(view, self.tenant.as_deref())? {
+            let prefix = tasks_of(&tenant, &facet);
+            for entry in view.scan_kept(&prefix, None) {
+                let (key, entry) = entry?;
+                let Entry::Running(running) = &*entry else { continue };
+                if !running.since.is_some_and(|since| present.is_stuck(since)) {
+                    continue;
+                }
+                found.count += 1;
+                let task = String::from_utf8_lossy(key.get(prefix.len()..).unwrap_or_default());
+                first.insert((tenant.clone(), task.into_owned()));
+                if first.len() > KEPT_FOR_REVIEW {
+                    first.pop_last();
                 }
             }
         }
-        let mut found = ReviewedTasks { count, ..ReviewedTasks::default() };
-        for key in first {
-            let Some((tenant, task)) = key.get(1..).and_then(read_task_key) else { continue };
-            let Some(row) = view.get(&task_key(tenant, task))? else { continue };
-            let name = (tenant.to_owned(), task.to_owned());
-            found.tasks.insert(name, stuck_for_review(&row, present).unwrap_or_default());
+        for (tenant, task) in first {
+            let Some(row) = view.get(&task_key(&tenant, &task))? else { continue };
+            let why = stuck_for_review(&row, present).unwrap_or_default();
+            found.tasks.insert((tenant, task), why);
         }
         Ok(found)
     }
+}
+
+/// The facets of tasks with an execution that has not ended, with their tenants, in the order of their keys.
+pub(super) fn running_facets(
+    view: &Seen<'_, Status>,
+    tenant: Option<&str>,
+) -> Result<Vec<(String, Facet)>, RowError> {
+    let mut facets = Vec::new();
+    for entry in view.scan_kept(&sums_of(tenant), None) {
+        let (key, _) = entry?;
+        if let Some((tenant, facet)) = Facet::of_sums_key(&key)
+            && facet.runs()
+        {
+            facets.push((tenant.to_owned(), facet));
+        }
+    }
+    Ok(facets)
 }

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BinaryHeap};
 use serde::{Deserialize, Serialize};
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::fold::{read_task_key, task_key};
-use tollgate_projection::kept::{Entry, Facet, running_of, sums_of, tasks_of};
+use tollgate_projection::kept::{Entry, Facet, sums_of, tasks_of};
 use tollgate_projection::report::{self, Named};
 use tollgate_projection::selection::{SelectionSums, TaskFilter};
 use tollgate_projection::status::{Status, TaskRow};
@@ -122,43 +122,29 @@ impl ListTasks {
     /// By what is kept: the sums of the facets that fit, and the rows of the tasks that are shown.
     fn by_facets(&self, view: &Seen<'_, Status>) -> Result<TaskPage, RowError> {
         let mut page = TaskPage::default();
-        let mut facets = Vec::new();
-        for entry in view.scan_kept(&sums_of(&self.tenant), None) {
+        let mut fitting = Vec::new();
+        for entry in view.scan_kept(&sums_of(Some(&self.tenant)), None) {
             let (key, entry) = entry?;
-            let Some(facet) = Facet::of_sums_key(&self.tenant, &key).filter(|facet| facet.fits(&self.filter))
+            let Some((_, facet)) = Facet::of_sums_key(&key).filter(|(_, facet)| facet.fits(&self.filter))
             else {
                 continue;
             };
             if let Entry::Sums(sums) = &*entry
+                && self.summed
                 && self.wants(facet.status())
             {
-                if self.summed {
-                    page.sums.add_all(facet.status(), sums);
-                }
-                facets.push(facet);
+                page.sums.add_all(facet.status(), sums);
             }
+            fitting.push(facet);
         }
-        let moved = self.moved(view)?;
+        let moved = self.moved(view, &fitting)?;
         if self.summed {
             self.sum_moved(view, &moved, &mut page)?;
         }
-        let prefixes: Vec<Vec<u8>> = facets.iter().map(|facet| tasks_of(&self.tenant, facet)).collect();
-        let after = self.after.as_deref();
-        let starts: Vec<Option<Vec<u8>>> =
-            prefixes.iter().map(|prefix| after.map(|after| [prefix, after.as_bytes()].concat())).collect();
-        let mut sources: Vec<TaskNames<'_>> = Vec::with_capacity(facets.len() + 1);
-        for (prefix, start) in prefixes.iter().zip(&starts) {
-            let names = view.scan_kept(prefix, start.as_deref()).map(|entry| {
-                let (key, _) = entry?;
-                Ok(String::from_utf8_lossy(key.get(prefix.len()..).unwrap_or_default()).into_owned())
-            });
-            sources.push(Box::new(names));
-        }
-        let come = moved.iter().filter(|(task, (from, to))| {
-            !self.wants(from) && self.wants(to) && after.is_none_or(|after| task.as_str() > after)
-        });
-        sources.push(Box::new(come.map(|(task, _)| Ok(task.clone()))));
-        for task in ascending(sources) {
+        fitting.retain(|facet| self.wants(facet.status()));
+        let prefixes: Vec<(Vec<u8>, Option<Vec<u8>>)> =
+            fitting.iter().map(|facet| self.begin_at(facet)).collect();
+        for task in self.names(view, &prefixes, &moved) {
             let task = task?;
             if moved.get(&task).is_some_and(|(_, to)| !self.wants(to)) {
                 continue;
@@ -174,26 +160,57 @@ impl ListTasks {
         Ok(page)
     }
 
+    /// The prefix of the tasks of a facet, and the key after which this page begins.
+    fn begin_at(&self, facet: &Facet) -> (Vec<u8>, Option<Vec<u8>>) {
+        let prefix = tasks_of(&self.tenant, facet);
+        let after = self.after.as_ref().map(|after| [&prefix, after.as_bytes()].concat());
+        (prefix, after)
+    }
+
+    /// The names of the tasks below these prefixes, and of those whose status has become one that is wanted, in order.
+    fn names<'a>(
+        &'a self,
+        view: &'a Seen<'_, Status>,
+        prefixes: &'a [(Vec<u8>, Option<Vec<u8>>)],
+        moved: &'a Moved,
+    ) -> impl Iterator<Item = Result<String, RowError>> + 'a {
+        let after = self.after.as_deref();
+        let mut sources: Vec<TaskNames<'a>> = Vec::with_capacity(prefixes.len() + 1);
+        for (prefix, after) in prefixes {
+            let names = view.scan_kept(prefix, after.as_deref()).map(|entry| {
+                let (key, _) = entry?;
+                Ok(String::from_utf8_lossy(key.get(prefix.len()..).unwrap_or_default()).into_owned())
+            });
+            sources.push(Box::new(names));
+        }
+        let come = moved.iter().filter(move |(task, (from, to))| {
+            !self.wants(from) && self.wants(to) && after.is_none_or(|after| task.as_str() > after)
+        });
+        sources.push(Box::new(come.map(|(task, _)| Ok(task.clone()))));
+        ascending(sources)
+    }
+
     fn wants(&self, status: &str) -> bool {
         self.filter.statuses.is_empty() || self.filter.statuses.iter().any(|wanted| wanted == status)
     }
 
-    /// The tasks that fit and whose budget status is by now another one than the one that they are listed by, because
+    /// The tasks of these facets whose budget status is by now another one than the one that they are listed by, because
     /// an execution runs: both.
-    fn moved(&self, view: &Seen<'_, Status>) -> Result<Moved, RowError> {
+    fn moved(&self, view: &Seen<'_, Status>, facets: &[Facet]) -> Result<Moved, RowError> {
         let mut moved = Moved::new();
         if self.filter.statuses.is_empty() && !self.summed {
             return Ok(moved);
         }
-        for entry in view.scan_kept(&running_of(Some(&self.tenant)), None) {
-            let (key, entry) = entry?;
-            let Entry::Running(running) = &*entry else { continue };
-            let (from, to) = (running.facet.status(), running.status(self.now));
-            if from != to
-                && running.facet.fits(&self.filter)
-                && let Some((_, task)) = key.get(1..).and_then(read_task_key)
-            {
-                moved.insert(task.to_owned(), (from, to));
+        for facet in facets.iter().filter(|facet| facet.runs()) {
+            let prefix = tasks_of(&self.tenant, facet);
+            for entry in view.scan_kept(&prefix, None) {
+                let (key, entry) = entry?;
+                let Entry::Running(running) = &*entry else { continue };
+                let (from, to) = (facet.status(), running.status(facet, self.now));
+                if from != to {
+                    let task = String::from_utf8_lossy(key.get(prefix.len()..).unwrap_or_default());
+                    moved.insert(task.into_owned(), (from, to));
+                }
             }
         }
         Ok(moved)
@@ -231,7 +248,7 @@ type Moved = BTreeMap<String, (&'static str, &'static str)>;
 type TaskNames<'a> = Box<dyn Iterator<Item = Result<String, RowError>> + 'a>;
 
 /// The names of all of them, in order.
-fn ascending(mut sources: Vec<TaskNames<'_>>) -> impl Iterator<Item = Result<String, RowError>> {
+fn ascending<'a>(mut sources: Vec<TaskNames<'a>>) -> impl Iterator<Item = Result<String, RowError>> + 'a {
     let mut next = BinaryHeap::new();
     let mut failed = None;
     for (nth, source) in sources.iter_mut().enumerate() {

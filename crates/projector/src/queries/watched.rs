@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
 use tollgate_domain::ids::{BUDGET_TASK, LEDGER_TENANT};
 use tollgate_projection::alerts::{Alerts, AlertsRow, Observed, watch_key};
-use tollgate_projection::fold::read_task_key;
-use tollgate_projection::kept::{Entry, running_of};
+use tollgate_projection::kept::{Entry, tasks_of};
 use tollgate_projection::status::Status;
 
+use super::overview::running_facets;
 use crate::query::Query;
 use crate::rows::RowError;
 use crate::seen::Seen;
@@ -15,7 +15,7 @@ use crate::seen::Seen;
 /// The most entries that one query reads.
 const SCAN: usize = 2000;
 
-/// Tasks with a running execution, in the order of their keys.
+/// Tasks with a running execution.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RunningTasks {
     /// After this key, which an earlier page gave; `None` to start at the first task.
@@ -46,17 +46,23 @@ impl Query<Status> for RunningTasks {
 
     fn answer(&self, view: &Seen<'_, Status>) -> Result<RunningPage, RowError> {
         let mut page = RunningPage::default();
-        for (nth, entry) in view.scan_kept(&running_of(None), self.after.as_deref()).enumerate() {
-            let (key, entry) = entry?;
-            if let Entry::Running(running) = &*entry
-                && running.active
-                && let Some((tenant, task)) = key.get(1..).and_then(read_task_key)
-            {
-                page.tasks.push((tenant.to_owned(), task.to_owned()));
+        let (after, mut read) = (self.after.as_deref(), 0);
+        for (tenant, facet) in running_facets(view, None)? {
+            let prefix = tasks_of(&tenant, &facet);
+            if after.is_some_and(|after| after > &*prefix && !after.starts_with(&prefix)) {
+                continue;
             }
-            if nth + 1 == SCAN {
-                page.through = Some(key);
-                break;
+            for entry in view.scan_kept(&prefix, after) {
+                let (key, entry) = entry?;
+                if matches!(&*entry, Entry::Running(running) if running.active) {
+                    let task = String::from_utf8_lossy(key.get(prefix.len()..).unwrap_or_default());
+                    page.tasks.push((tenant.clone(), task.into_owned()));
+                }
+                read += 1;
+                if read == SCAN {
+                    page.through = Some(key);
+                    return Ok(page);
+                }
             }
         }
         Ok(page)
