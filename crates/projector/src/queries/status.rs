@@ -88,6 +88,9 @@ impl Query<Status> for ListTasks {
     }
 }
 
+/// A row that is looked up by its key takes as long as so many in their order.
+const ONE_BY_ONE: u64 = 4;
+
 impl ListTasks {
     /// By looking at the rows.
     pub(crate) fn by_rows(&self, view: &Seen<'_, Status>) -> Result<TaskPage, RowError> {
@@ -122,23 +125,27 @@ impl ListTasks {
     /// By what is kept: the sums of the facets that fit, and the rows of the tasks that are shown.
     fn by_facets(&self, view: &Seen<'_, Status>) -> Result<TaskPage, RowError> {
         let mut page = TaskPage::default();
-        let mut fitting = Vec::new();
+        let (mut fitting, mut tasks) = (Vec::new(), 0);
         for entry in view.scan_kept(&sums_of(Some(&self.tenant)), None) {
             let (key, entry) = entry?;
             let Some((_, facet)) = Facet::of_sums_key(&key).filter(|(_, facet)| facet.fits(&self.filter))
             else {
                 continue;
             };
-            if let Entry::Sums(sums) = &*entry
-                && self.summed
-                && self.wants(facet.status())
-            {
-                page.sums.add_all(facet.status(), sums);
+            if let Entry::Sums(sums) = &*entry {
+                tasks += sums.tasks;
+                if self.summed && self.wants(facet.status()) {
+                    page.sums.add_all(facet.status(), sums);
+                }
             }
             fitting.push(facet);
         }
         let moved = self.moved(view, &fitting)?;
         if self.summed {
+            let read = moved.values().filter(|(from, to)| self.wants(from) != self.wants(to)).count() as u64;
+            if read.saturating_mul(ONE_BY_ONE) > tasks {
+                return self.by_rows(view);
+            }
             self.sum_moved(view, &moved, &mut page)?;
         }
         fitting.retain(|facet| self.wants(facet.status()));
