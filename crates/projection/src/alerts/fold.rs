@@ -30,6 +30,7 @@ impl Projection for Alerts {
     const NAME: &'static str = "alerts";
     const VERSION: u32 = 20;
     type Row = AlertsRow;
+    type Kept = ();
     type Live = ();
 
     fn apply<R: Rows<AlertsRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {

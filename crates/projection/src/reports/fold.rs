@@ -28,6 +28,7 @@ impl Projection for Reports {
     const NAME: &'static str = "reports";
     const VERSION: u32 = 14;
     type Row = ReportRow;
+    type Kept = ();
     type Live = ();
 
     fn apply<R: Rows<ReportRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {

@@ -20,12 +20,14 @@ use super::row::{
     Opened, Override, TaskRow,
 };
 use crate::fold::{Projection, Rows, task_key};
+use crate::kept::TaskFigures;
 
 impl Projection for Status {
     const NAME: &'static str = "status";
-    const VERSION: u32 = 12;
+    const VERSION: u32 = 13;
     const AWAITED: bool = true;
     type Row = TaskRow;
+    type Kept = TaskFigures;
     type Live = ();
 
     fn apply<R: Rows<TaskRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
