@@ -1,5 +1,6 @@
 //! The HTTP API under `/v1`: JSON in, JSON out, problems as problem+json.
 
+mod access;
 mod alerts;
 mod allocations;
 mod bills;
@@ -12,6 +13,7 @@ mod follow;
 mod govern;
 mod guard;
 mod identity;
+mod keys;
 mod money;
 mod observe;
 mod openapi;
@@ -39,6 +41,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 pub use guard::Hosts;
 pub use openapi::document;
 
+use self::access::Rates;
 use crate::edge::{ConnectionLimits, Edge};
 use crate::ledger::Ledger;
 use crate::problem::{INTERNAL, METHOD, NOT_FOUND};
@@ -55,6 +58,10 @@ pub struct App {
     pub hosts: Arc<Hosts>,
     /// What its connections share.
     pub edge: Arc<Edge>,
+    /// Whether requests need a key, once there is one.
+    asks_for_keys: bool,
+    /// How many requests each key sends.
+    rates: Arc<Rates>,
 }
 
 impl App {
@@ -62,7 +69,13 @@ impl App {
     #[must_use]
     pub fn new(ledger: Arc<Ledger>, hosts: Hosts, limits: ConnectionLimits) -> Self {
         let edge = Arc::new(Edge::new(limits, ledger.metrics()));
-        Self { ledger, hosts: Arc::new(hosts), edge }
+        Self { ledger, hosts: Arc::new(hosts), edge, asks_for_keys: true, rates: Arc::default() }
+    }
+
+    /// Without keys: for whoever runs in this process, and so has the log itself.
+    #[must_use]
+    pub fn without_keys(self) -> Self {
+        Self { asks_for_keys: false, ..self }
     }
 }
 
@@ -105,6 +118,7 @@ pub fn router(app: App) -> Router {
         .route("/v1/alerts/{id}", get(alerts::one))
         .route("/v1/alerts/{id}/acknowledge", post(alerts::acknowledge))
         .merge(quarantine::routes())
+        .merge(keys::routes())
         .route("/v1/position", get(operate::position))
         .route("/v1/log", get(operate::log))
         .route("/v1/health", get(operate::health))
@@ -130,6 +144,7 @@ pub fn router(app: App) -> Router {
                 )),
             )
         })
+        .layer(from_fn_with_state(app.clone(), access::check))
         .layer(from_fn_with_state(app.clone(), identity::check))
         .layer(from_fn_with_state(app.clone(), guard::check))
         .layer(CatchPanicLayer::custom(|_| {
