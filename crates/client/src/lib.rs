@@ -44,6 +44,7 @@ mod client;
 mod error;
 mod govern;
 mod http;
+mod keys;
 mod money;
 mod one_ledger;
 mod price_decisions;
