@@ -9,7 +9,7 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use tollgate_client::{BoxFuture, Client, HttpTransport, OneLedger, Transport, TransportError};
+use tollgate_client::{BoxFuture, Client, HttpTransport, OneLedger, Timeouts, Transport, TransportError};
 use tollgate_clock::{Clock, Stopwatch, SystemClock};
 use tollgate_domain::key::KeySecret;
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
@@ -71,7 +71,8 @@ impl Connection {
     /// Finds the ledger that the flags name.
     pub(crate) async fn open(global: &Global, access: Access) -> Result<Self, Failure> {
         if let Some(url) = &global.server {
-            let transport = HttpTransport::new(url).map_err(|error| Failure::failed(error.to_string()))?;
+            let transport = HttpTransport::trusting(url, global.ca.as_deref(), Timeouts::default())
+                .map_err(|error| Failure::failed(error.to_string()))?;
             return Self::remote(OneLedger::new(Arc::new(transport)), global);
         }
         if let Some(url) = &global.log {

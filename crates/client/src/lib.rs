@@ -41,6 +41,7 @@ mod allocations;
 mod bills;
 mod budgets;
 mod client;
+mod dial;
 mod error;
 mod govern;
 mod http;

@@ -95,9 +95,9 @@ pub(crate) struct Global {
     /// Use this server instead of the data directory, for example http://127.0.0.1:7070
     #[arg(long, global = true, help_heading = LEDGER, env = "TOLLGATE_URL", value_name = "URL")]
     pub(crate) server: Option<String>,
-    /// The key that the server asks for. Other users of this machine can see a command line: better set the variable
-    #[arg(long, global = true, help_heading = WHO, env = "TOLLGATE_API_KEY", hide_env_values = true, value_name = "KEY")]
-    pub(crate) api_key: Option<ApiKey>,
+    /// Trust a server's certificate only if an authority in this PEM file signed it (default: those of the system)
+    #[arg(long, global = true, help_heading = LEDGER, env = "TOLLGATE_CA", value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
     /// Use a log on NATS JetStream and its projectors directly, without a server, for example nats://127.0.0.1:4222
     #[arg(long, global = true, help_heading = LEDGER, env = "TOLLGATE_LOG", value_name = "URL", conflicts_with = "server")]
     pub(crate) log: Option<String>,
@@ -116,6 +116,9 @@ pub(crate) struct Global {
     /// The producer, recorded with every event
     #[arg(long, global = true, help_heading = WHO, env = "TOLLGATE_PRODUCER", value_name = "NAME", default_value = "cli")]
     pub(crate) producer: String,
+    /// The key that the server asks for. Other users of this machine can see a command line: better set the variable
+    #[arg(long, global = true, help_heading = WHO, env = "TOLLGATE_API_KEY", hide_env_values = true, value_name = "KEY")]
+    pub(crate) api_key: Option<ApiKey>,
     /// Output format. md, html and csv are for task reports; csv also for totals, lists and usage
     #[arg(long = "format", global = true, help_heading = ANSWER, value_enum, default_value_t = Form::Table, value_name = "FORMAT")]
     pub(crate) form: Form,

@@ -20,6 +20,7 @@ mod openapi;
 mod operate;
 mod price_decisions;
 mod prices;
+mod proxies;
 mod quarantine;
 mod reports;
 mod tasks;
@@ -40,6 +41,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub use guard::Hosts;
 pub use openapi::document;
+pub use proxies::{InvalidNetwork, Network, Proxies};
 
 use self::access::Rates;
 use crate::edge::{ConnectionLimits, Edge};
@@ -62,6 +64,8 @@ pub struct App {
     asks_for_keys: bool,
     /// How many requests each key sends.
     rates: Arc<Rates>,
+    /// The proxies that say from where requests come.
+    proxies: Arc<Proxies>,
 }
 
 impl App {
@@ -69,7 +73,20 @@ impl App {
     #[must_use]
     pub fn new(ledger: Arc<Ledger>, hosts: Hosts, limits: ConnectionLimits) -> Self {
         let edge = Arc::new(Edge::new(limits, ledger.metrics()));
-        Self { ledger, hosts: Arc::new(hosts), edge, asks_for_keys: true, rates: Arc::default() }
+        Self {
+            ledger,
+            hosts: Arc::new(hosts),
+            edge,
+            asks_for_keys: true,
+            rates: Arc::default(),
+            proxies: Arc::default(),
+        }
+    }
+
+    /// Behind proxies whose word is taken.
+    #[must_use]
+    pub fn behind(self, proxies: Proxies) -> Self {
+        Self { proxies: Arc::new(proxies), ..self }
     }
 
     /// Without keys: for whoever runs in this process, and so has the log itself.

@@ -17,16 +17,25 @@ use crate::problem::{Answer, NOT_PERMITTED};
 
 /// What a request may do: everything where no key is asked for, else what its key allows.
 #[derive(Clone, Debug)]
-pub(crate) struct Grant(Option<Arc<Key>>);
+pub(crate) struct Grant {
+    key: Option<Arc<Key>>,
+    /// Whether no key is asked for as long as the ledger has none, and not for ever.
+    is_until_the_first_key: bool,
+}
 
 impl Grant {
     /// No key is asked for.
     pub(crate) const fn everything() -> Self {
-        Self(None)
+        Self { key: None, is_until_the_first_key: false }
+    }
+
+    /// No key is asked for, as long as the ledger has none.
+    pub(super) const fn until_the_first_key() -> Self {
+        Self { key: None, is_until_the_first_key: true }
     }
 
     pub(super) fn of_key(key: &Arc<Key>) -> Self {
-        Self(Some(Arc::clone(key)))
+        Self { key: Some(Arc::clone(key)), is_until_the_first_key: false }
     }
 
     /// The grant of a request. The check puts one into each; a request that did not pass it may do nothing.
@@ -35,12 +44,12 @@ impl Grant {
     }
 
     fn nothing() -> Self {
-        Self(Some(Arc::new(Key::of_nobody())))
+        Self::of_key(&Arc::new(Key::of_nobody()))
     }
 
     /// The key's name.
     pub(crate) fn name(&self) -> Option<&str> {
-        self.0.as_ref().map(|key| key.name.as_str())
+        self.key.as_ref().map(|key| key.name.as_str())
     }
 
     /// Whether a key covers a tenant's data.
@@ -57,12 +66,12 @@ impl Grant {
 
     /// Whether a request may be about a tenant's data; `None`: that of `default`.
     pub(crate) fn tenant(&self, named: Option<&str>) -> Answer<()> {
-        self.0.as_ref().map_or(Ok(()), |key| Self::covers(key, tenant(named)))
+        self.key.as_ref().map_or(Ok(()), |key| Self::covers(key, tenant(named)))
     }
 
     /// Whether a request may come from a producer.
     pub(crate) fn producer(&self, named: Option<&str>) -> Answer<()> {
-        let Some(key) = self.0.as_ref().filter(|key| !key.reach.covers_producer(named)) else {
+        let Some(key) = self.key.as_ref().filter(|key| !key.reach.covers_producer(named)) else {
             return Ok(());
         };
         Err(NOT_PERMITTED.with(format!(
@@ -75,7 +84,7 @@ impl Grant {
 
     /// Whether a request may be for a component.
     pub(crate) fn component(&self, named: Option<&str>) -> Answer<()> {
-        let Some(key) = self.0.as_ref().filter(|key| !key.reach.covers_component(named)) else {
+        let Some(key) = self.key.as_ref().filter(|key| !key.reach.covers_component(named)) else {
             return Ok(());
         };
         Err(NOT_PERMITTED.with(format!(
@@ -87,14 +96,14 @@ impl Grant {
     }
 
     fn scope(&self, scope: KeyScope, what: &str) -> Answer<()> {
-        let Some(key) = self.0.as_ref().filter(|key| !key.allows(scope)) else { return Ok(()) };
+        let Some(key) = self.key.as_ref().filter(|key| !key.allows(scope)) else { return Ok(()) };
         Err(NOT_PERMITTED
             .with(format!("{what}: needs a key with the scope `{scope}`, key `{}` has none", key.name)))
     }
 
     /// Whether all of these events may be appended. What cannot be read is not appended anyway.
     pub(crate) fn may_append(&self, events: &[ReadEvent]) -> Answer<()> {
-        if self.0.is_none() {
+        if self.key.is_none() {
             return Ok(());
         }
         for event in events {
@@ -132,8 +141,11 @@ impl Grant {
 
     /// Whether it is still what the key allows: it may have been revoked, or be over, since the request came.
     pub(crate) async fn still_holds(&self, ledger: &Ledger) -> bool {
+        if self.key.is_none() && !self.is_until_the_first_key {
+            return true;
+        }
         let Ok(ring) = ledger.keys().current().await else { return false };
-        match &self.0 {
+        match &self.key {
             // A ledger that had no key has one now: whoever follows comes again, with a key.
             None => !ring.is_closed(),
             Some(key) => {

@@ -32,6 +32,9 @@ const SEND: &str =
 /// Lets a request in, with what its key allows, or refuses it.
 pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
+    if let Some(client) = app.proxies.client_of(&parts) {
+        parts.extensions.insert(client);
+    }
     match admitted(&app, &parts).await {
         Ok(grant) => {
             parts.extensions.insert(grant);
@@ -76,7 +79,7 @@ async fn admitted(app: &App, request: &Parts) -> Result<Grant, Denied> {
     }
     let ring = app.ledger.keys().current().await?;
     if !ring.is_closed() {
-        return Ok(Grant::everything());
+        return Ok(Grant::until_the_first_key());
     }
     let secret = secret(&request.headers)?;
     let opened = ring.opened_by(&secret.hash(), app.ledger.now());

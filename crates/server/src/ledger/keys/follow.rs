@@ -37,7 +37,8 @@ impl Keys {
     /// The keys as of a moment after this call: what was decided before it, on any server, is in them.
     ///
     /// While there is no key, a log that does not answer keeps nobody out: what is known has to do, as before. Once
-    /// there is one, nobody is let in without knowing whether the key still opens.
+    /// there is one, nobody is let in without knowing whether the key still opens; nor where a decision is there that
+    /// cannot be read.
     ///
     /// # Errors
     ///
@@ -47,7 +48,8 @@ impl Keys {
             Ok(()) => Ok(self.known()),
             Err((problem, is_known)) => {
                 let known = self.known();
-                if is_known && !known.is_closed() { Ok(known) } else { Err(problem) }
+                let is_away = problem.status == LOG_UNREADABLE.status;
+                if is_known && is_away && !known.is_closed() { Ok(known) } else { Err(problem) }
             }
         }
     }

@@ -1,10 +1,15 @@
 //! A decision about keys on one server is known to another before its next answer.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 use tollgate_clock::ManualClock;
-use tollgate_log::contract::EventLog;
+use tollgate_domain::position::{Epoch, Position, Sequence};
+use tollgate_log::contract::{
+    AppendError, Batch, BoxFuture, DedupScope, Durability, EventLog, EventName, Found, Partitions, ReadError,
+    Receipt, RecordReader,
+};
 use tollgate_log::memory::MemoryLog;
 
 use crate::support::{Nats, Service, at};
@@ -57,6 +62,68 @@ async fn the_same_on_a_log_on_nats() {
         Service::by_clock(log, dir, None, clock).await
     };
     is_known_elsewhere(&[server().await, server().await]).await;
+}
+
+/// A log that may stop to answer where it ends.
+struct Deaf {
+    log: MemoryLog,
+    is_deaf: AtomicBool,
+}
+
+impl EventLog for Deaf {
+    fn epoch(&self) -> Epoch {
+        self.log.epoch()
+    }
+
+    fn durability(&self) -> Durability {
+        self.log.durability()
+    }
+
+    fn dedup(&self) -> DedupScope {
+        self.log.dedup()
+    }
+
+    fn append(&self, batch: Batch) -> BoxFuture<'_, Result<Receipt, AppendError>> {
+        self.log.append(batch)
+    }
+
+    fn find(&self, names: Vec<EventName>) -> BoxFuture<'_, Result<Vec<Option<Found>>, ReadError>> {
+        self.log.find(names)
+    }
+
+    fn tail(&self) -> BoxFuture<'_, Result<Position, ReadError>> {
+        if self.is_deaf.load(Ordering::SeqCst) {
+            let error = ReadError::Io { path: "the log".to_owned(), message: "no answer".to_owned() };
+            return Box::pin(async move { Err(error) });
+        }
+        self.log.tail()
+    }
+
+    fn read_from(
+        &self,
+        partitions: Partitions,
+        after: Sequence,
+    ) -> BoxFuture<'_, Result<Box<dyn RecordReader>, ReadError>> {
+        self.log.read_from(partitions, after)
+    }
+}
+
+#[tokio::test]
+async fn a_log_that_does_not_answer_lets_no_key_in_and_keeps_nobody_out_who_needs_none() {
+    let log = Arc::new(Deaf { log: MemoryLog::new(clock()), is_deaf: AtomicBool::new(false) });
+    let service = Service::on(Arc::clone(&log) as Arc<dyn EventLog>).await;
+    let asked = async |key: &str| service.ask_with(key, "GET", "/v1/limits", &Value::Null).await.0.as_u16();
+    assert_eq!(asked("").await, 200);
+    log.is_deaf.store(true, Ordering::SeqCst);
+    assert_eq!(asked("").await, 200, "there was no key when it was last looked");
+    log.is_deaf.store(false, Ordering::SeqCst);
+    let root = service.close().await;
+    assert_eq!(asked(&root).await, 200);
+    log.is_deaf.store(true, Ordering::SeqCst);
+    assert_eq!((asked(&root).await, asked("").await), (503, 503));
+    assert_ne!(service.get("/v1/health").await.0, 401);
+    log.is_deaf.store(false, Ordering::SeqCst);
+    assert_eq!(asked(&root).await, 200);
 }
 
 #[tokio::test]
