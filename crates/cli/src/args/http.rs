@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgAction, Args};
+use tollgate_server::Remote;
 use tollgate_server::edge::{ConnectionLimits, TlsFiles};
 use tollgate_server::http::{Network, Proxies};
 
@@ -42,6 +43,10 @@ pub(crate) struct HttpArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Other machines")]
 pub(crate) struct NetworkArgs {
+    /// Allow an address that other machines can reach, with TLS and keys; twice: without them, because the network
+    /// itself is closed
+    #[arg(long, action = ArgAction::Count)]
+    allow_remote: u8,
     /// Speak TLS with the certificate in this PEM file, followed by those that sign it. It is read again on SIGHUP, and
     /// when the file changes
     #[arg(long, env = "TOLLGATE_TLS_CERT", value_name = "FILE", requires = "tls_key")]
@@ -55,6 +60,15 @@ pub(crate) struct NetworkArgs {
 }
 
 impl NetworkArgs {
+    /// Whether other machines may reach it.
+    pub(crate) const fn remote(&self) -> Remote {
+        match self.allow_remote {
+            0 => Remote::Refused,
+            1 => Remote::Guarded,
+            _ => Remote::Anyway,
+        }
+    }
+
     /// The certificate that clients are shown.
     pub(crate) fn tls(&self) -> Option<TlsFiles> {
         let (certificate, key) = self.tls_cert.clone().zip(self.tls_key.clone())?;

@@ -20,10 +20,6 @@ pub(crate) struct ServeArgs {
     /// Address to listen on; port 0 picks any free port
     #[arg(long, env = "TOLLGATE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:7070")]
     pub(crate) listen: SocketAddr,
-    /// Allow an address that other machines can reach, with TLS and keys; twice: without them, because the network
-    /// itself is closed
-    #[arg(long, action = clap::ArgAction::Count)]
-    pub(crate) allow_remote: u8,
     /// Additional host name that requests may use
     #[arg(long = "allow-host", value_name = "NAME")]
     pub(crate) allow_hosts: Vec<String>,

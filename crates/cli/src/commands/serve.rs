@@ -7,7 +7,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tollgate_log::contract::Durability;
 use tollgate_log_jetstream::JetStreamLog;
-use tollgate_server::{AlertsFile, Remote, ServeOptions, Served, TelemetrySettings, serve};
+use tollgate_server::{AlertsFile, ServeOptions, Served, TelemetrySettings, serve};
 
 use crate::args::{Global, ServeArgs};
 use crate::connect::{EVIDENCE_DIR, nats_options, settings_options};
@@ -42,11 +42,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
     let options = ServeOptions {
         ledger,
         listen: args.listen,
-        remote: match args.allow_remote {
-            0 => Remote::Refused,
-            1 => Remote::Guarded,
-            _ => Remote::Anyway,
-        },
+        remote: args.network.remote(),
         tls: args.network.tls(),
         proxies: args.network.proxies(),
         allow_hosts: args.allow_hosts,

@@ -60,7 +60,7 @@ impl KeySecret {
         if !fits {
             return Err(MalformedSecret::Form);
         }
-        let (body, given) = text.split_at(PREFIX.len() + CHANCE);
+        let (body, given) = text.split_at(PREFIX.len().saturating_add(CHANCE));
         if checksum(body) != given {
             return Err(MalformedSecret::Checksum);
         }
@@ -86,6 +86,9 @@ impl fmt::Debug for KeySecret {
     }
 }
 
+/// How many digits a hash is written with.
+const HEX_DIGITS: usize = 64;
+
 /// SHA-256 of a secret's text.
 #[derive(Clone, Copy, Debug)]
 pub struct KeyHash([u8; 32]);
@@ -99,10 +102,10 @@ impl KeyHash {
             b'a'..=b'f' => Some(byte.wrapping_sub(b'a').wrapping_add(10)),
             _ => None,
         };
-        let mut bytes = [0; 32];
-        if text.len() != bytes.len() * 2 {
+        if text.len() != HEX_DIGITS {
             return None;
         }
+        let mut bytes = [0; 32];
         for (byte, pair) in bytes.iter_mut().zip(text.as_bytes().chunks_exact(2)) {
             let [high, low] = pair else { return None };
             *byte = (digit(*high)? << 4) | digit(*low)?;
@@ -152,7 +155,7 @@ fn base32(bytes: &[u8]) -> String {
             let at = usize::from((held >> bits) & 31);
             text.push(char::from(ALPHABET[at]));
         }
-        held &= (1 << bits) - 1;
+        held &= (1_u16 << bits).wrapping_sub(1);
     }
     text
 }

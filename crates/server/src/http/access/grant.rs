@@ -120,13 +120,13 @@ impl Grant {
         self.tenant(Some(event.tenant.as_str()))?;
         self.producer(Some(event.producer.as_str()))?;
         self.scope(scope_of(&event.body), event.body.kind())?;
-        match &event.body {
-            EventBody::Usage(UsageEvent::UsageRecorded(usage)) => self.component(usage.component.as_deref()),
-            EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) => {
-                self.producer(Some(adjusted.adjusts_producer.as_str()))
-            }
-            _ => Ok(()),
+        if let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = &event.body {
+            self.component(usage.component.as_deref())?;
         }
+        if let EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) = &event.body {
+            self.producer(Some(adjusted.adjusts_producer.as_str()))?;
+        }
+        Ok(())
     }
 
     /// Whether these questions may be asked.
