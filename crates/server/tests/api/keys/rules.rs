@@ -36,7 +36,8 @@ async fn without_a_key_everybody_is_answered_and_with_one_nobody_but_health() {
 async fn a_refusal_says_how_a_key_is_sent_and_never_what_was() {
     let service = Service::new().await;
     let root = service.close().await;
-    let mistyped = format!("{}0", &root[..root.len() - 1]);
+    let (most, last) = root.split_at(root.len() - 1);
+    let mistyped = format!("{most}{}", if last == "0" { "1" } else { "0" });
     for (header, part) in [
         (String::new(), "Authorization: Bearer KEY"),
         (format!("Basic {root}"), "no bearer token"),
