@@ -13,7 +13,7 @@ use tollgate_tests::{Place, Server, session};
 use tollgate_wire::{Defaults, Submitted};
 
 /// Documents whose console blocks are typed here, each in a separate test.
-const TYPED: [&str; 15] = [
+const TYPED: [&str; 16] = [
     "README.md",
     "docs/guides/alerts.md",
     "docs/guides/allocations.md",
@@ -21,6 +21,7 @@ const TYPED: [&str; 15] = [
     "docs/guides/calibrate.md",
     "docs/guides/enforce.md",
     "docs/guides/governance.md",
+    "docs/guides/keys.md",
     "docs/guides/money-reports.md",
     "docs/guides/nats.md",
     "docs/guides/progress.md",
@@ -64,6 +65,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("docs/guides/nats.md", "--partitions", "tests/e2e/nats/projectors.rs"),
     ("docs/guides/nats.md", "overlap", "tests/e2e/nats/projectors.rs"),
     ("docs/guides/nats.md", "tollgate_view_lag_records", "tests/e2e/nats/servers.rs"),
+    ("docs/guides/serve.md", "--tls-cert", "tests/edge/tls.rs"),
     ("docs/guides/orchestrator.md", "", "tests/producers/orchestrator.rs"),
     (
         "docs/guides/prices.md",
@@ -213,6 +215,17 @@ fn the_guides_to_replay_and_calibration() {
 fn the_guide_to_reports_of_money() {
     let mut reader = Reader::new();
     for block in typed("docs/guides/money-reports.md") {
+        reader.follow(&block);
+    }
+}
+
+#[test]
+fn the_guide_to_keys() {
+    if !curl() {
+        return;
+    }
+    let mut reader = Reader::new();
+    for block in typed("docs/guides/keys.md") {
         reader.follow(&block);
     }
 }

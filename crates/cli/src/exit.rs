@@ -165,6 +165,9 @@ impl From<ServeError> for Failure {
             ServeError::Open(error) => error.into(),
             ServeError::Ledger(error) => error.into(),
             ServeError::Remote(_)
+            | ServeError::Unguarded { .. }
+            | ServeError::Keys(_)
+            | ServeError::Tls(_)
             | ServeError::Listen { .. }
             | ServeError::Alerts(_)
             | ServeError::Remediation(_)

@@ -18,4 +18,4 @@ mod serve;
 pub use ledger::{Ledger, LedgerError, LedgerOptions};
 pub use tollgate_telemetry::settings::TelemetrySettings;
 
-pub use serve::{AlertsFile, Running, ServeError, ServeOptions, Served, serve};
+pub use serve::{AlertsFile, Remote, Running, ServeError, ServeOptions, Served, serve};

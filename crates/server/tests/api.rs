@@ -48,6 +48,8 @@ mod gate;
 mod govern;
 #[path = "api/identity.rs"]
 mod identity;
+#[path = "api/keys/mod.rs"]
+mod keys;
 #[path = "api/known_on.rs"]
 mod known_on;
 #[path = "api/late_alerts.rs"]

@@ -40,7 +40,7 @@ const ROWS: &[Row] = &[
 const ONLY: &[(&str, &[&str])] = &[
     ("sled", &["tollgate-view-store"]),
     ("rustls-native-certs", &["tollgate-outbound"]),
-    ("tokio-rustls", &["tollgate-outbound"]),
+    ("tokio-rustls", &["tollgate-outbound", "tollgate-server"]),
     ("html5gum", &["tollgate-price-sources"]),
     ("tiny-skia", &["tollgate-charts"]),
     ("async-nats", &["tollgate-log-jetstream", "tollgate-projector", "tollgate-server"]),

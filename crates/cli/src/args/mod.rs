@@ -8,6 +8,8 @@ mod budgets;
 mod form;
 mod govern;
 mod http;
+mod key;
+mod nats;
 mod operate;
 mod price_decisions;
 mod prices;
@@ -41,6 +43,8 @@ pub(crate) use budgets::{
     WithdrawArgs,
 };
 pub(crate) use govern::{BreakerCommand, HealthCommand};
+pub(crate) use key::{ApiKey, KeyCommand, KeyCreateArgs};
+pub(crate) use nats::NatsArgs;
 pub(crate) use operate::{
     ArchiveArgs, BackupArgs, CheckArgs, ConfigCommand, CopyArgs, DemoArgs, ImportArgs, ImportCommand,
     InitArgs, LogCommand, ProjectorArgs, RestoreArgs, ServeArgs, ShowArgs, TailArgs, ViewCommand,
@@ -77,7 +81,6 @@ const RULES: &str = "Everywhere: its rules";
 const WHO: &str = "Everywhere: who you are";
 const ANSWER: &str = "Everywhere: the answer";
 const FILES: &str = "Everywhere: other files";
-const NATS: &str = "Everywhere: NATS, with --log";
 
 /// What `-h` says of them.
 const EVERYWHERE: &str =
@@ -92,6 +95,9 @@ pub(crate) struct Global {
     /// Use this server instead of the data directory, for example http://127.0.0.1:7070
     #[arg(long, global = true, help_heading = LEDGER, env = "TOLLGATE_URL", value_name = "URL")]
     pub(crate) server: Option<String>,
+    /// Trust a server's certificate only if an authority in this PEM file signed it (default: those of the system)
+    #[arg(long, global = true, help_heading = LEDGER, env = "TOLLGATE_CA", value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
     /// Use a log on NATS JetStream and its projectors directly, without a server, for example nats://127.0.0.1:4222
     #[arg(long, global = true, help_heading = LEDGER, env = "TOLLGATE_LOG", value_name = "URL", conflicts_with = "server")]
     pub(crate) log: Option<String>,
@@ -110,6 +116,9 @@ pub(crate) struct Global {
     /// The producer, recorded with every event
     #[arg(long, global = true, help_heading = WHO, env = "TOLLGATE_PRODUCER", value_name = "NAME", default_value = "cli")]
     pub(crate) producer: String,
+    /// The key that the server asks for. Other users of this machine can see a command line: better set the variable
+    #[arg(long, global = true, help_heading = WHO, env = "TOLLGATE_API_KEY", hide_env_values = true, value_name = "KEY")]
+    pub(crate) api_key: Option<ApiKey>,
     /// Output format. md, html and csv are for task reports; csv also for totals, lists and usage
     #[arg(long = "format", global = true, help_heading = ANSWER, value_enum, default_value_t = Form::Table, value_name = "FORMAT")]
     pub(crate) form: Form,
@@ -141,72 +150,6 @@ pub(crate) struct Global {
     pub(crate) log_level: Option<String>,
     #[command(flatten)]
     pub(crate) nats: NatsArgs,
-}
-
-/// How a log on NATS is reached.
-#[derive(Clone, Debug, ClapArgs)]
-#[command(next_help_heading = NATS)]
-pub(crate) struct NatsArgs {
-    /// The stream of the ledger
-    #[arg(long, global = true, env = "TOLLGATE_STREAM", value_name = "NAME", default_value = tollgate_log_jetstream::topology::STREAM)]
-    pub(crate) stream: String,
-    /// NATS credentials file
-    #[arg(long, global = true, env = "TOLLGATE_NATS_CREDS", value_name = "FILE")]
-    pub(crate) nats_creds: Option<PathBuf>,
-    /// NATS nkey seed file
-    #[arg(long, global = true, env = "TOLLGATE_NATS_NKEY", value_name = "FILE")]
-    pub(crate) nats_nkey: Option<PathBuf>,
-    /// NATS user; needs a password file
-    #[arg(long, global = true, env = "TOLLGATE_NATS_USER", value_name = "NAME")]
-    pub(crate) nats_user: Option<String>,
-    /// File with the NATS password
-    #[arg(
-        long,
-        global = true,
-        hide_short_help = true,
-        env = "TOLLGATE_NATS_PASSWORD_FILE",
-        value_name = "FILE"
-    )]
-    pub(crate) nats_password_file: Option<PathBuf>,
-    /// File with a NATS token
-    #[arg(
-        long,
-        global = true,
-        hide_short_help = true,
-        env = "TOLLGATE_NATS_TOKEN_FILE",
-        value_name = "FILE"
-    )]
-    pub(crate) nats_token_file: Option<PathBuf>,
-    /// Require TLS; so does tls:// in the address
-    #[arg(long, global = true, env = "TOLLGATE_NATS_TLS")]
-    pub(crate) nats_tls: bool,
-    /// CA certificates to verify the server with, instead of the system's
-    #[arg(long, global = true, env = "TOLLGATE_NATS_CA", value_name = "FILE")]
-    pub(crate) nats_ca: Option<PathBuf>,
-    /// Client certificate
-    #[arg(long, global = true, env = "TOLLGATE_NATS_CERT", value_name = "FILE")]
-    pub(crate) nats_cert: Option<PathBuf>,
-    /// Key of the client certificate
-    #[arg(long, global = true, env = "TOLLGATE_NATS_KEY", value_name = "FILE")]
-    pub(crate) nats_key: Option<PathBuf>,
-    /// Prefix of this client's inbox subjects, if its permissions require one
-    #[arg(
-        long,
-        global = true,
-        hide_short_help = true,
-        env = "TOLLGATE_NATS_INBOX_PREFIX",
-        value_name = "SUBJECT"
-    )]
-    pub(crate) nats_inbox_prefix: Option<String>,
-    /// The server's monitoring address, used to check whether it syncs before acknowledging
-    #[arg(long, global = true, env = "TOLLGATE_NATS_MONITOR", value_name = "URL")]
-    pub(crate) nats_monitor: Option<String>,
-    /// The server's store directory on this machine, used to check whether it is synchronous
-    #[arg(long, global = true, env = "TOLLGATE_NATS_STORE", value_name = "DIR")]
-    pub(crate) nats_store: Option<PathBuf>,
-    /// Declare that the server provides what --durability asks for; shown as declared
-    #[arg(long, global = true, env = "TOLLGATE_DURABILITY_DECLARED")]
-    pub(crate) durability_declared: bool,
 }
 
 /// What `--format` can be.
@@ -357,6 +300,9 @@ pub(crate) enum Command {
     /// Make, show, list and raise policies: how much may be spent, on what, in which window
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Make, list, rotate and revoke keys: who may ask a server for what
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Ask whether something may be spent; nothing is reserved
     Check(CheckSpendArgs),
     /// Reserve what is going to be spent; show, list, extend and release what is reserved

@@ -10,6 +10,7 @@ mod demo;
 mod events;
 mod govern;
 mod import;
+mod keys;
 mod log;
 mod maintain;
 mod money;
@@ -55,6 +56,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Bill(command) => bill::run(&global, command).await,
         Command::Budget(command) => budgets::budget(&global, command).await,
         Command::Policy(command) => budgets::policy(&global, command).await,
+        Command::Key(command) => keys::run(&global, command).await,
         Command::Check(args) => allocations::check(&global, &args).await,
         Command::Allocate(command) => allocations::run(&global, command).await,
         Command::Route(args) => allocations::route(&global, *args).await,

@@ -42,7 +42,9 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
     let options = ServeOptions {
         ledger,
         listen: args.listen,
-        allow_remote: args.allow_remote,
+        remote: args.network.remote(),
+        tls: args.network.tls(),
+        proxies: args.network.proxies(),
         allow_hosts: args.allow_hosts,
         settings: settings_options(global),
         evidence_dir,

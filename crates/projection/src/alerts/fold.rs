@@ -69,7 +69,7 @@ impl Projection for Alerts {
                 watched(rows, moment, |watch| access::read(watch, event, read))
             }
             EventBody::Alert(AlertEvent::ConditionObserved(seen)) => observed(rows, event, moment, seen),
-            EventBody::Budget(_) | EventBody::Bill(_) => Ok(()),
+            EventBody::Budget(_) | EventBody::Bill(_) | EventBody::Key(_) => Ok(()),
             EventBody::Price(decided) => watched(rows, moment, |watch| prices::note(watch, event, decided)),
             _ if !event.concerns_task() => Ok(()),
             EventBody::Task(_)

@@ -125,6 +125,7 @@ fn task_changed<'a>(task: &mut TaskSums, event: &RecordedEvent<'a>) -> (Vec<clas
         | EventBody::Inbox(_)
         | EventBody::Budget(_)
         | EventBody::Bill(_)
+        | EventBody::Key(_)
         | EventBody::Report(_) => (Vec::new(), [None, None]),
     }
 }

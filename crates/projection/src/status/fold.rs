@@ -74,6 +74,7 @@ fn fold_body(row: &mut TaskRow, event: &RecordedEvent<'_>) {
         | EventBody::Budget(_)
         | EventBody::Price(_)
         | EventBody::Bill(_)
+        | EventBody::Key(_)
         | EventBody::Report(_) => {}
     }
 }
@@ -200,6 +201,7 @@ fn is_dated_by_its_producer(body: &EventBody) -> bool {
         | EventBody::Inbox(_)
         | EventBody::Budget(_)
         | EventBody::Bill(_)
+        | EventBody::Key(_)
         | EventBody::Report(_) => false,
     }
 }

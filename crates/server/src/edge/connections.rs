@@ -44,6 +44,10 @@ enum Stage {
 
 struct State {
     stage: Stage,
+    /// Requests that are being read, worked on or answered: with HTTP/2 there may be several.
+    requests: usize,
+    /// Whether bytes that arrive need not be a request's: HTTP/2 has others.
+    is_multiplexed: bool,
     /// When the stage began.
     since: Duration,
     /// Since when bytes have been waiting for the client to read them.
@@ -58,6 +62,15 @@ pub(crate) struct Place {
     all: Arc<Connections>,
     /// The connection.
     pub(crate) connection: Arc<Connection>,
+}
+
+/// A request under way.
+pub(super) struct Asked(Arc<Connection>);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.answered();
+    }
 }
 
 impl Connections {
@@ -147,16 +160,30 @@ impl Connections {
 
 impl Connection {
     fn new(clock: Stopwatch) -> Self {
-        let state = State { stage: Stage::New, since: clock.elapsed(), stalled: None, cut: None };
+        let state = State {
+            stage: Stage::New,
+            requests: 0,
+            is_multiplexed: false,
+            since: clock.elapsed(),
+            stalled: None,
+            cut: None,
+        };
         Self { clock, state: Mutex::new(state), cut: Notify::new() }
     }
 
     /// Bytes have arrived.
     pub(super) fn read(&self) {
         let mut state = lock(&self.state);
-        if matches!(state.stage, Stage::New | Stage::Idle) {
+        if matches!(state.stage, Stage::New | Stage::Idle) && !state.is_multiplexed {
             state.enter(Stage::Head, self.clock.elapsed());
         }
+    }
+
+    /// It speaks HTTP/2. What keeps it open from now on is requests, not bytes: those of a ping are no request.
+    pub(super) fn multiplexed(&self) {
+        let mut state = lock(&self.state);
+        state.is_multiplexed = true;
+        state.enter(Stage::Idle, self.clock.elapsed());
     }
 
     /// The client has read bytes, or is not reading any now.
@@ -169,14 +196,21 @@ impl Connection {
         }
     }
 
-    /// A request's head is complete.
-    pub(super) fn asked(&self) {
-        lock(&self.state).enter(Stage::Busy, self.clock.elapsed());
+    /// A request's head is complete. It is under way until what is returned is dropped.
+    pub(super) fn asked(self: &Arc<Self>) -> Asked {
+        let mut state = lock(&self.state);
+        state.requests = state.requests.saturating_add(1);
+        state.enter(Stage::Busy, self.clock.elapsed());
+        Asked(Arc::clone(self))
     }
 
-    /// Its answer has been handed to the connection completely.
-    pub(super) fn answered(&self) {
-        lock(&self.state).enter(Stage::Idle, self.clock.elapsed());
+    /// The answer to a request has been handed to the connection completely, or its client has given it up.
+    fn answered(&self) {
+        let mut state = lock(&self.state);
+        state.requests = state.requests.saturating_sub(1);
+        if state.requests == 0 {
+            state.enter(Stage::Idle, self.clock.elapsed());
+        }
     }
 
     /// Whether no request is in progress.
@@ -260,7 +294,10 @@ mod tests {
             (Stage::Busy, 0, Some(100), 131, Some(Cut::Stalled)),
             (Stage::Idle, 100, Some(100), 131, Some(Cut::Stalled)),
         ] {
-            let state = State { stage, since: s(since), stalled: stalled.map(s), cut: None };
+            let (stalled_since, requests) = (stalled.map(s), usize::from(stage == Stage::Busy));
+            let is_multiplexed = false;
+            let state =
+                State { stage, requests, is_multiplexed, since: s(since), stalled: stalled_since, cut: None };
             assert_eq!(state.overdue(s(now), &limits), cut, "{stage:?} {since} {stalled:?} {now}");
         }
     }
@@ -274,10 +311,9 @@ mod tests {
             places.push(all.place().await.expect("there is room"));
         }
         let [busy, idle, head] = <[Place; 3]>::try_from(places).ok().expect("three");
-        busy.connection.asked();
+        let asked = busy.connection.asked();
         head.connection.read();
-        idle.connection.asked();
-        idle.connection.answered();
+        drop(idle.connection.asked());
         let mut later = Vec::new();
         for gives_way in [head, idle] {
             // As a connection's task does: it ends when it is to be cut.
@@ -289,12 +325,32 @@ mod tests {
             let (place, ()) = tokio::join!(all.place(), ends);
             later.push(place.expect("one gives way"));
         }
-        later.iter().for_each(|place| place.connection.asked());
+        let more: Vec<Asked> = later.iter().map(|place| place.connection.asked()).collect();
         assert!(all.place().await.is_none(), "requests are worked on in all of them");
         assert_eq!(lock(&busy.connection.state).cut, None);
-        drop(busy);
+        drop((asked, busy));
         assert!(all.place().await.is_some(), "a place is free again");
-        drop(later);
+        drop((more, later));
         assert_eq!(*all.count.borrow(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_connection_of_http_2_is_idle_once_its_last_request_is_answered_whatever_else_it_sends() {
+        let limits = ConnectionLimits { connections: 1, ..Default::default() };
+        let all = Arc::new(Connections::new(limits, ConnectionMetrics::default()));
+        let place = all.place().await.expect("there is room");
+        let connection = &place.connection;
+        // What sets TLS up are bytes, too.
+        connection.read();
+        connection.multiplexed();
+        let stage = || lock(&connection.state).stage;
+        assert_eq!(stage(), Stage::Idle);
+        connection.read();
+        assert_eq!(stage(), Stage::Idle, "a ping is no request");
+        let (first, second) = (connection.asked(), connection.asked());
+        drop(first);
+        assert_eq!(stage(), Stage::Busy);
+        drop(second);
+        assert_eq!(stage(), Stage::Idle);
     }
 }

@@ -10,7 +10,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::connections::Connection;
+use super::connections::{Asked, Connection};
 
 /// A socket that reports when bytes arrive and when the client reads them.
 pub(super) struct Watched {
@@ -66,7 +66,7 @@ impl AsyncWrite for Watched {
 /// The body of an answer. When it is dropped, the connection has all of it.
 pub(super) struct Answer {
     pub(super) body: Body,
-    pub(super) connection: Arc<Connection>,
+    pub(super) _asked: Asked,
 }
 
 impl hyper::body::Body for Answer {
@@ -86,11 +86,5 @@ impl hyper::body::Body for Answer {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
-    }
-}
-
-impl Drop for Answer {
-    fn drop(&mut self) {
-        self.connection.answered();
     }
 }

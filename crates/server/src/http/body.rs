@@ -13,6 +13,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use tollgate_clock::Stopwatch;
 use tollgate_wire::api::Problem;
 
+use super::access::{Grant, Named};
 use super::{App, MAX_BODY_BYTES, Refusal};
 use crate::edge::{BODY_PIECE, Edge};
 use crate::fit;
@@ -21,6 +22,8 @@ use crate::problem::{CROWDED, INVALID, MEDIA_TYPE, TOO_LARGE, TOO_SLOW};
 /// The body as text. It must be declared as JSON, so that a web page's form is refused before it is read.
 pub(crate) struct JsonText {
     text: String,
+    /// What the request's key allows.
+    grant: Grant,
     /// Its share of the memory that all bodies together may hold.
     _memory: Memory,
 }
@@ -44,13 +47,14 @@ impl FromRequest<App> for JsonText {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
         let encoding = encoding(request.headers())?;
+        let grant = Grant::of(request.extensions());
         let (bytes, mut memory) = collect(request.into_body(), &app.edge).await?;
         let bytes = match encoding {
             Encoding::Identity => bytes,
             Encoding::Gzip => unzip(&bytes, &mut memory, &app.edge)?,
         };
         match String::from_utf8(bytes) {
-            Ok(text) => Ok(Self { text, _memory: memory }),
+            Ok(text) => Ok(Self { text, grant, _memory: memory }),
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
                 Err(INVALID.with(format!("the body is not UTF-8: see byte {at}")).into())
@@ -65,15 +69,22 @@ impl JsonText {
         &self.text
     }
 
-    /// The body as a type; the message names the field, line and column.
-    pub(crate) fn parse<T: DeserializeOwned>(&self) -> Result<T, Refusal> {
+    /// What the request's key allows.
+    pub(crate) const fn grant(&self) -> &Grant {
+        &self.grant
+    }
+
+    /// The body as a type, if the request's key allows what it names; the message names the field, line and column.
+    pub(crate) fn parse<T: DeserializeOwned + Named>(&self) -> Result<T, Refusal> {
         let text = self.text.trim_ascii();
         // Serde would accept a list as the fields in their order.
         if !text.is_empty() && !text.starts_with('{') {
             return Err(INVALID.with("the body cannot be read: it must be a JSON object, `{…}`").into());
         }
         let text = if text.is_empty() { "{}" } else { &self.text };
-        fit::read("the body", text.as_bytes()).map_err(Refusal)
+        let read: T = fit::read("the body", text.as_bytes()).map_err(Refusal)?;
+        read.check(&self.grant)?;
+        Ok(read)
     }
 }
 

@@ -11,6 +11,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::{OwnedSemaphorePermit, broadcast};
 use tollgate_wire::api::Problem;
 
+use super::access::Grant;
 use super::alerts::ChangesQuery;
 use super::extract::Params;
 use super::{App, Handled};
@@ -30,6 +31,7 @@ use crate::problem::{Answer, CROWDED, INVALID};
 pub(crate) async fn stream(
     State(app): State<App>,
     Params(query): Params<ChangesQuery>,
+    grant: Grant,
     headers: HeaderMap,
 ) -> Handled<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
     let after = match headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default()) {
@@ -45,7 +47,7 @@ pub(crate) async fn stream(
         None => query.after.unwrap_or(0),
     };
     let seat = Seat::take(&app)?;
-    let client = Client { app, after, waiting: None, live: None, _seat: seat };
+    let client = Client { app, grant, after, waiting: None, live: None, _seat: seat };
     let events = unfold(client, |mut client| async { client.next().await.map(|event| (Ok(event), client)) });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }
@@ -53,6 +55,8 @@ pub(crate) async fn stream(
 /// A client that follows.
 struct Client {
     app: App,
+    /// With which key it came.
+    grant: Grant,
     /// It has all changes up to this record.
     after: u64,
     waiting: Option<(Page, usize)>,
@@ -61,8 +65,8 @@ struct Client {
 }
 
 impl Client {
-    /// The next change; `None` when the ledger closes or cannot answer, or the client is too slow: it then
-    /// reconnects.
+    /// The next change; `None` when the ledger closes or cannot answer, the client is too slow, or its key opens
+    /// nothing any more: it then reconnects.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some((page, place)) = self.waiting.take() {
@@ -89,6 +93,9 @@ impl Client {
                     }
                 }
             };
+            if !self.grant.still_holds(&self.app.ledger).await {
+                return None;
+            }
             self.take(page);
         }
     }

@@ -104,6 +104,7 @@ impl Settled {
             | EventBody::Price(_)
             | EventBody::Budget(_)
             | EventBody::Bill(_)
+            | EventBody::Key(_)
             | EventBody::Report(_) => false,
         }
     }

@@ -136,6 +136,7 @@ impl OpenTask {
             | EventBody::Price(_)
             | EventBody::Budget(_)
             | EventBody::Bill(_)
+            | EventBody::Key(_)
             | EventBody::Report(_) => {}
         }
         fold_task(&mut self.row, event);
