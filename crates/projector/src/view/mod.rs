@@ -21,6 +21,7 @@ use tollgate_log::key::Key;
 use tollgate_log::record::StoredRecord;
 use tollgate_projection::fold::Projection;
 use tollgate_view_store::{Digest, StoreError, ViewStore, Written};
+use tollgate_wire::Decoder;
 
 pub use self::error::ViewError;
 use self::foreign::foreign_key;
@@ -45,6 +46,8 @@ pub struct View<P: Projection> {
     /// Distinguishes originals from duplicates, on logs that hold both.
     dedup: Option<Dedup>,
     partitions: Partitions,
+    /// Reads events; `None` while one is folded.
+    decoder: Option<Box<Decoder>>,
     task_key: Vec<u8>,
     records: u64,
     events: u64,
@@ -139,6 +142,7 @@ impl<P: Projection> View<P> {
             checked: [false; tollgate_domain::position::PARTITIONS],
             dedup,
             partitions,
+            decoder: None,
             task_key: Vec::new(),
             records: 0,
             uncommitted: Uncommitted::default(),
