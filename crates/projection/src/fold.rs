@@ -132,8 +132,8 @@ pub trait Kept<Row>: Send + Sync + 'static {
     /// What a row contributes.
     fn part(key: &[u8], row: &Row) -> Self::Part;
 
-    /// Takes back what a row contributed, unless it is new, and adds what it contributes now: to the entries, or to what
-    /// is gathered for them.
+    /// Takes back what a row contributed, unless it is new, and adds what it contributes now: to the entries, or to
+    /// what is gathered for them.
     ///
     /// # Errors
     ///

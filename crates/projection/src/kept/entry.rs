@@ -21,12 +21,12 @@ pub enum Entry {
     /// The figures of a week.
     Week(Arc<Tally>),
     /// What is known of all tasks.
-    Ledger(Ledger),
+    Tenant(TenantFigures),
 }
 
 /// What is known of all tasks of a tenant, or of the ledger.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Ledger {
+pub struct TenantFigures {
     /// Tasks for review, by [`Review`].
     pub reviews: [u64; 3],
     /// When the latest event of all happened. It only moves on, as that of each task does.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use tollgate_domain::time::{Day, Timestamp};
 
-use super::entry::{Entry, Ledger, ledger_key, week_key};
+use super::entry::{Entry, TenantFigures, ledger_key, week_key};
 use super::part::Part;
 use super::sums::FacetSums;
 use super::tally::Tally;
@@ -93,8 +93,8 @@ impl OfTenant {
     }
 
     fn settle<E: Entries<Entry>>(&self, tenant: Option<&str>, entries: &mut E) -> Result<(), E::Error> {
-        let entry = entries.change(&ledger_key(tenant), || Entry::Ledger(Ledger::default()))?;
-        if let Entry::Ledger(ledger) = entry {
+        let entry = entries.change(&ledger_key(tenant), || Entry::Tenant(TenantFigures::default()))?;
+        if let Entry::Tenant(ledger) = entry {
             ledger.last_at = ledger.last_at.max(self.last_at);
             for (count, gathered) in ledger.reviews.iter_mut().zip(self.reviews) {
                 *count = count.wrapping_add_signed(gathered);

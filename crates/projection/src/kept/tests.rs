@@ -39,7 +39,7 @@ fn overview_kept(entries: &BTreeMap<Vec<u8>, Entry>, tenant: Option<&str>) -> (O
         overview.weeks.insert(week_of_key(key).unwrap(), tally.figures());
     }
     let mut reviews = [0; 3];
-    if let Some(Entry::Ledger(ledger)) = entries.get(&ledger_key(tenant)) {
+    if let Some(Entry::Tenant(ledger)) = entries.get(&ledger_key(tenant)) {
         overview.last_at = ledger.last_at;
         reviews = ledger.reviews;
     }

@@ -143,7 +143,7 @@ pub(crate) fn each_figure(row: &TaskRow, sums: &TaskSums, mut add: impl FnMut(Da
     of_tier(row, sums.breach(row), &used, |figure, amount| {
         of_week(Figure::Tier(limits.complexity, importance, figure), amount);
     });
-    of_phases(row, limits, of_week);
+    of_phases(row, of_week);
     let Some(closed) = &row.closed else { return };
     let ended = closed.at.believed(closed.recorded_at);
     let week = week_of(ended);
@@ -208,16 +208,16 @@ fn of_tier(
     }
 }
 
-fn of_phases(row: &TaskRow, limits: &TaskLimits, mut add: impl FnMut(Figure, u64)) {
+fn of_phases(row: &TaskRow, mut add: impl FnMut(Figure, u64)) {
     for execution in row.executions.iter().filter(|execution| execution.ended_at.is_some()) {
-        let Some(limit) = limits.phase(&execution.id.phase) else { continue };
+        let Some((limit, limit_tokens)) = row.limit_of(&execution.id.phase) else { continue };
         let phase: Arc<str> = execution.id.phase.as_str().into();
         let mut add =
             |figure: PhaseFigure, amount: u64| add(Figure::Phase(Arc::clone(&phase), figure), amount);
         let used = narrow(execution.activity.tokens.used());
         add(PhaseFigure::Executions, 1);
         add(PhaseFigure::Tokens, used);
-        add(PhaseFigure::TokenLimits, limit.tokens);
+        add(PhaseFigure::TokenLimits, limit_tokens);
         add(PhaseFigure::LatencyMs, execution.latency(row.budgeted(), None).counted());
         add(PhaseFigure::LatencyLimitsMs, limit.latency_ms);
         if execution.activity.usage_events == 0 {
@@ -225,7 +225,7 @@ fn of_phases(row: &TaskRow, limits: &TaskLimits, mut add: impl FnMut(Figure, u64
             continue;
         }
         let used = u128::from(used).saturating_mul(100);
-        let fits = |bound: &u32| used <= u128::from(*bound).saturating_mul(limit.tokens.into());
+        let fits = |bound: &u32| used <= u128::from(*bound).saturating_mul(limit_tokens.into());
         let class = BOUNDS.iter().position(fits).unwrap_or(BOUNDS.len());
         add(PhaseFigure::Class(u8::try_from(class).unwrap_or(u8::MAX)), 1);
     }

@@ -116,7 +116,7 @@ impl Query<Status> for OverviewOf {
                 overview.weeks.insert(week, tally.figures());
             }
         }
-        if let Some(Entry::Ledger(ledger)) = view.kept(&ledger_key(tenant))?.as_deref() {
+        if let Some(Entry::Tenant(ledger)) = view.kept(&ledger_key(tenant))?.as_deref() {
             overview.last_at = ledger.last_at;
             for (review, count) in Review::ALL.into_iter().zip(ledger.reviews) {
                 let found = reviewed(view, review, tenant, count)?;

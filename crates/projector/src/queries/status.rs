@@ -201,8 +201,8 @@ impl ListTasks {
         self.filter.statuses.is_empty() || self.filter.statuses.iter().any(|wanted| wanted == status)
     }
 
-    /// The tasks of these facets whose budget status is by now another one than the one that they are listed by, because
-    /// an execution runs: both.
+    /// The tasks of these facets whose budget status is by now another one than the one that they are listed by,
+    /// because an execution runs: both.
     fn moved(&self, view: &Seen<'_, Status>, facets: &[Facet]) -> Result<Moved, RowError> {
         let mut moved = Moved::new();
         if self.filter.statuses.is_empty() && !self.summed {
