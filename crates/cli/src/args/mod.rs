@@ -9,6 +9,7 @@ mod form;
 mod govern;
 mod http;
 mod key;
+mod manual;
 mod nats;
 mod operate;
 mod price_decisions;
@@ -44,6 +45,7 @@ pub(crate) use budgets::{
 };
 pub(crate) use govern::{BreakerCommand, HealthCommand};
 pub(crate) use key::{ApiKey, KeyCommand, KeyCreateArgs};
+pub(crate) use manual::{CompletionsArgs, ManArgs};
 pub(crate) use nats::NatsArgs;
 pub(crate) use operate::{
     ArchiveArgs, BackupArgs, CheckArgs, ConfigCommand, CopyArgs, DemoArgs, ImportArgs, ImportCommand,
@@ -343,4 +345,8 @@ pub(crate) enum Command {
     Backup(BackupArgs),
     /// Create a data directory from a backup
     Restore(RestoreArgs),
+    /// Print completions of commands and flags for a shell
+    Completions(CompletionsArgs),
+    /// Write manual pages, one for each command
+    Man(ManArgs),
 }

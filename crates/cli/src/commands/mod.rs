@@ -13,6 +13,7 @@ mod import;
 mod keys;
 mod log;
 mod maintain;
+mod manual;
 mod money;
 mod price_book;
 mod price_decisions;
@@ -80,6 +81,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::View(command) => maintain::view(&global, command).await,
         Command::Backup(backup) => maintain::backup(&global, &backup).await,
         Command::Restore(restore) => maintain::restore(&global, &restore),
+        Command::Completions(args) => Ok(manual::completions(&args)),
+        Command::Man(args) => manual::pages(&args),
     }
 }
 

@@ -12,7 +12,8 @@ use tollgate_server::{AlertsFile, ServeOptions, Served, TelemetrySettings, serve
 use crate::args::{Global, ServeArgs};
 use crate::connect::{EVIDENCE_DIR, nats_options, settings_options};
 use crate::exit::Failure;
-use crate::output::{line, note};
+use crate::output::note;
+use crate::supervisor;
 
 /// The file in a data directory that says where alerts go.
 const ALERTS_FILE: &str = "alerts.yaml";
@@ -78,7 +79,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         }
         let durability = ledger.log().durability();
         let known = ledger.log().durability_known_by().map(|known| format!(" ({known})")).unwrap_or_default();
-        line(&format!(
+        supervisor::ready(&format!(
             "tollgate serves {name} at {url}, acknowledges with class {durability}{known}; stop with Ctrl-C"
         ));
     };
@@ -105,6 +106,7 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
+        supervisor::stopping();
         note("stopping: finishing requests in progress, committing the views");
     })
 }
