@@ -251,7 +251,7 @@ mod tests {
             tollgate-domain: tollgate-clock       | stands below it
             tollgate-view-store: tollgate-wire    | must not know tollgate-wire
             tollgate-deliver: tollgate-log        | must not know tollgate-log
-            tollgate-deliver: tokio-rustls        | only tollgate-outbound may
+            tollgate-deliver: tokio-rustls        | only tollgate-outbound, tollgate-server may
             tollgate-outbound: tollgate-deliver   | stands below it
             tollgate-projector: axum              | must not know axum
             tollgate-projector: sled              | only tollgate-view-store may
