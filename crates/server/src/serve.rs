@@ -23,7 +23,8 @@ use crate::http::{App, Proxies, router};
 use crate::ledger::{AlertsBy, Delivering, Ledger, LedgerError, LedgerOptions, SettingsOptions, Views};
 use crate::nats::{AppendService, BudgetService, Drainer};
 use crate::reactor::{
-    AlertsError, Deliveries, Evidence, Reactors, RemediationError, Remediations, Ways, govern, lag, prices,
+    AlertsError, Deliveries, Evidence, Reactors, RemediationError, Remediations, Ways, govern, lag, pools,
+    prices,
 };
 
 mod front;
@@ -305,6 +306,7 @@ fn react(
     reactors.start("lag", lag::run(Arc::clone(ledger), stopped.clone()));
     reactors.start("watch", ledger.watch().run(stopped.clone()));
     reactors.start("govern", govern::run(Arc::clone(ledger), stopped.clone()));
+    reactors.start("pools", pools::run(Arc::clone(ledger), stopped.clone()));
     reactors.start("prices", prices::run(Arc::clone(ledger), stopped.clone()));
     reactors
 }

@@ -5,9 +5,10 @@ use super::{
     AllocationReleased, BillDayRecorded, BudgetSet, ConditionObserved, ConfigLoaded, ConfigRejected,
     DeliveryAttempted, DeliveryRequested, GateDecided, ImportanceChanged, InboxRejected, InboxResolved,
     KeyCreated, KeyRevoked, KeyRotated, LimitRaised, LossAccepted, OverrideGranted, PhaseEnded,
-    PhaseExplained, PhaseStarted, PolicySet, PoolDrawn, PoolGiven, PriceBookLoaded, PriceChanged, PriceDecided, PriceDisputed,
-    PriceProposed, PriceSourceChecked, PriceUpdateBegun, ReportRead, SignalRecorded, TaskClosed, TaskMarked,
-    TaskOpened, TaskOutcome, TransitionsMeasured, UsageAdjusted, UsageRecorded, UsageRepriced, WaitRecorded,
+    PhaseExplained, PhaseStarted, PolicySet, PoolDrawn, PoolGiven, PriceBookLoaded, PriceChanged,
+    PriceDecided, PriceDisputed, PriceProposed, PriceSourceChecked, PriceUpdateBegun, ReportRead,
+    SignalRecorded, TaskClosed, TaskMarked, TaskOpened, TaskOutcome, TransitionsMeasured, UsageAdjusted,
+    UsageRecorded, UsageRepriced, WaitRecorded,
 };
 use crate::phase::Advance;
 

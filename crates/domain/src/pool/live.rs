@@ -31,7 +31,7 @@ pub struct Demand {
 }
 
 /// A task that closed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Settling {
     /// Which task.
     pub task: String,

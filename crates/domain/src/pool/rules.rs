@@ -85,9 +85,9 @@ impl PoolRules {
             ("ceiling", self.ceiling.to_string()),
         ];
         let own = own.into_iter().map(|(key, value)| (format!("pool.{key}"), value));
-        let leave = Importance::ALL.iter().map(|importance| {
-            (format!("pool.leave.{importance}"), self.leave_of(*importance).to_string())
-        });
+        let leave = Importance::ALL
+            .iter()
+            .map(|importance| (format!("pool.leave.{importance}"), self.leave_of(*importance).to_string()));
         own.chain(leave).collect()
     }
 

@@ -19,12 +19,14 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
     let counted_as = UsageRepriced { counts_as: counts_as("priced_as"), ..repriced() };
     let verified = PriceProposed { verified: true, ..proposed() };
     let unknown = GateDecided { policies_unknown: true, ..no_limits() };
+    let drew = GateDecided { drawn_tokens: 14_040, ..no_limits() };
     vec![
         ("limit_raised_named", own_event("_budget", named().into())),
         ("limit_raised_withdrawn", own_event("_budget", withdrawn().into())),
         ("allocated_priced_as", own_event("_budget", priced_as().into())),
         ("allocation_refused_unsaid", own_event("_budget", unsaid().into())),
         ("gate_decided_policies_unknown", own_event("T-2", GateEvent::GateDecided(Box::new(unknown)).into())),
+        ("gate_decided_drawn", own_event("T-2", GateEvent::GateDecided(Box::new(drew)).into())),
         ("condition_observed_level", own_event("_ledger", half_of_a_limit().into())),
         ("condition_observed_access", own_event("_ledger", read_too_much().into())),
         ("price_book_loaded_models", own_event("_ledger", book().into())),

@@ -232,6 +232,7 @@ fn plain_limits() -> TaskLimits {
         config_hash: "00".repeat(32),
         warnings: Vec::new(),
         progress: None,
+        drawn_tokens: 0,
     }
 }
 
@@ -285,6 +286,7 @@ fn block() -> GateDecided {
         policies: Vec::new(),
         policies_unknown: false,
         progress: None,
+        drawn_tokens: 0,
     }
 }
 
@@ -318,5 +320,6 @@ pub(crate) fn no_limits() -> GateDecided {
         policies: Vec::new(),
         policies_unknown: false,
         progress: None,
+        drawn_tokens: 0,
     }
 }

@@ -108,6 +108,7 @@ rules! {
     GET "/v1/budgets/{budget}" Read Tenant;
     GET "/v1/policies" Read Tenant;
     GET "/v1/policies/{policy}" Read Tenant;
+    GET "/v1/pool" Read Tenant;
     GET "/v1/allocations" Read Tenant;
     GET "/v1/allocations/{allocation}" Read Tenant;
     GET "/v1/usage" Read Tenant;

@@ -86,7 +86,12 @@ impl BudgetDecisions {
         let at_least = match self.decided(&tenant, command).await? {
             Done::Recorded(recorded) => recorded.position,
             Done::Unchanged => "tail".to_owned(),
-            Done::DoesNotFit { .. } | Done::Judged(_) | Done::Routed { .. } | Done::Exhausted(_) => {
+            Done::Drawn(_)
+            | Done::NotDrawn(_)
+            | Done::DoesNotFit { .. }
+            | Done::Judged(_)
+            | Done::Routed { .. }
+            | Done::Exhausted(_) => {
                 return Err(of_another_kind());
             }
         };

@@ -58,6 +58,11 @@ fn is_same(command: &Command, event: &BudgetEvent) -> bool {
         (What::Expire { allocation }, BudgetEvent::AllocationExpired(expired)) => {
             *allocation == expired.allocation
         }
+        (What::Draw { demand, .. }, BudgetEvent::PoolDrawn(drawn)) => {
+            demand.task == drawn.task && demand.needed == drawn.drawn
+        }
+        // What it left may have been corrected since: the first answer holds.
+        (What::Give { closed, .. }, BudgetEvent::PoolGiven(given)) => closed.task == given.task,
         (What::Budget(change), BudgetEvent::BudgetSet(set)) => is_same_budget(change, set),
         (What::Policy { policy, author, reason, .. }, BudgetEvent::PolicySet(set)) => {
             let from = if command.from_given { policy.from } else { set.policy.from };

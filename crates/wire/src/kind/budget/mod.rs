@@ -1,8 +1,9 @@
-//! Decisions about money: budgets and policies. Allocations have a file of their own.
+//! Decisions about money: budgets and policies. Allocations and pools have files of their own.
 
 mod allocation;
 mod parts;
 mod policy;
+mod pool;
 
 use tollgate_domain::event::{BudgetSet, LimitRaised, PolicySet};
 
