@@ -264,9 +264,9 @@ fn drawn() -> PoolDrawn {
 
 fn pooled() -> impl Strategy<Value = EventBody> {
     let tokens = (any::<u64>(), any::<u64>(), any::<u64>(), any::<u64>());
-    (text(), select(Importance::ALL), tokens, (time(), time(), time()), any::<bool>()).prop_map(
+    (text(), select(Importance::ALL.to_vec()), tokens, (time(), time(), time()), any::<bool>()).prop_map(
         |(task, importance, (a, b, c, d), (from, to, decided_at), is_given)| {
-            let (window, importance) = (Span { from, to }, *importance);
+            let (window, importance) = (Span { from, to }, importance);
             let (unused, tokens, drawn, returned) = (a, b, c, d);
             if is_given {
                 let closed_at = from;
