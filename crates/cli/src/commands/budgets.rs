@@ -54,6 +54,14 @@ pub(crate) async fn budget(global: &Global, command: BudgetCommand) -> Result<Ex
                 (_, Format::Table) => say(&output::budget_list(&list)),
             }
         }
+        BudgetCommand::Pool => {
+            let read = read(global);
+            let pool = ask(global, Access::Existing, async |it| it.client.pool(&read).await).await?;
+            match global.format {
+                Format::Json => json(&pool),
+                Format::Table => say(&output::live_pool(&pool)),
+            }
+        }
         BudgetCommand::Defaults { author } => {
             let request = DefaultsRequest { tenant: None, author };
             let wanted = PolicySearch { limit: Some(SHOWN), ..PolicySearch::default() };

@@ -44,6 +44,7 @@ use super::{
         prices::quote,
         budgets::list,
         budgets::one,
+        budgets::pool,
         budgets::set,
         budgets::set_defaults,
         budgets::policies,

@@ -87,7 +87,7 @@ async fn a_task_draws_what_others_left_and_everybody_says_so() {
     );
     // The limit that holds is everywhere, and is not drawn again.
     let (_, status) = service.get("/v1/tasks/T?at_least=tail").await;
-    assert_eq!(status["tokens"]["limit"], 40_950, "{status}");
+    assert_eq!(status["tokens_budget"]["limit"], 40_950, "{status}");
     assert_eq!(said(&ask(&service, "T").await), ("warn: pool_drawn".to_owned(), 17_550));
     assert_eq!(sums(&service).await, [40_000, 17_550, 0, 0, 22_450]);
     // More than that is another step; all of it, not as far as a threshold lets it.
@@ -137,7 +137,7 @@ async fn a_refused_draw_says_why_and_moves_nothing() {
     ] {
         let service = Service::with_config(Some(config)).await;
         completed(&service, "A", left).await;
-        let opened = json!({"importance": importance, "importance_justification": "a test"});
+        let opened = json!({"importance": importance, "justification": "a test"});
         let (status, answer) = service.append(json!([{"id": "o", "task": "T", "task_opened": opened}])).await;
         assert_eq!(status, 201, "{answer}");
         service.append(json!([usage("T", "u", "", used)])).await;
@@ -166,7 +166,7 @@ async fn nobody_draws_who_is_not_blocked_for_tokens_alone_and_nothing_is_moved_w
         ),
         (
             "rollout: enforce\npool: {}\nstop_loss: { latency_action: block }\n",
-            "block: token_budget_exceeded latency_budget_exceeded",
+            "block: token_budget_exceeded latency_budget_exceeded phase_budget_exceeded",
         ),
     ] {
         let service = Service::with_config(Some(config)).await;
@@ -175,7 +175,10 @@ async fn nobody_draws_who_is_not_blocked_for_tokens_alone_and_nothing_is_moved_w
             assert_eq!(give(&service, task).await, config.contains("pool"), "{config}");
         }
         service.open("T").await;
-        service.append(json!([late, usage("T", "u", "", 36_000)])).await;
+        service.append(json!([usage("T", "u", "", 36_000)])).await;
+        if config.contains("latency") {
+            service.append(json!([late])).await;
+        }
         let answer = ask(&service, "T").await;
         assert_eq!(said(&answer), (then.to_owned(), 0), "{config}");
         let given = if config.contains("pool") { 46_000 } else { 0 };
@@ -238,12 +241,12 @@ async fn what_was_drawn_and_not_answered_is_found_by_the_next_question() {
     log.state.store(true, Ordering::SeqCst);
     assert_eq!(said(&ask(&service, "T").await), ("warn: pool_drawn".to_owned(), 17_550));
     let (_, status) = service.get("/v1/tasks/T?at_least=tail").await;
-    assert_eq!(status["tokens"]["limit"], 23_400, "nothing says so: {status}");
+    assert_eq!(status["tokens_budget"]["limit"], 23_400, "nothing says so: {status}");
     log.state.store(false, Ordering::SeqCst);
     assert_eq!(said(&ask(&service, "T").await), ("warn: pool_drawn".to_owned(), 17_550));
     assert_eq!(sums(&service).await, [20_000, 17_550, 0, 0, 2_450]);
     let (_, status) = service.get("/v1/tasks/T?at_least=tail").await;
-    assert_eq!(status["tokens"]["limit"], 40_950, "{status}");
+    assert_eq!(status["tokens_budget"]["limit"], 40_950, "{status}");
 }
 
 /// Twelve tasks need 5,850 each of 40,000, through two servers, each question at both of them.

@@ -181,6 +181,7 @@ pub(crate) fn own_events() -> Vec<(&'static str, Event)> {
     .into_iter()
     .chain(crate::noted::events())
     .chain(crate::money::events())
+    .chain(crate::pooled::events())
     .chain(crate::later::events())
     .chain(crate::priced::events())
     .collect()
