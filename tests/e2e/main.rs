@@ -23,6 +23,7 @@ mod operate;
 mod package;
 mod phases;
 mod pictures;
+mod pool;
 mod prices;
 mod replaced;
 mod replay;

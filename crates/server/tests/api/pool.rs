@@ -133,7 +133,7 @@ async fn a_refused_draw_says_why_and_moves_nothing() {
         ),
         (FIRST_COME, 3_400, "medium", 35_101, ""),
         // Its limit is 46,800.
-        (POOLED, 3_400, "critical", 70_201, "The pool of default has 20,000 tokens, 23,400 are needed"),
+        (POOLED, 3_400, "critical", 70_201, "The pool of default has 20,000 tokens, 35,100 are needed"),
     ] {
         let service = Service::with_config(Some(config)).await;
         completed(&service, "A", left).await;

@@ -11,8 +11,7 @@ use tollgate_domain::budget::{
 };
 use tollgate_domain::event::{
     Allocated, AllocationExpired, AllocationExtended, AllocationRefused, AllocationReleased,
-    AllocationRequest, BudgetSet, Event, EventBody, LimitRaised, PolicyFigures, PolicySet, PoolDrawn,
-    PoolGiven, Ruling,
+    AllocationRequest, BudgetSet, Event, EventBody, LimitRaised, PolicyFigures, PolicySet, Ruling,
 };
 use tollgate_domain::money::Usd;
 use tollgate_domain::units::{Unit, UnitSums};

@@ -54,6 +54,7 @@ read          Query       get /v1/budgets
 read          Query       get /v1/budgets/{budget}
 read          Query       get /v1/policies
 read          Query       get /v1/policies/{policy}
+read          Query       get /v1/pool
 read          Query       get /v1/allocations
 read          Query       get /v1/allocations/{allocation}
 read          Query       get /v1/usage
