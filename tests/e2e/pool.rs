@@ -72,7 +72,7 @@ fn a_server_with_a_pool_and_replay_of_its_history_say_the_same() {
     let told = place.fails(3, "replay what-if --from data --config pooled.yaml --pool pool.yaml");
     assert!(told.contains("pooled.yaml` has a section `pool` of its own"), "{told}");
     let shown = place.ok("--data data budget pool");
-    for line in ["pool of default  21,300 tokens", "in this window", "H                35,100"] {
+    for line in ["pool of default  21,300 tokens", "in this window", "H             35,100"] {
         assert!(shown.contains(line), "{line}: {shown}");
     }
 }
