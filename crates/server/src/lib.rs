@@ -17,4 +17,4 @@ mod serve;
 pub use ledger::{Ledger, LedgerError, LedgerOptions};
 pub use tollgate_telemetry::settings::TelemetrySettings;
 
-pub use serve::{AlertsFile, Running, ServeError, ServeOptions, Served, serve};
+pub use serve::{AlertsFile, Beside, Running, ServeError, ServeOptions, Served, serve};

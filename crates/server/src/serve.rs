@@ -8,6 +8,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use futures_util::future::BoxFuture;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tollgate_clock::sleep;
@@ -63,6 +65,22 @@ pub struct ServeOptions {
     pub connections: ConnectionLimits,
     /// When notified, the config is read again.
     pub reload: Arc<Notify>,
+    /// What is served beside the API, over it.
+    pub beside: Option<Beside>,
+}
+
+/// Another door of the same process: it is given the API, to ask in process, and runs until it is told to stop.
+#[derive(Clone)]
+pub struct Beside(Arc<dyn Fn(Router, watch::Receiver<bool>) -> BoxFuture<'static, ()> + Send + Sync>);
+
+impl Beside {
+    /// A door that is opened once the ledger is.
+    pub fn new<F>(open: impl Fn(Router, watch::Receiver<bool>) -> F + Send + Sync + 'static) -> Self
+    where
+        F: Future<Output = ()> + Send + 'static,
+    {
+        Self(Arc::new(move |api, stopped| Box::pin(open(api, stopped))))
+    }
 }
 
 /// Which file says where alerts go.
@@ -187,9 +205,8 @@ pub async fn serve(
     ledger.operate().delivers(delivering(&options.alerts, deliveries.as_ref(), &ways)).await;
     let remediations = Remediations::new(Arc::clone(&ledger), ways);
     let mut reactors = react(&ledger, evidence, deliveries, remediations, &stopped);
-    if let Some(settings) = options.telemetry {
-        export(&mut reactors, settings, &ledger, &stopped);
-    }
+    export(&mut reactors, options.telemetry, &ledger, &stopped);
+    open_beside(&mut reactors, options.beside, &ledger, options.connections, &stopped);
     let running = data_dir.as_deref().map(|dir| Said::new(dir, &url, ledger.operate().instance()));
     ready(&url, &ledger);
     let hosts = Hosts::new(address, &options.allow_hosts);
@@ -284,13 +301,28 @@ fn react(
     reactors
 }
 
-/// Starts exporting metrics. If that is impossible, the ledger serves without it.
+/// Opens what is served beside the API, if anything is.
+fn open_beside(
+    reactors: &mut Reactors,
+    beside: Option<Beside>,
+    ledger: &Arc<Ledger>,
+    limits: ConnectionLimits,
+    stopped: &watch::Receiver<bool>,
+) {
+    if let Some(Beside(open)) = beside {
+        let api = router(App::new(Arc::clone(ledger), Hosts::default(), limits));
+        reactors.start("beside", open(api, stopped.clone()));
+    }
+}
+
+/// Starts exporting metrics, if they go anywhere. If that is impossible, the ledger serves without it.
 fn export(
     reactors: &mut Reactors,
-    settings: TelemetrySettings,
+    settings: Option<TelemetrySettings>,
     ledger: &Arc<Ledger>,
     stopped: &watch::Receiver<bool>,
 ) {
+    let Some(settings) = settings else { return };
     let exporter = match Exporter::new(settings) {
         Ok(exporter) => exporter,
         Err(error) => {

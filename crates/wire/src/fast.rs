@@ -77,6 +77,7 @@ fn recorded(bytes: &[u8]) -> Option<UsageRecorded> {
             }
             13 => usage.allocation = Some(field.text()?.to_owned()),
             15 => usage.context = Some(field.text()?.to_owned()),
+            16 => usage.cost = Cost::of_booked(field.text()?.parse().ok()?),
             _ => return None,
         }
     }
@@ -124,7 +125,13 @@ fn added(bytes: &[u8], usage: &mut UsageRecorded) -> Option<Option<String>> {
         match number {
             1 => version = field.number()?,
             2 => trace_parent = Some(field.text()?.to_owned()),
-            5 => usage.cost = cost(field.bytes()?)?,
+            5 => {
+                let added = cost(field.bytes()?)?;
+                // What was booked is content, whatever was added.
+                if usage.cost.booked().is_none() {
+                    usage.cost = added;
+                }
+            }
             9 => usage.counts_as = Some(Box::new(counts_as(field.bytes()?)?)),
             _ => return None,
         }

@@ -1,5 +1,7 @@
 //! From a command about money to the event that it causes, or the rule that refuses it.
 
+use std::collections::BTreeMap;
+
 use super::policy::MAX_NAME_BYTES;
 use super::{Amount, BudgetRejection, BudgetState, Figures, InvalidPolicy, OpenAllocation, Policy, judge};
 use crate::event::{
@@ -32,6 +34,8 @@ pub struct BudgetChange {
     pub active: Option<bool>,
     /// Who sets it.
     pub author: Option<String>,
+    /// Free pairs; a value of an empty text takes the pair away.
+    pub labels: BTreeMap<String, String>,
 }
 
 /// What somebody adds to a limit for a time.
@@ -58,20 +62,26 @@ pub struct LimitRaise {
 /// # Errors
 ///
 /// A name that is none.
-pub fn set_budget(state: &BudgetState, change: BudgetChange) -> Decision {
-    let BudgetChange { budget, title, description, owner, active, author } = change;
+pub fn set_budget(state: &BudgetState, change: BudgetChange, at: Timestamp) -> Decision {
+    let BudgetChange { budget, title, description, owner, active, author, labels: changed } = change;
     name("budget", &budget)?;
     let before = state.budget(&budget);
     let text = |now: Option<String>, before: Option<&String>| {
         now.or_else(|| before.cloned()).filter(|text| !text.is_empty())
     };
+    let mut labels = before.map(|set| set.labels.clone()).unwrap_or_default();
+    labels.extend(changed);
+    labels.retain(|_, value| !value.is_empty());
     let set = BudgetSet {
         title: text(title, before.and_then(|set| set.title.as_ref())),
         description: text(description, before.and_then(|set| set.description.as_ref())),
         owner: text(owner, before.and_then(|set| set.owner.as_ref())),
         active: active.or(before.map(|set| set.active)).unwrap_or(true),
+        made_at: before.map_or(Some(at), |set| set.made_at),
+        decided_at: Some(at),
         budget,
         author,
+        labels,
     };
     Ok(set.into())
 }

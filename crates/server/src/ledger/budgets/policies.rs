@@ -41,6 +41,7 @@ impl BudgetDecisions {
             owner: sent.owner.clone(),
             active: sent.active,
             author: sent.author.clone(),
+            labels: sent.labels.clone(),
         };
         let recorded = self.recorded(&tenant, command("budget", sent.id.clone(), What::Budget(set))?).await?;
         let read = Read { at_least: Some(recorded.position), ..Read::default() };
@@ -61,6 +62,7 @@ impl BudgetDecisions {
                 owner: None,
                 active: Some(true),
                 author: sent.author.clone(),
+                labels: BTreeMap::new(),
             };
             last = Some(self.recorded(&tenant, command("budget", None, What::Budget(set))?).await?.position);
         }
