@@ -25,5 +25,6 @@ mod prices;
 mod replaced;
 mod replay;
 mod segments;
+mod tekton;
 mod units;
 mod watch;

@@ -171,7 +171,7 @@ pub(crate) struct RouteArgs {
 }
 
 /// A duration in whole seconds.
-fn seconds(text: &str) -> Result<u64, String> {
+pub(super) fn seconds(text: &str) -> Result<u64, String> {
     let rule = || "must be a whole number with a unit: 90s, 30m, 12h or 7d".to_owned();
     let (number, unit) = text.split_at_checked(text.len().saturating_sub(1)).ok_or_else(rule)?;
     let seconds = match unit {

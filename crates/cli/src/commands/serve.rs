@@ -1,5 +1,6 @@
 //! Serving a ledger over HTTP.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use tollgate_log::contract::Durability;
 use tollgate_log_jetstream::JetStreamLog;
 use tollgate_server::{AlertsFile, ServeOptions, Served, TelemetrySettings, serve};
 
+use super::compat;
 use crate::args::{Global, ServeArgs};
 use crate::connect::{EVIDENCE_DIR, nats_options, settings_options};
 use crate::exit::Failure;
@@ -29,15 +31,10 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
     // Several servers of one log would write the same files: with --log only if requested.
     let evidence_dir = global.evidence_dir.clone().or_else(|| nats.is_none().then(|| EVIDENCE_DIR.into()));
     // Likewise: every server that has the file delivers.
-    let own = global.data.join(ALERTS_FILE);
-    let alerts = match args.alerts {
-        Some(none) if none.as_os_str() == NONE => AlertsFile::None,
-        Some(file) => AlertsFile::Named(file),
-        None if nats.is_none() && own.exists() => AlertsFile::Named(own),
-        None => AlertsFile::Unnamed,
-    };
+    let alerts = alerts_file(global, args.alerts, nats.is_none());
     let own = global.data.join(REMEDIATION_FILE);
     let remediation = args.remediation.or_else(|| (nats.is_none() && own.exists()).then_some(own));
+    let door = compat::beside(global, &args.compat, args.allow_remote).await?;
     let reload = Arc::new(Notify::new());
     let options = ServeOptions {
         ledger,
@@ -53,6 +50,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         max_lag: args.max_lag,
         connections: args.http.limits(),
         reload: Arc::clone(&reload),
+        beside: door.as_ref().map(|door| door.beside.clone()),
     };
     let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
@@ -79,6 +77,9 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         line(&format!(
             "tollgate serves {name} at {url}, acknowledges with class {durability}{known}; stop with Ctrl-C"
         ));
+        if let Some(door) = &door {
+            line(&format!("answers Tekton's Budget clients at http://{}", door.address));
+        }
     };
     let regressed = async {
         match &nats {
@@ -93,6 +94,17 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         ))),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Which file says where alerts go. Every server that has the file delivers: with --log only if requested.
+fn alerts_file(global: &Global, named: Option<PathBuf>, of_data: bool) -> AlertsFile {
+    let own = global.data.join(ALERTS_FILE);
+    match named {
+        Some(none) if none.as_os_str() == NONE => AlertsFile::None,
+        Some(file) => AlertsFile::Named(file),
+        None if of_data && own.exists() => AlertsFile::Named(own),
+        None => AlertsFile::Unnamed,
+    }
 }
 
 /// Completes when the process is told to stop, and logs that.
