@@ -9,7 +9,7 @@ const FILES: [&str; 12] = [
 ];
 
 /// Rarely used and large: boxed, so that the many small events take little memory.
-const BOXED: [&str; 36] = [
+const BOXED: [&str; 38] = [
     ".tollgate.v1.Event.body.task_opened",
     ".tollgate.v1.Event.body.gate_decided",
     ".tollgate.v1.StoredEvent.body.task_opened",
@@ -34,6 +34,8 @@ const BOXED: [&str; 36] = [
     ".tollgate.v1.StoredEvent.body.allocation_extended",
     ".tollgate.v1.StoredEvent.body.budget_set",
     ".tollgate.v1.StoredEvent.body.limit_raised",
+    ".tollgate.v1.Event.body.key_created",
+    ".tollgate.v1.StoredEvent.body.key_created",
     ".tollgate.v1.Event.body.price_changed",
     ".tollgate.v1.Event.body.price_proposed",
     ".tollgate.v1.Event.body.price_decided",

@@ -13,7 +13,7 @@ use tollgate_tests::{Place, Server, session};
 use tollgate_wire::{Defaults, Submitted};
 
 /// Documents whose console blocks are typed here, each in a separate test.
-const TYPED: [&str; 15] = [
+const TYPED: [&str; 16] = [
     "README.md",
     "docs/guides/alerts.md",
     "docs/guides/allocations.md",
@@ -21,6 +21,7 @@ const TYPED: [&str; 15] = [
     "docs/guides/calibrate.md",
     "docs/guides/enforce.md",
     "docs/guides/governance.md",
+    "docs/guides/keys.md",
     "docs/guides/money-reports.md",
     "docs/guides/nats.md",
     "docs/guides/progress.md",
@@ -53,6 +54,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "breaker reset",
         "tests/edge/governing.rs: it resets only one that is open",
     ),
+    ("docs/guides/install.md", "", "tests/e2e/package.rs, tests/e2e/manual.rs"),
     ("docs/guides/nats.md", "--durability", "log-jetstream/tests/jetstream/durability.rs"),
     (
         "docs/guides/nats.md",
@@ -64,6 +66,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ("docs/guides/nats.md", "--partitions", "tests/e2e/nats/projectors.rs"),
     ("docs/guides/nats.md", "overlap", "tests/e2e/nats/projectors.rs"),
     ("docs/guides/nats.md", "tollgate_view_lag_records", "tests/e2e/nats/servers.rs"),
+    ("docs/guides/serve.md", "--tls-cert", "tests/edge/tls.rs"),
     ("docs/guides/orchestrator.md", "", "tests/producers/orchestrator.rs"),
     (
         "docs/guides/prices.md",
@@ -71,12 +74,14 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "tests/e2e/prices.rs, price-sources/src/config/tests.rs, tools/prices: they need files that the reader has",
     ),
     ("docs/guides/producers.md", "", "tests/producers/guide.rs"),
+    ("docs/guides/python.md", "", "crates/client/python/tests/test_guide.py"),
     (
         "docs/guides/runbook.md",
         "",
         "answers to faults: tests/fault, tests/e2e/nats, tests/producers/inbox.rs; archives: tests/e2e/segments.rs",
     ),
     ("docs/guides/tekton.md", "", "tests/e2e/tekton.rs: it needs stores that the reader has"),
+    ("docs/guides/typescript.md", "", "crates/client/typescript/test/guide.test.ts"),
     ("docs/guides/webhooks.md", "", "deliver/tests/it/guide.rs"),
     ("docs/reference/alerts-config.md", "umask", "a secret; deliver/tests/it/guide.rs has one"),
     ("docs/reference/benchmarks.md", "", "measured, not tested"),
@@ -212,6 +217,17 @@ fn the_guides_to_replay_and_calibration() {
 fn the_guide_to_reports_of_money() {
     let mut reader = Reader::new();
     for block in typed("docs/guides/money-reports.md") {
+        reader.follow(&block);
+    }
+}
+
+#[test]
+fn the_guide_to_keys() {
+    if !curl() {
+        return;
+    }
+    let mut reader = Reader::new();
+    for block in typed("docs/guides/keys.md") {
         reader.follow(&block);
     }
 }

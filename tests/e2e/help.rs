@@ -3,7 +3,7 @@
 use tollgate_tests::Place;
 
 /// Every command, as the words that lead to it.
-fn commands(place: &Place, path: &str, found: &mut Vec<String>) {
+pub(crate) fn commands(place: &Place, path: &str, found: &mut Vec<String>) {
     let help = place.ok(&format!("{path} -h"));
     found.push(path.to_owned());
     let list = help.split_once("\nCommands:\n").map_or("", |(_, rest)| rest);
@@ -32,7 +32,9 @@ fn short_help_of_every_command_shows_its_own_flags_and_names_the_others_in_one_l
         for group in ["which ledger", "its rules", "who you are", "the answer", "NATS, with --log"] {
             assert!(long.contains(&format!("Everywhere: {group}:\n")), "{path} lacks {group}\n{long}");
         }
-        assert!(short.lines().count() <= 50, "{path}\n{short}");
+        // The first one lists every command.
+        let most = if path.is_empty() { 60 } else { 50 };
+        assert!(short.lines().count() <= most, "{path}\n{short}");
     }
 }
 

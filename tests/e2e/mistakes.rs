@@ -31,7 +31,7 @@ fn every_mistake_has_a_code_and_says_what_to_do() {
         (3, "--data d gate T-1 THNK", "did you mean `THINK`"),
         (3, "--data d limits --complexity Largge", "did you mean `Large`"),
         (1, "--data nowhere report", "no ledger here; say where with --data DIR or --server URL"),
-        (1, "--server https://x report", "https is not spoken"),
+        (1, "--server ftp://x report", "must begin with http:// or https://"),
         (1, "--server http://127.0.0.1:1 report", "no answer"),
         (1, "--data d --config nowhere.yaml --strict-config status", "nowhere.yaml"),
         (6, "--config bad.yaml config check", "3 problems"),

@@ -154,6 +154,29 @@ fn a_replay_of_the_ledger_says_that_phases_were_concluded_and_one_of_the_files_s
 }
 
 #[test]
+fn an_imported_session_is_judged_as_its_files_are() {
+    let place = Place::new();
+    // IMPLEMENT has 3,500 tokens: what is called then, and after it.
+    let (think, change) = ([900, 0, 20, 0], [2_000, 0, 300, 0]);
+    write(&place, &[think, think, change, change, think, change, think]);
+    let fixture = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/session_phases/codex");
+    let block = "rollout: enforce\nstop_loss:\n  per_phase_threshold: 1.5\n  per_phase_action: block\n";
+    place.write("block.yaml", block);
+    let judged = |from: &str| {
+        let configs = "--config block.yaml --config built-in";
+        let found = place.json(&format!("replay what-if --from {from} {configs} --unopened judge"));
+        let result = &found["result"];
+        json!([result["candidates"], result["differing"], result["history"]["used"]])
+    };
+    for (files, data, phases) in [("s", "d", "rules.yaml"), (fixture, "e", "shipped")] {
+        let _ = import(&place, &format!("{data} import codex {files} --phases {phases}"));
+        let from_files = judged(&format!("{files} --phases {phases}"));
+        assert_eq!(from_files[1].as_array().unwrap().len(), 1, "blocked by one of them: {from_files}");
+        assert_eq!(judged(data), from_files);
+    }
+}
+
+#[test]
 fn a_task_that_was_opened_keeps_the_phases_that_are_reported() {
     let place = Place::new();
     write(&place, &[THINK, CHANGE]);

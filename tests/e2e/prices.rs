@@ -263,7 +263,7 @@ fn bills_alerts_and_charges_have_the_forms_that_fit_them() {
         rows[0],
         "day,model,billed_usd,ledger_usd,difference_usd,difference_percent,billed_tokens,ledger_tokens,unpriced_tokens,\
          unpriced_units,correction,unpriced,neighbouring_day,not_in_ledger,not_billed,rate,unexplained_usd,time_zone,\
-         known_on,as_of"
+         known_on,as_of,names"
     );
     assert!(rows[1].starts_with("2026-10-30,'=x,0,0,0,,,7,7,,,,,,,,0,UTC,,"), "{csv}");
     assert!(

@@ -23,3 +23,4 @@ mod reading;
 mod reports;
 mod selecting;
 mod telemetry;
+mod tls;

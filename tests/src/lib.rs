@@ -181,7 +181,8 @@ impl Server {
         let mut stdout = BufReader::new(process.stdout.take().unwrap());
         let mut first = String::new();
         stdout.read_line(&mut first).unwrap();
-        let url = first.split_whitespace().find(|word| word.starts_with("http://"));
+        let url =
+            first.split_whitespace().find(|word| word.starts_with("http://") || word.starts_with("https://"));
         let Some(url) = url.map(|url| url.trim_end_matches(',').to_owned()) else {
             let mut err = String::new();
             process.stderr.take().unwrap().read_to_string(&mut err).unwrap();

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, StatusCode};
-use tollgate_client::{BoxFuture, Client, HttpTransport, Transport, TransportError};
+use tollgate_client::{BoxFuture, HttpTransport, Transport, TransportError};
 use tollgate_log::embedded::EmbeddedLog;
 use tollgate_server::Running;
 use tollgate_wire::api::LEDGER_HEADER;
@@ -86,12 +86,11 @@ fn named(request: &Request<Bytes>, ledger: &HeaderValue) -> Request<Bytes> {
 async fn find(data: &Path) -> Option<To> {
     let running = Running::find(data)?;
     let transport: Arc<dyn Transport> = Arc::new(HttpTransport::new(&running.url).ok()?);
-    let answered = tokio::time::timeout(PROBE, Client::new(Arc::clone(&transport)).position()).await;
-    let answer = answered.ok()?.ok()?;
     let epoch = EmbeddedLog::epoch_of(data).ok()??.id.simple().to_string();
-    if answer.epoch != epoch || answer.instance != running.instance {
-        return None;
-    }
     let ledger = HeaderValue::from_str(&format!("{epoch}/{}", running.instance)).ok()?;
-    Some(To { transport, ledger })
+    // Every answer names its ledger, also one that asks for a key.
+    let probe = Request::get("/v1/position").body(Bytes::new()).ok()?;
+    let answered = tokio::time::timeout(PROBE, transport.send(probe)).await;
+    let answer = answered.ok()?.ok()?;
+    (answer.headers().get(LEDGER_HEADER) == Some(&ledger)).then_some(To { transport, ledger })
 }

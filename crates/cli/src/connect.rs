@@ -9,8 +9,9 @@ use axum::body::Body;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body_util::BodyExt;
-use tollgate_client::{BoxFuture, Client, HttpTransport, OneLedger, Transport, TransportError};
+use tollgate_client::{BoxFuture, Client, HttpTransport, OneLedger, Timeouts, Transport, TransportError};
 use tollgate_clock::{Clock, Stopwatch, SystemClock};
+use tollgate_domain::key::KeySecret;
 use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
 use tollgate_log_jetstream::{Access as NatsAccess, JetStreamLog, Options as NatsOptions, Tls};
 use tollgate_server::edge::ConnectionLimits;
@@ -70,17 +71,18 @@ impl Connection {
     /// Finds the ledger that the flags name.
     pub(crate) async fn open(global: &Global, access: Access) -> Result<Self, Failure> {
         if let Some(url) = &global.server {
-            let transport = HttpTransport::new(url).map_err(|error| Failure::failed(error.to_string()))?;
-            return Ok(Self::remote(OneLedger::new(Arc::new(transport)), global));
+            let transport = HttpTransport::trusting(url, global.ca.as_deref(), Timeouts::default())
+                .map_err(|error| Failure::failed(error.to_string()))?;
+            return Self::remote(OneLedger::new(Arc::new(transport)), global);
         }
         if let Some(url) = &global.log {
             let log = jetstream(global, url, Some(COMMAND_KNOWS)).await?;
             let (client, clock) = (log.client(), Arc::new(SystemClock));
             let options = ledger_options(global, Views::Nats(client), clock);
-            return Ok(Self::of_ledger(global, Ledger::open(log, options).await?));
+            return Self::of_ledger(global, Ledger::open(log, options).await?);
         }
         if let Some(server) = Bound::of_data(&global.data).await {
-            return Ok(Self::remote(server, global));
+            return Self::remote(server, global);
         }
         Self::local(global, access, Arc::new(SystemClock)).await
     }
@@ -110,7 +112,7 @@ impl Connection {
             Err(error) => return Err(error.into()),
         };
         let options = ledger_options(global, Views::below(&global.data), clock);
-        let mut connection = Self::of_ledger(global, Ledger::open_here(log, log_options, options).await?);
+        let mut connection = Self::of_ledger(global, Ledger::open_here(log, log_options, options).await?)?;
         if let Some(local) = &mut connection.local {
             let dir = global.evidence_dir.clone().unwrap_or_else(|| EVIDENCE_DIR.into());
             let mark = global.data.join("evidence.json");
@@ -122,20 +124,22 @@ impl Connection {
     }
 
     /// A ledger in this process.
-    fn of_ledger(global: &Global, ledger: Ledger) -> Self {
+    fn of_ledger(global: &Global, ledger: Ledger) -> Result<Self, Failure> {
         let ledger = Arc::new(ledger);
-        let router = router(App::new(Arc::clone(&ledger), Hosts::default(), ConnectionLimits::default()));
-        let client = as_flags(Client::new(Arc::new(InProcess(router))), global);
+        let app = App::new(Arc::clone(&ledger), Hosts::default(), ConnectionLimits::default());
+        // Whoever opens the log may do everything with it.
+        let router = router(app.without_keys());
+        let client = as_flags(Client::new(Arc::new(InProcess(router))), global)?;
         let remediations = Remediations::new(Arc::clone(&ledger), Ways::default());
-        Self { client, local: Some(Local { ledger, evidence: None, remediations }) }
+        Ok(Self { client, local: Some(Local { ledger, evidence: None, remediations }) })
     }
 
-    fn remote(server: impl Transport, global: &Global) -> Self {
+    fn remote(server: impl Transport, global: &Global) -> Result<Self, Failure> {
         let of_the_server = [("--config", global.config.is_some()), ("--prices", global.prices.is_some())];
         for (flag, _) in of_the_server.into_iter().filter(|(_, given)| *given) {
             note(&format!("! {flag} has no effect here: a server answers, and it uses its own settings"));
         }
-        Self { client: as_flags(Client::new(Arc::new(server)), global), local: None }
+        Ok(Self { client: as_flags(Client::new(Arc::new(server)), global)?, local: None })
     }
 
     /// The ledger in this process, if there is one.
@@ -266,10 +270,18 @@ async fn released(data: &Path, up_to: Duration) {
 }
 
 /// Who is asking, and about whose tasks. The user's name is the asker's own claim, like a flag.
-fn as_flags(client: Client, global: &Global) -> Client {
+///
+/// # Errors
+///
+/// The key is none. Its text is in no message.
+fn as_flags(client: Client, global: &Global) -> Result<Client, Failure> {
     let user = || std::env::var("USER").ok().filter(|name| !name.is_empty());
     let reader = global.reader.clone().or_else(user);
-    client.of_tenant(global.tenant.clone()).reading_as(reader.as_deref())
+    let client = client.of_tenant(global.tenant.clone()).reading_as(reader.as_deref());
+    let Some(key) = &global.api_key else { return Ok(client) };
+    let refused = |rule: String| Failure::refused(format!("--api-key or TOLLGATE_API_KEY: {rule}"));
+    let secret = KeySecret::read(key.reveal()).map_err(|error| refused(error.to_string()))?;
+    client.with_key(secret.reveal()).map_err(|error| refused(error.to_string()))
 }
 
 fn ledger_options(global: &Global, views: Views, clock: Arc<dyn Clock>) -> LedgerOptions {

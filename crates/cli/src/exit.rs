@@ -165,6 +165,10 @@ impl From<ServeError> for Failure {
             ServeError::Open(error) => error.into(),
             ServeError::Ledger(error) => error.into(),
             ServeError::Remote(_)
+            | ServeError::Unguarded { .. }
+            | ServeError::Keys(_)
+            | ServeError::NoKeys
+            | ServeError::Tls(_)
             | ServeError::Listen { .. }
             | ServeError::Alerts(_)
             | ServeError::Remediation(_)

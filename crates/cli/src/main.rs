@@ -13,6 +13,7 @@ mod exit_codes;
 mod output;
 #[cfg(test)]
 mod proposed;
+mod supervisor;
 
 use std::io::IsTerminal;
 use std::process::ExitCode;

@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use tollgate_client::{Client, HttpTransport, TrackerBuilder, Usage};
 use tollgate_domain::tokens::TokenCounts;
-use tollgate_wire::api::{AllocateRequest, AllocationStateWord, AllocationView, ReleaseRequest};
+use tollgate_wire::api::{AllocateRequest, AllocationStateWord, AllocationView, AmountView, ReleaseRequest};
 
 type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
@@ -15,10 +15,16 @@ type Result<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 async fn main() -> Result<()> {
     let url = std::env::args().nth(1).unwrap_or_else(|| "http://127.0.0.1:7070".to_owned());
     let became = work(&url, "T-1/call-1").await?;
-    let AllocationView { allocation, state, used, released, .. } = became;
-    let (tokens, usd) = (used.tokens, used.usd);
+    let AllocationView { allocation, state, used, released, figures, .. } = became;
     let mut out = std::io::stdout();
-    writeln!(out, "{allocation} {state}: {tokens} tokens for {usd} USD used, {} released", released.tokens)?;
+    match (used, released) {
+        (Some(AmountView { tokens, usd }), Some(released)) => {
+            let released = released.tokens;
+            writeln!(out, "{allocation} {state}: {tokens} tokens for {usd} USD used, {released} released")?;
+        }
+        // It is released all the same.
+        _ => writeln!(out, "{allocation} {state}: {}", figures.unwrap_or_default())?,
+    }
     // Every policy that it falls under says why, with its numbers.
     for policy in became.policies {
         writeln!(out, "policy {}: {}", policy.policy, policy.sentence)?;

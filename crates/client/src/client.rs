@@ -108,7 +108,7 @@ impl Client {
         request: &AppendRequest,
     ) -> (Result<AppendResponse, ClientError>, Option<Duration>) {
         match self.send(Method::POST, "/v1/events", json(request)).await {
-            Ok(answer) => (good("POST /v1/events", &answer), retry_after(&answer)),
+            Ok(answer) => append_answer(&answer),
             Err(error) => (Err(error), None),
         }
     }
@@ -374,6 +374,13 @@ fn read<T: DeserializeOwned>(endpoint: &str, answer: &Response<Bytes>) -> Result
         status: answer.status().as_u16(),
         begins: String::from_utf8_lossy(answer.body()).chars().take(80).collect(),
     })
+}
+
+/// What an answer to an append says, and how long the ledger asks to wait before the next try.
+pub(crate) fn append_answer(
+    answer: &Response<Bytes>,
+) -> (Result<AppendResponse, ClientError>, Option<Duration>) {
+    (good("POST /v1/events", answer), retry_after(answer))
 }
 
 /// `Retry-After` in seconds; ledgers do not use the date form.

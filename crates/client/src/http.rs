@@ -1,5 +1,6 @@
-//! HTTP/1.1 to a server's address.
+//! HTTP/1.1 to a server's address, over TLS if that says https.
 
+use std::path::Path;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -7,11 +8,12 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 
+use crate::dial::Dial;
 use crate::transport::{BoxFuture, Transport, TransportError};
 use tollgate_domain::printable::with_causes;
+use tollgate_outbound::{TlsClient, Trust};
 
 /// The largest answer that is read, in bytes.
 const MAX_ANSWER_BYTES: usize = 64 << 20;
@@ -35,7 +37,8 @@ impl Default for Timeouts {
 /// Requests over pooled connections to one server.
 #[derive(Debug)]
 pub struct HttpTransport {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<Dial, Full<Bytes>>,
+    scheme: Scheme,
     authority: Authority,
     timeouts: Timeouts,
 }
@@ -47,11 +50,12 @@ pub struct InvalidUrl {
     /// What was given.
     pub url: String,
     /// The rule it breaks.
-    pub rule: &'static str,
+    pub rule: String,
 }
 
 impl HttpTransport {
-    /// A transport to `http://host:port`. Nothing is sent yet.
+    /// A transport to `http://host:port`, or to `https://host:port` with a certificate that the system trusts. Nothing
+    /// is sent yet.
     ///
     /// # Errors
     ///
@@ -66,17 +70,20 @@ impl HttpTransport {
     ///
     /// [`InvalidUrl`].
     pub fn with_timeouts(url: &str, timeouts: Timeouts) -> Result<Self, InvalidUrl> {
-        let invalid = |rule| InvalidUrl { url: url.to_owned(), rule };
+        Self::trusting(url, None, timeouts)
+    }
+
+    /// Like [`Self::with_timeouts`], trusting only certificates signed by an authority in a PEM file; `None`: those
+    /// that the system trusts.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidUrl`], also if the file has no authority.
+    pub fn trusting(url: &str, authorities: Option<&Path>, timeouts: Timeouts) -> Result<Self, InvalidUrl> {
+        let invalid = |rule: &str| InvalidUrl { url: url.to_owned(), rule: rule.to_owned() };
         let uri: Uri = url.parse().map_err(|_| invalid("must be an address"))?;
-        match uri.scheme() {
-            Some(scheme) if *scheme == Scheme::HTTP => {}
-            Some(scheme) if *scheme == Scheme::HTTPS => {
-                return Err(invalid(
-                    "https is not spoken by this version: put a proxy before it that ends TLS, or use http",
-                ));
-            }
-            Some(_) | None => return Err(invalid("must begin with http://")),
-        }
+        let scheme = uri.scheme().filter(|scheme| [Scheme::HTTP, Scheme::HTTPS].contains(scheme)).cloned();
+        let scheme = scheme.ok_or_else(|| invalid("must begin with http:// or https://"))?;
         if uri.authority().is_some_and(|authority| authority.as_str().contains('@')) {
             return Err(invalid("must hold no user or password: a key is sent in a header"));
         }
@@ -84,16 +91,18 @@ impl HttpTransport {
             return Err(invalid("must have no path"));
         }
         let authority = uri.authority().cloned().ok_or_else(|| invalid("must name a host"))?;
-        let mut connector = HttpConnector::new();
-        connector.set_connect_timeout(Some(timeouts.connect));
-        connector.set_nodelay(true);
-        Ok(Self { client: Client::builder(TokioExecutor::new()).build(connector), authority, timeouts })
+        let trust = authorities.map_or(Trust::System, |file| Trust::File(file.to_owned()));
+        let tls = (scheme == Scheme::HTTPS).then(|| TlsClient::new(authority.host(), &trust));
+        let tls = tls.transpose().map_err(|error| invalid(&error.to_string()))?;
+        let client = Client::builder(TokioExecutor::new()).build(Dial::new(tls, timeouts.connect));
+        Ok(Self { client, scheme, authority, timeouts })
     }
 
     async fn exchange(&self, request: Request<Bytes>) -> Result<Response<Bytes>, String> {
         let (mut parts, body) = request.into_parts();
         let path = parts.uri.path_and_query().cloned().unwrap_or_else(|| PathAndQuery::from_static("/"));
-        let uri = Uri::builder().scheme(Scheme::HTTP).authority(self.authority.clone()).path_and_query(path);
+        let uri =
+            Uri::builder().scheme(self.scheme.clone()).authority(self.authority.clone()).path_and_query(path);
         parts.uri = uri.build().map_err(|error| error.to_string())?;
         let request = Request::from_parts(parts, Full::new(body));
         let answered = async {
@@ -111,7 +120,7 @@ impl HttpTransport {
 impl Transport for HttpTransport {
     fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
         let method = request.method().to_string();
-        let url = format!("http://{}{}", self.authority, request.uri());
+        let url = format!("{}://{}{}", self.scheme, self.authority, request.uri());
         Box::pin(async move {
             self.exchange(request).await.map_err(|reason| TransportError { method, url, reason })
         })
@@ -127,7 +136,6 @@ mod tests {
         assert!(HttpTransport::new("http://127.0.0.1:7070").is_ok());
         for (url, rule) in [
             ("127.0.0.1:7070", "must begin with http://"),
-            ("https://x", "https is not spoken"),
             ("http://x/v1", "must have no path"),
             ("http://", "must be an address"),
             ("ftp://x", "must begin with http://"),

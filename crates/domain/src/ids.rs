@@ -20,6 +20,9 @@ pub const LEDGER_TENANT: &str = "_ledger";
 /// The task name of a tenant's decisions about money: they are in one order. Producers cannot use it.
 pub const BUDGET_TASK: &str = "_budget";
 
+/// The task name, in the tenant of ledger-wide facts, of the decisions about keys: they are in one order.
+pub const KEYS_TASK: &str = "_keys";
+
 /// Longest task, producer and event id, in UTF-8 bytes. A task id is a subject's key, a file name and a URL
 /// segment; 128 bytes hold two UUIDs and a prefix.
 pub const MAX_ID_BYTES: usize = 128;
@@ -127,6 +130,12 @@ impl TaskId {
     #[must_use]
     pub fn budget() -> Self {
         Self(BUDGET_TASK.into())
+    }
+
+    /// The name for decisions about keys, which belong to no real task.
+    #[must_use]
+    pub fn keys() -> Self {
+        Self(KEYS_TASK.into())
     }
 }
 

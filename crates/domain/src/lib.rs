@@ -4,7 +4,8 @@
 //! what a task is ([`yaml`] reads files); [`limits`] follow from them; [`tokens`], [`usage`], [`money`] and
 //! [`price`] say what was used and what it cost; [`event`] is what the log holds; [`task`] decides commands;
 //! [`breach`] and [`gate`] judge, [`progress`] says what was achieved for it; [`budget`] what may be spent across
-//! tasks, [`pool`] what they may give each other. [`session_phases`] gives phases to sessions that have none.
+//! tasks, [`pool`] what they may give each other, [`key`] who may ask for what. [`session_phases`] gives phases to
+//! sessions that have none.
 
 #![cfg_attr(not(test), warn(clippy::arithmetic_side_effects))]
 
@@ -17,6 +18,7 @@ pub mod event;
 pub mod gate;
 pub mod hex;
 pub mod ids;
+pub mod key;
 pub mod limits;
 pub mod metadata;
 pub mod money;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use compact_str::CompactString;
 use serde::{Deserialize, Serialize};
 
 /// The phases of a ledger whose config lists none, in order.
@@ -12,10 +13,11 @@ pub const DEFAULT_PHASES: [&str; 9] =
 /// Longest phase name: it is a column of reports and an attribute of metrics.
 pub const MAX_PHASE_BYTES: usize = 32;
 
-/// Name of a phase, in upper case; input is accepted in any case.
+/// Name of a phase, in upper case; input is accepted in any case. One of at most 24 bytes is kept in place: every event
+/// of a log names one, and every row has its own.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct Phase(Box<str>);
+pub struct Phase(CompactString);
 
 /// A text that cannot be a phase name.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,7 +39,7 @@ impl Phase {
     /// The name as spelled in configs and override keys: lower case.
     #[must_use]
     pub fn to_lowercase(&self) -> String {
-        self.0.to_ascii_lowercase()
+        self.as_str().to_ascii_lowercase()
     }
 }
 
@@ -45,10 +47,12 @@ impl FromStr for Phase {
     type Err = InvalidPhase;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let allowed = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        let allowed = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_' || *byte == b'-';
         let begins = text.starts_with(|c: char| c.is_ascii_alphabetic());
-        if begins && text.len() <= MAX_PHASE_BYTES && text.chars().all(allowed) {
-            Ok(Self(text.to_ascii_uppercase().into()))
+        if begins && text.len() <= MAX_PHASE_BYTES && text.as_bytes().iter().all(allowed) {
+            let mut name = CompactString::new(text);
+            name.as_mut_str().make_ascii_uppercase();
+            Ok(Self(name))
         } else {
             Err(InvalidPhase(text.chars().take(80).collect()))
         }

@@ -1,13 +1,15 @@
-//! The last decision about a subject, past foreign messages.
+//! Decisions about a subject, past foreign messages: the last one, and the next one after a record.
 
 use async_nats::jetstream::message::StreamMessage;
 use tollgate_domain::position::Sequence;
-use tollgate_log::contract::AppendError;
+use tollgate_log::contract::{AppendError, ReadError};
 use tollgate_log::record::Record;
 
 use crate::get::{last_of, message_at, next_of};
 use crate::message;
+use crate::reader::unreadable;
 use crate::shared::{CompareError, Shared};
+use crate::tail::still_led;
 
 /// What is last on the subject of a decision.
 pub(crate) enum Latest {
@@ -27,6 +29,36 @@ impl Latest {
             Self::Decision(sequence, _) | Self::Foreign(sequence) => *sequence < expected,
         }
     }
+}
+
+/// The first decision on a subject after a record. Foreign messages are passed.
+pub(crate) async fn decision_after(
+    shared: &Shared,
+    subject: &str,
+    after: Sequence,
+) -> Result<Option<(Sequence, Record)>, ReadError> {
+    if let Some(regression) = shared.regressed() {
+        return Err(shared.of_regression(regression));
+    }
+    // A leader that was cut off does not know the latest one: only one that still leads can say that there is none.
+    let led = if shared.is_replicated() {
+        Some(shared.compare().await.map_err(|error| shared.of_compare(error))?)
+    } else {
+        None
+    };
+    let mut after = after;
+    while let Some(next) = next_of(shared, subject, after).await.map_err(|reason| shared.unread(reason))? {
+        after = Sequence(next.sequence);
+        let read = message::read(&next.subject, Some(&next.headers), next.payload);
+        let record = read.map_err(|error| unreadable(shared, after, error))?;
+        if let Some(record) = record.filter(|record| record.foreign().is_none()) {
+            return Ok(Some((after, record)));
+        }
+    }
+    if let Some(led) = &led {
+        still_led(shared, led).await?;
+    }
+    Ok(None)
 }
 
 /// What is last on a subject, if the last decision known here is `expected`.

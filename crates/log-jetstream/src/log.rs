@@ -6,6 +6,7 @@ use async_nats::jetstream;
 use async_nats::jetstream::stream::Info;
 use tokio::task::JoinHandle;
 use tollgate_clock::Stopwatch;
+use tollgate_domain::ids::TenantId;
 use tollgate_domain::position::{Epoch, PartitionId, Position, Sequence};
 use tollgate_domain::printable::with_causes;
 
@@ -17,6 +18,7 @@ use tollgate_log::key::{ChainHash, Key};
 use tollgate_log::record::Record;
 
 use crate::append::append;
+use crate::decided::decision_after;
 use crate::durability::{DurabilityEvidence, Server, evidence};
 use crate::error::ConnectError;
 use crate::identity::Regression;
@@ -28,6 +30,7 @@ use crate::reader::Reader;
 use crate::setup;
 use crate::shared::{CompareError, RETRY_AFTER, Shared};
 use crate::tail::{tail, tail_of};
+use crate::topology::decision_subject;
 use crate::version::Version;
 
 /// The event log on a JetStream stream.
@@ -253,6 +256,19 @@ impl Hints for JetStreamLog {
 
     fn anchor(&self, through: Sequence, chains: &[(PartitionId, ChainHash)]) {
         self.shared.anchors().tell(through, chains.iter().copied());
+    }
+
+    fn decision_after<'a>(
+        &'a self,
+        partition: PartitionId,
+        tenant: &'a TenantId,
+        subject: &'a str,
+        after: Sequence,
+    ) -> BoxFuture<'a, Result<Option<(Sequence, Record)>, ReadError>> {
+        Box::pin(async move {
+            let subject = decision_subject(partition, tenant, subject);
+            decision_after(&self.shared, &subject, after).await
+        })
     }
 
     fn read_unchained(

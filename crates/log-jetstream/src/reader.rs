@@ -89,7 +89,7 @@ impl Reader {
     }
 }
 
-fn unreadable(shared: &Shared, sequence: Sequence, error: RecordError) -> ReadError {
+pub(crate) fn unreadable(shared: &Shared, sequence: Sequence, error: RecordError) -> ReadError {
     match error {
         RecordError::Newer { .. } => {
             ReadError::Newer { path: shared.options.place(), sequence, what: error.to_string() }

@@ -67,7 +67,7 @@ pub(crate) async fn tail_of(shared: &Arc<Shared>, partition: PartitionId) -> Res
 
 /// Checks that the answers since then came from the leader that the stream had then: another one may know
 /// less or more.
-async fn still_led(shared: &Shared, then: &Info) -> Result<(), ReadError> {
+pub(crate) async fn still_led(shared: &Shared, then: &Info) -> Result<(), ReadError> {
     if !shared.is_replicated() {
         return Ok(());
     }

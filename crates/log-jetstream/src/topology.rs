@@ -47,9 +47,15 @@ const HASHED_KEY: &str = "b32_";
 pub fn subject(batch: &Batch) -> String {
     let (partition, tenant) = (batch.partition, batch.tenant.as_str());
     match &batch.decision {
-        Some(expected) => format!("tollgate.v1.dec.{partition}.{tenant}.{}", key(&expected.subject)),
+        Some(expected) => decision_subject(partition, &batch.tenant, &expected.subject),
         None => format!("tollgate.v1.ev.{partition}.{tenant}"),
     }
+}
+
+/// The subject of all decisions about something of a tenant, in one partition.
+#[must_use]
+pub fn decision_subject(partition: PartitionId, tenant: &TenantId, subject: &str) -> String {
+    format!("tollgate.v1.dec.{partition}.{tenant}.{}", key(subject))
 }
 
 /// The stream of a ledger's inbox.

@@ -22,4 +22,4 @@ pub use guard::{Resolve, SystemResolver};
 pub use reach::Reach;
 pub use retry_after::{MAX_RETRY_AFTER, retry_after};
 pub use target::{InvalidTarget, Permits, Target};
-pub use tls::{TlsError, Trust};
+pub use tls::{TlsClient, TlsError, Trust};

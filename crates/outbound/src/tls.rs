@@ -1,13 +1,15 @@
 //! TLS to receivers: certificates that the system trusts, or those of an in-house authority.
 
+use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::crypto::ring::default_provider;
-use tokio_rustls::rustls::pki_types::CertificateDer;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 /// Whose certificates are trusted.
@@ -61,6 +63,46 @@ pub fn connector(trust: &Trust) -> Result<TlsConnector, TlsError> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     Ok(TlsConnector::from(Arc::new(config)))
+}
+
+/// Speaks TLS over connections that somebody else made, to a server whose address was chosen by who asks.
+#[derive(Clone)]
+pub struct TlsClient {
+    connector: TlsConnector,
+    name: ServerName<'static>,
+}
+
+impl TlsClient {
+    /// To a server of this name, or address.
+    ///
+    /// # Errors
+    ///
+    /// [`TlsError`] if there is no certificate authority to trust, or the name cannot be in a certificate.
+    pub fn new(host: &str, trust: &Trust) -> Result<Self, TlsError> {
+        // An IPv6 address stands in brackets in an address, and without them in a certificate.
+        let host = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let name =
+            ServerName::try_from(host.to_owned()).map_err(|error| TlsError::Name(error.to_string()))?;
+        Ok(Self { connector: connector(trust)?, name })
+    }
+
+    /// Checks the server's certificate and name.
+    ///
+    /// # Errors
+    ///
+    /// What the other side sent is no TLS, or its certificate is not trusted.
+    pub async fn connect<S: AsyncRead + AsyncWrite + Unpin>(
+        &self,
+        stream: S,
+    ) -> io::Result<impl AsyncRead + AsyncWrite + Unpin + use<S>> {
+        self.connector.connect(self.name.clone(), stream).await
+    }
+}
+
+impl fmt::Debug for TlsClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("TlsClient").field("name", &self.name).finish_non_exhaustive()
+    }
 }
 
 fn system() -> Result<RootCertStore, TlsError> {

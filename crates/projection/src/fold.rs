@@ -24,6 +24,9 @@ pub trait Projection: Send + Sync + 'static {
     /// What it keeps under a key.
     type Row: Serialize + DeserializeOwned + Clone + Send + Sync + 'static;
 
+    /// What its rows add up to and are listed by, kept beside them: see [`Kept`]. `()` for nothing.
+    type Kept: Kept<Self::Row>;
+
     /// What is kept up to date beside the rows, in memory only, and begins empty whenever the view is opened:
     /// answers that questions have asked for and will ask for again. `()` for none.
     type Live: Default + Send + 'static;
@@ -108,6 +111,81 @@ pub trait Rows<Row> {
     fn get(&mut self, key: &[u8]) -> Result<Option<&Row>, Self::Error>;
 }
 
+/// What is kept beside the rows of a view, in entries of its own, so that a question about many rows reads few: sums of
+/// what the rows contribute, and rows in another order.
+///
+/// The entries follow from the rows of the moment and from nothing else, however often they were brought up to date in
+/// between: what a row no longer contributes is taken back exactly, and an entry of nothing is removed.
+pub trait Kept<Row>: Send + Sync + 'static {
+    /// Whether anything is kept.
+    const ANY: bool;
+
+    /// What one row contributes.
+    type Part: Send + Sync + 'static;
+
+    /// What rows add to entries that many of them share, until a few rows are done.
+    type Gathered: Default;
+
+    /// What is kept under a key.
+    type Entry: Serialize + DeserializeOwned + Clone + Send + Sync + 'static;
+
+    /// What a row contributes.
+    fn part(key: &[u8], row: &Row) -> Self::Part;
+
+    /// Takes back what a row contributed, unless it is new, and adds what it contributes now: to the entries, or to
+    /// what is gathered for them.
+    ///
+    /// # Errors
+    ///
+    /// Only the keeper's error when an entry cannot be loaded.
+    fn change<E: Entries<Self::Entry>>(
+        key: &[u8],
+        was: Option<&Self::Part>,
+        now: &Self::Part,
+        gathered: &mut Self::Gathered,
+        entries: &mut E,
+    ) -> Result<(), E::Error>;
+
+    /// Brings the entries up to date with what was gathered.
+    ///
+    /// # Errors
+    ///
+    /// Same as [`Self::change`].
+    fn settle<E: Entries<Self::Entry>>(gathered: Self::Gathered, entries: &mut E) -> Result<(), E::Error>;
+}
+
+impl<Row> Kept<Row> for () {
+    const ANY: bool = false;
+    type Part = ();
+    type Gathered = ();
+    type Entry = ();
+
+    fn part(_: &[u8], _: &Row) {}
+
+    fn change<E: Entries<()>>(
+        _: &[u8],
+        _: Option<&()>,
+        (): &(),
+        (): &mut (),
+        _: &mut E,
+    ) -> Result<(), E::Error> {
+        Ok(())
+    }
+
+    fn settle<E: Entries<()>>((): (), _: &mut E) -> Result<(), E::Error> {
+        Ok(())
+    }
+}
+
+/// The entries that are kept beside the rows of a view, while they are brought up to date.
+pub trait Entries<Entry>: Rows<Entry> {
+    /// Adds an entry under a key that has none, which is not looked up.
+    fn insert(&mut self, key: &[u8], entry: Entry);
+
+    /// Removes an entry, which is not looked up either: it is as given.
+    fn remove(&mut self, key: &[u8], entry: Entry);
+}
+
 /// The key of a task: tenant, a zero byte (which no tenant contains), task. Tasks sort by tenant, then by id.
 #[must_use]
 pub fn task_key(tenant: &str, task: &str) -> Vec<u8> {
@@ -139,7 +217,7 @@ pub(crate) mod testing {
     use std::collections::BTreeMap;
     use std::convert::Infallible;
 
-    use super::Rows;
+    use super::{Entries, Rows};
 
     impl<Row> Rows<Row> for BTreeMap<Vec<u8>, Row> {
         type Error = Infallible;
@@ -150,6 +228,16 @@ pub(crate) mod testing {
 
         fn get(&mut self, key: &[u8]) -> Result<Option<&Row>, Infallible> {
             Ok(BTreeMap::get(self, key))
+        }
+    }
+
+    impl<Row: PartialEq + std::fmt::Debug> Entries<Row> for BTreeMap<Vec<u8>, Row> {
+        fn insert(&mut self, key: &[u8], entry: Row) {
+            assert!(BTreeMap::insert(self, key.to_vec(), entry).is_none(), "{key:?} has one");
+        }
+
+        fn remove(&mut self, key: &[u8], entry: Row) {
+            assert_eq!(BTreeMap::remove(self, key), Some(entry), "{key:?}");
         }
     }
 

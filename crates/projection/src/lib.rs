@@ -13,6 +13,7 @@ pub mod alerts;
 pub mod budgets;
 mod duration;
 pub mod fold;
+pub mod kept;
 pub mod money;
 pub mod overview;
 mod pairs;

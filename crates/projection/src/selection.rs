@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::money::Usd;
 use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_domain::time::Timestamp;
-use tollgate_domain::units::UnitSums;
 use tollgate_wire::api::{BudgetStatus, TaskSelection};
 
+use crate::kept::FacetSums;
 use crate::overview::decimals;
 use crate::report::{narrow, task_budget_status, unit_totals};
-use crate::status::{TaskRow, figures};
+use crate::status::{TaskRow, TaskSums, figures};
 
 /// Which tasks to select: one entry of each list has to match; an empty list matches everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -68,6 +68,12 @@ impl TaskFilter {
         *self == Self { by, ..Self::default() }
     }
 
+    /// Whether it compares times, which tasks are not listed by.
+    #[must_use]
+    pub const fn has_times(&self) -> bool {
+        self.since.is_some() || self.until.is_some()
+    }
+
     /// Whether a task is selected; `now` is the time up to which running executions count.
     #[must_use]
     pub fn wants(&self, row: &TaskRow, now: Option<Timestamp>) -> bool {
@@ -93,71 +99,73 @@ impl TaskFilter {
 /// Sums over the selected tasks; those of several parts add up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SelectionSums {
-    tasks: u64,
     by_status: BTreeMap<String, u64>,
-    limited_tasks: u64,
-    used: u64,
-    limit: u64,
-    /// The sum over tasks with a token limit of their utilization in hundredths of a percent, truncated.
-    hundredths: u64,
-    cost: Usd,
-    unpriced_tokens: i64,
-    unpriced_units: UnitSums,
+    all: FacetSums,
 }
 
 impl SelectionSums {
     /// Adds a task.
     pub fn add(&mut self, row: &TaskRow, now: Option<Timestamp>) {
-        let figures = figures(row, now);
-        self.tasks = self.tasks.saturating_add(1);
-        let count = self.by_status.entry(task_budget_status(row, &figures).as_str().to_owned()).or_default();
-        *count = count.saturating_add(1);
-        self.cost = self.cost.saturating_add(figures.total.cost);
-        self.unpriced_tokens = self.unpriced_tokens.saturating_add(narrow(figures.total.unpriced_tokens));
-        self.unpriced_units.add(&figures.total.units.unpriced);
-        let Some(tokens) = figures.tokens.filter(|tokens| tokens.limit > 0) else { return };
-        let whole = |number: u128| u64::try_from(number).unwrap_or(u64::MAX);
-        self.limited_tasks = self.limited_tasks.saturating_add(1);
-        self.used = self.used.saturating_add(whole(tokens.used));
-        self.limit = self.limit.saturating_add(whole(tokens.limit));
-        let hundredths = tokens.used.saturating_mul(10_000).checked_div(tokens.limit).unwrap_or_default();
-        self.hundredths = self.hundredths.saturating_add(whole(hundredths));
+        let status = task_budget_status(row, &figures(row, now));
+        self.add_all(status.as_str(), &FacetSums::of(row, &TaskSums::of(row)));
+    }
+
+    /// Adds tasks that all have this budget status.
+    pub fn add_all(&mut self, status: &str, sums: &FacetSums) {
+        let count = self.by_status.entry(status.to_owned()).or_default();
+        *count = count.saturating_add(sums.tasks);
+        self.all.add(sums);
+    }
+
+    /// Takes back a task that was added with this budget status.
+    pub fn take_back(&mut self, status: &str, row: &TaskRow) {
+        if let Some(count) = self.by_status.get_mut(status) {
+            *count = count.saturating_sub(1);
+        }
+        self.by_status.retain(|_, count| *count > 0);
+        self.all.take_back(&FacetSums::of(row, &TaskSums::of(row)));
+    }
+
+    /// Says of a task that was added that it has another budget status.
+    pub fn move_one(&mut self, from: &str, to: &str) {
+        let one = FacetSums { tasks: 1, ..FacetSums::default() };
+        if let Some(count) = self.by_status.get_mut(from) {
+            *count = count.saturating_sub(1);
+        }
+        self.by_status.retain(|_, count| *count > 0);
+        self.add_all(to, &one);
+        self.all.take_back(&one);
     }
 
     /// Adds the sums of another part.
     pub fn merge(&mut self, other: &Self) {
-        self.tasks = self.tasks.saturating_add(other.tasks);
         for (status, tasks) in &other.by_status {
             let count = self.by_status.entry(status.clone()).or_default();
             *count = count.saturating_add(*tasks);
         }
-        self.limited_tasks = self.limited_tasks.saturating_add(other.limited_tasks);
-        self.used = self.used.saturating_add(other.used);
-        self.limit = self.limit.saturating_add(other.limit);
-        self.hundredths = self.hundredths.saturating_add(other.hundredths);
-        self.cost = self.cost.saturating_add(other.cost);
-        self.unpriced_tokens = self.unpriced_tokens.saturating_add(other.unpriced_tokens);
-        self.unpriced_units.add(&other.unpriced_units);
+        self.all.add(&other.all);
     }
 
     /// As written by the API.
     #[must_use]
     pub fn view(&self) -> TaskSelection {
+        let all = &self.all;
         let count =
             |status: &str| (status.to_owned(), self.by_status.get(status).copied().unwrap_or_default());
-        let mean = u128::from(self.hundredths).checked_div(self.limited_tasks.into());
-        let whole = u128::from(self.used).saturating_mul(10_000).checked_div(self.limit.into());
+        let mean = all.hundredths.checked_div(all.limited_tasks.into());
+        let whole = all.used.saturating_mul(10_000).checked_div(all.limit);
+        let capped = |sum: u128| u64::try_from(sum).unwrap_or(u64::MAX);
         TaskSelection {
-            tasks: self.tasks,
+            tasks: all.tasks,
             by_status: BudgetStatus::NAMES.iter().map(|status| count(status)).collect(),
-            limited_tasks: self.limited_tasks,
-            tokens_used: self.used,
-            token_limits: self.limit,
+            limited_tasks: all.limited_tasks,
+            tokens_used: capped(all.used),
+            token_limits: capped(all.limit),
             average_utilization_percent: mean.map(decimals),
             utilization_percent: whole.map(decimals),
-            cost_usd: self.cost.to_string(),
-            unpriced_tokens: self.unpriced_tokens,
-            unpriced_units: unit_totals(&self.unpriced_units),
+            cost_usd: Usd::from_units(all.cost).to_string(),
+            unpriced_tokens: narrow(all.unpriced_tokens),
+            unpriced_units: unit_totals(&all.unpriced_units),
         }
     }
 }

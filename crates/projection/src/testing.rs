@@ -23,7 +23,7 @@ use tollgate_domain::task;
 use tollgate_domain::time::Timestamp;
 
 use crate::alerts::{Alerts, AlertsRow};
-use crate::fold::{Projection, task_key};
+use crate::fold::{Kept, Projection, task_key};
 use crate::status::{Status, TaskRow, task_figures};
 
 use self::said::{Said, adjusted, granted, named, repriced, used};
@@ -286,6 +286,7 @@ pub(crate) fn folded<P: Projection>(projection: &P, events: &[Stored]) -> BTreeM
 pub(crate) fn folds_alike_over_a_store<P>(projection: &P, events: &[Stored], pause: impl Fn(usize) -> bool)
 where
     P: Projection<Row: PartialEq + Debug>,
+    EntryOf<P>: PartialEq + Debug,
 {
     let mut rows: BTreeMap<Vec<u8>, P::Row> = BTreeMap::new();
     for (nth, event) in events.iter().enumerate() {
@@ -298,7 +299,42 @@ where
     let at_once = folded(projection, events);
     assert_eq!(rows, at_once, "the rows of `{}`", P::NAME);
     assert_eq!(bytes_of(&rows), bytes_of(&at_once), "the bytes of `{}`", P::NAME);
+    let (often, once) = (kept(projection, events, pause), kept(projection, events, |_| false));
+    assert_eq!(bytes_of(&often), bytes_of(&once), "what `{}` keeps beside its rows", P::NAME);
 }
+
+/// What is kept beside the rows of events, when it is brought up to date before each event for which `pause` is true
+/// and at the end. Its entries are read back as they would be stored.
+pub(crate) fn kept<P: Projection>(
+    projection: &P,
+    events: &[Stored],
+    pause: impl Fn(usize) -> bool,
+) -> BTreeMap<Vec<u8>, EntryOf<P>>
+where
+    EntryOf<P>: PartialEq + Debug,
+{
+    let mut rows: BTreeMap<Vec<u8>, P::Row> = BTreeMap::new();
+    let (mut parts, mut entries) = (BTreeMap::new(), BTreeMap::new());
+    for nth in 0..=events.len() {
+        if nth == events.len() || pause(nth) {
+            let mut gathered = <P::Kept as Kept<P::Row>>::Gathered::default();
+            for (key, row) in &rows {
+                let now = P::Kept::part(key, row);
+                let Ok(()) = P::Kept::change(key, parts.get(key), &now, &mut gathered, &mut entries);
+                parts.insert(key.clone(), now);
+            }
+            let Ok(()) = P::Kept::settle(gathered, &mut entries);
+            entries.values_mut().for_each(store);
+        }
+        if let Some(event) = events.get(nth) {
+            let Ok(()) = projection.apply(&event.recorded(), &mut rows);
+        }
+    }
+    entries
+}
+
+/// What a fold keeps beside its rows under a key.
+type EntryOf<P> = <<P as Projection>::Kept as Kept<<P as Projection>::Row>>::Entry;
 
 /// Writes a row and reads it back.
 fn store<Row: Serialize + DeserializeOwned>(row: &mut Row) {

@@ -8,7 +8,7 @@ use tollgate_projection::fold::Projection;
 use tollgate_view_store::ViewStore;
 
 use crate::checkpoint::Checkpoint;
-use crate::rows::decode;
+use crate::stored::decode;
 use crate::view::store_dir;
 
 /// The last record of each partition that the store of a view contains. None if there is no store, if it is open

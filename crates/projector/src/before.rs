@@ -1,7 +1,8 @@
 //! What rows were before they changed: an answer over many rows is read a page at a time, yet sees all of
 //! them at one position.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
+use std::ops::Bound;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use crate::row_error::RowError;
@@ -14,7 +15,7 @@ const MOST_CHANGED: usize = 100_000;
 pub(crate) struct Snapshots<Row>(Mutex<Vec<Weak<Before<Row>>>>);
 
 /// Rows by key; `None` if the row did not exist.
-type Changed<Row> = HashMap<Vec<u8>, Option<Arc<Row>>>;
+type Changed<Row> = BTreeMap<Vec<u8>, Option<Arc<Row>>>;
 
 /// The rows at one moment, as far as they have changed since.
 pub(crate) struct Before<Row> {
@@ -32,7 +33,7 @@ impl<Row> Default for Snapshots<Row> {
 impl<Row: Clone> Snapshots<Row> {
     /// Begins to keep what changes, until the last holder drops the snapshot.
     pub(crate) fn take(&self) -> Arc<Before<Row>> {
-        let before = Arc::new(Before { changed: Mutex::new(Some(HashMap::new())), most: MOST_CHANGED });
+        let before = Arc::new(Before { changed: Mutex::new(Some(BTreeMap::new())), most: MOST_CHANGED });
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(Arc::downgrade(&before));
         before
     }
@@ -62,6 +63,30 @@ impl<Row> Before<Row> {
     /// The row as it was; `None` if it has not changed, `Some(None)` if it did not exist.
     pub(crate) fn row(&self, key: &[u8]) -> Option<Option<Arc<Row>>> {
         self.changed().as_ref()?.get(key).cloned()
+    }
+
+    /// Whether a row has changed since.
+    pub(crate) fn has(&self, key: &[u8]) -> bool {
+        self.changed().as_ref().is_some_and(|changed| changed.contains_key(key))
+    }
+
+    /// The rows that have changed or gone since, as they were, in order: those whose keys begin with a prefix, after
+    /// one key and up to another.
+    pub(crate) fn rows(
+        &self,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        through: Option<&[u8]>,
+    ) -> Vec<(Vec<u8>, Arc<Row>)> {
+        let from = match after {
+            Some(after) if after >= prefix => Bound::Excluded(after),
+            Some(_) | None => Bound::Included(prefix),
+        };
+        let changed = self.changed();
+        let Some(changed) = changed.as_ref() else { return Vec::new() };
+        let up_to = |key: &[u8]| key.starts_with(prefix) && through.is_none_or(|through| key <= through);
+        let rows = changed.range::<[u8], _>((from, Bound::Unbounded)).take_while(|(key, _)| up_to(key));
+        rows.filter_map(|(key, row)| Some((key.clone(), Arc::clone(row.as_ref()?)))).collect()
     }
 
     fn keep(&self, key: &[u8], row: impl FnOnce() -> Option<Arc<Row>>) {
@@ -109,7 +134,7 @@ mod tests {
         let (mut snapshots, other) = (Snapshots::default(), Snapshots::default());
         let foreign = other.take();
         assert_eq!(snapshots.check(&foreign), Err(RowError::Overtaken));
-        let before = Arc::new(Before { changed: Mutex::new(Some(HashMap::new())), most: 2 });
+        let before = Arc::new(Before { changed: Mutex::new(Some(BTreeMap::new())), most: 2 });
         snapshots.0.get_mut().unwrap().push(Arc::downgrade(&before));
         for (key, whole) in [(b"a", true), (b"b", true), (b"b", true), (b"c", false)] {
             snapshots.keep(key, Some(&0));

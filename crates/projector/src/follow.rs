@@ -180,6 +180,9 @@ impl<P: Projection + Clone> Follower<P> {
     /// itself.
     fn commit(&mut self) -> Result<(), ViewError> {
         let took = Stopwatch::start();
+        if self.uncommitted {
+            self.shared.counted(|_| ())?;
+        }
         let written = match self.shared.view().as_ref() {
             Some(view) if self.uncommitted => view.write(),
             Some(_) | None => return Ok(()),

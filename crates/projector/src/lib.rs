@@ -6,6 +6,7 @@
 
 mod anchors;
 mod before;
+mod cache;
 pub mod checkpoint;
 mod compare;
 mod dedup;
@@ -23,6 +24,7 @@ mod rows;
 mod seen;
 mod shared;
 mod source;
+mod stored;
 mod view;
 mod waiters;
 
@@ -33,7 +35,7 @@ pub use quarantine::Parked;
 pub use query::{Answered, Query, QueryError, Wait, restricted};
 pub use rebuild::{RebuildError, Rebuilt};
 pub use rows::RowError;
-pub use seen::{Seen, Snapshot};
+pub use seen::{EntryOf, Seen, Snapshot};
 pub use source::Source;
 pub use tollgate_view_store::Digest;
 pub use view::{FOREIGN, View, ViewError, store_dir, store_dir_of};

@@ -208,7 +208,8 @@ impl<P: Projection + Clone> Projector<P> {
         let gone = Arc::downgrade(&here);
         let answered = self.shared.readers.run(asker, move || {
             let begin = |live: &mut P::Live, as_of: &Position| query.begin(live, as_of);
-            let Some(snapshot) = Snapshot::take(Arc::clone(&shared), gone, begin) else { return Ok(None) };
+            let taken = Snapshot::take(Arc::clone(&shared), gone, query.reads_kept(), begin)?;
+            let Some(snapshot) = taken else { return Ok(None) };
             let answer = query.answer(&Seen::Pages(&snapshot))?;
             let as_of = snapshot.position().clone();
             Ok(Some(Answered { answer, as_of, partitions: shared.partitions }))

@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::position::Sequence;
 use tollgate_view_store::ViewStore;
 
-use crate::rows::{RowError, decode, encode};
+use crate::rows::RowError;
+use crate::stored::{decode, encode};
 
 /// Prefix of quarantine keys in the store.
 const PREFIX: u8 = b'q';

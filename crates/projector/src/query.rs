@@ -30,7 +30,13 @@ pub trait Query<P: Projection>: Clone + Serialize + DeserializeOwned + Send + Sy
         false
     }
 
-    /// Prepares what is kept beside the rows for its answer, at the moment when the rows that it will read are
+    /// Whether it reads what is kept beside the rows, which is then brought up to date first. Only queries
+    /// [over many](Self::OVER_MANY) rows may.
+    fn reads_kept(&self) -> bool {
+        false
+    }
+
+    /// Prepares what is kept in memory for its answer, at the moment when the rows that it will read are
     /// fixed: what is folded after that is not among them. Only queries [over many](Self::OVER_MANY) rows need
     /// that. Does nothing by default.
     fn begin(&self, live: &mut P::Live, as_of: &Position) {

@@ -1,90 +1,53 @@
-//! Rows of a view in memory, layered over those in its store.
+//! Rows of a view and what is kept beside them, in memory over one store.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
-use std::ops::Bound;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use bincode::config::Configuration;
-use hashbrown::HashMap;
-use hashbrown::hash_map::EntryRef;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use tollgate_projection::fold::Rows;
-use tollgate_view_store::{Change, Digest, StoreError, ViewStore, Was, Written};
+use tollgate_projection::fold::{Entries, Kept, Rows};
+use tollgate_view_store::{Change, ViewStore, Was, Written};
 
-use crate::before::{Before, Snapshots};
+use crate::before::Before;
+use crate::cache::{Cache, Page};
 pub use crate::row_error::RowError;
-
-/// How many bytes of rows stay in memory after a commit, in their stored form. A row takes about ten times
-/// that in memory. Beyond it, rows not used since the last commit are dropped; the store has them.
-const KEPT_BYTES: u64 = 8 << 20;
-
-/// The number of rows that always stay in memory, however long they are, and the most that do, however short.
-const KEPT_ROWS: std::ops::RangeInclusive<u64> = 1_000..=100_000;
-
-/// How rows are written: variable-length integers, little-endian.
-pub(crate) const ENCODING: Configuration = bincode::config::standard();
 
 /// Prefix of row keys in the store; quarantine has its own.
 const ROW_PREFIX: u8 = b'r';
 
-/// Rows in memory: those used recently and all that changed since the last commit.
-pub(crate) struct CachedRows<Row> {
+/// Prefix of the keys of what is kept beside the rows.
+const KEPT_PREFIX: u8 = b'k';
+
+/// Rows of a view, and what is kept beside them.
+///
+/// What is kept is not brought up to date with each change of a row: that would cost more than the fold. It is with
+/// many changes at once, before a commit, and before a question that reads it.
+pub(crate) struct CachedRows<Row, K: Kept<Row> = ()> {
     store: ViewStore,
-    cache: HashMap<Vec<u8>, Slot<Row>, foldhash::fast::RandomState>,
-    /// Keys that changed since the last commit, in order.
-    dirty: BTreeSet<Vec<u8>>,
-    snapshots: Snapshots<Row>,
-    /// Counts commits: distinguishes recently used rows from others.
-    generation: u32,
-    /// The number of rows written since the view was opened, and their bytes: they give the average length of
-    /// a row.
-    written_rows: AtomicU64,
-    written_bytes: AtomicU64,
+    rows: Cache<Row, K::Part>,
+    kept: Cache<K::Entry>,
+    /// Rows that changed since what is kept was brought up to date.
+    uncounted: Vec<Vec<u8>>,
+    /// What went wrong in the middle of that: what is kept is of no use then, and nothing is written.
+    broken: Option<RowError>,
 }
 
-struct Slot<Row> {
-    row: Row,
-    /// What is committed of it: the store need not look that up when the row is written.
-    committed: Was,
-    dirty: bool,
-    used: u32,
+/// What a view had at one moment, as far as it has changed since.
+pub(crate) struct Moment<Row, Entry> {
+    pub(crate) rows: Arc<Before<Row>>,
+    pub(crate) kept: Arc<Before<Entry>>,
 }
 
-/// A row in the form in which it is available.
-pub(crate) enum AtHand<'a, Row> {
-    /// In memory.
-    Cached(&'a Row),
-    /// As the store has it.
-    Stored(Vec<u8>),
+/// What is kept while it is brought up to date.
+struct KeptEntries<'a, Entry> {
+    store: &'a ViewStore,
+    kept: &'a mut Cache<Entry>,
 }
 
-/// The next rows of a scan, and the last key that was read; `None` if no rows follow.
-pub(crate) struct Page<Row> {
-    pub(crate) rows: Vec<(Vec<u8>, Kept<Row>)>,
-    pub(crate) through: Option<Vec<u8>>,
-}
-
-/// A row that outlives the lock of its view. Bytes are decoded after the lock is released.
-pub(crate) enum Kept<Row> {
-    Row(Arc<Row>),
-    Bytes(Vec<u8>),
-}
-
-impl<Row: Serialize + DeserializeOwned + Clone> CachedRows<Row> {
+impl<Row: Serialize + DeserializeOwned + Clone, K: Kept<Row>> CachedRows<Row, K> {
     pub(crate) fn new(store: ViewStore) -> Self {
-        let (cache, dirty, snapshots) = (HashMap::default(), BTreeSet::new(), Snapshots::default());
-        Self {
-            store,
-            cache,
-            dirty,
-            snapshots,
-            generation: 0,
-            written_rows: AtomicU64::new(0),
-            written_bytes: AtomicU64::new(0),
-        }
+        let (rows, kept) = (Cache::new(ROW_PREFIX), Cache::new(KEPT_PREFIX));
+        Self { store, rows, kept, uncounted: Vec::new(), broken: None }
     }
 
     pub(crate) const fn store(&self) -> &ViewStore {
@@ -97,18 +60,12 @@ impl<Row: Serialize + DeserializeOwned + Clone> CachedRows<Row> {
 
     /// The number of rows changed since the last commit.
     pub(crate) fn dirty(&self) -> usize {
-        self.dirty.len()
+        self.rows.dirty()
     }
 
     /// The row under a key, including changes since the last commit.
     pub(crate) fn look_up(&self, key: &[u8]) -> Result<Option<Cow<'_, Row>>, RowError> {
-        match self.cache.get(key) {
-            Some(slot) => Ok(Some(Cow::Borrowed(&slot.row))),
-            None => match self.store.get(&stored_key(key))? {
-                Some(bytes) => Ok(Some(Cow::Owned(decode(&bytes)?))),
-                None => Ok(None),
-            },
-        }
+        self.rows.look_up(&self.store, key)
     }
 
     /// Rows whose keys begin with a prefix, in order, starting after `after`, including changes since the
@@ -118,57 +75,52 @@ impl<Row: Serialize + DeserializeOwned + Clone> CachedRows<Row> {
         prefix: &'a [u8],
         after: Option<&'a [u8]>,
     ) -> impl Iterator<Item = Result<(Vec<u8>, Cow<'a, Row>), RowError>> + 'a {
-        self.scan_at_hand(prefix, after).map(|row| {
-            let (key, row) = row?;
-            match row {
-                AtHand::Cached(row) => Ok((key, Cow::Borrowed(row))),
-                AtHand::Stored(bytes) => Ok((key, Cow::Owned(decode(&bytes)?))),
-            }
-        })
+        self.rows.scan(&self.store, prefix, after)
     }
 
-    fn scan_at_hand<'a>(
+    /// What is kept under a key.
+    pub(crate) fn look_up_kept(&self, key: &[u8]) -> Result<Option<Cow<'_, K::Entry>>, RowError> {
+        self.kept.look_up(&self.store, key)
+    }
+
+    /// Like [`Self::scan`], of what is kept.
+    pub(crate) fn scan_kept<'a>(
         &'a self,
         prefix: &'a [u8],
         after: Option<&'a [u8]>,
-    ) -> impl Iterator<Item = Result<(Vec<u8>, AtHand<'a, Row>), RowError>> + 'a {
-        let from = match after {
-            Some(after) if after >= prefix => Bound::Excluded(after),
-            Some(_) | None => Bound::Included(prefix),
-        };
-        let changed = self.dirty.range::<[u8], _>((from, Bound::Unbounded)).map(Vec::as_slice);
-        let mut changed = changed.take_while(move |key| key.starts_with(prefix)).peekable();
-        let stored_after = after.map(stored_key);
-        let mut stored = self.store.scan(&stored_key(prefix), stored_after.as_deref()).peekable();
-        std::iter::from_fn(move || {
-            let stored_first = match stored.peek() {
-                Some(Ok((key, _))) => match changed.peek() {
-                    Some(new) => key[1..] < **new,
-                    None => true,
-                },
-                Some(Err(_)) => true,
-                None => false,
-            };
-            if !stored_first {
-                let key = changed.next()?;
-                // A row in both is taken from memory, and its stored form skipped.
-                stored.next_if(|row| row.as_ref().is_ok_and(|(stored, _)| &stored[1..] == key));
-                return self.cache.get(key).map(|slot| Ok((key.to_vec(), AtHand::Cached(&slot.row))));
-            }
-            let row = stored.next()?.map_err(RowError::from).map(|(key, bytes)| {
-                let key = key[1..].to_vec();
-                match self.cache.get(&*key) {
-                    Some(slot) => (key, AtHand::Cached(&slot.row)),
-                    None => (key, AtHand::Stored(bytes)),
-                }
-            });
-            Some(row)
-        })
+    ) -> impl Iterator<Item = Result<(Vec<u8>, Cow<'a, K::Entry>), RowError>> + 'a {
+        self.kept.scan(&self.store, prefix, after)
     }
 
-    /// Remembers the current rows for as long as the returned value is held.
-    pub(crate) fn snapshot(&self) -> Arc<Before<Row>> {
-        self.snapshots.take()
+    /// Brings what is kept up to date with at most this many rows. Returns how many are left.
+    pub(crate) fn count(&mut self, most: usize) -> Result<usize, RowError> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
+        }
+        if let Err(error) = self.count_some(most) {
+            self.broken = Some(error.clone());
+            return Err(error);
+        }
+        Ok(self.uncounted.len())
+    }
+
+    fn count_some(&mut self, most: usize) -> Result<(), RowError> {
+        let mut gathered = K::Gathered::default();
+        let mut entries = KeptEntries { store: &self.store, kept: &mut self.kept };
+        for _ in 0..most.min(self.uncounted.len()) {
+            let Some(key) = self.uncounted.pop() else { break };
+            let Some(slot) = self.rows.in_memory(&key) else { continue };
+            let Some(row) = &slot.row else { continue };
+            let now = K::part(&key, row);
+            K::change(&key, slot.part.as_ref(), &now, &mut gathered, &mut entries)?;
+            (slot.part, slot.is_counted) = (Some(now), true);
+        }
+        K::settle(gathered, &mut entries)
+    }
+
+    /// Remembers the current rows, and what is kept, for as long as the returned value is held.
+    pub(crate) fn snapshot(&self) -> Moment<Row, K::Entry> {
+        Moment { rows: self.rows.snapshot(), kept: self.kept.snapshot() }
     }
 
     /// The next rows of a scan, at most this many, as they were when the snapshot was taken.
@@ -179,161 +131,108 @@ impl<Row: Serialize + DeserializeOwned + Clone> CachedRows<Row> {
         after: Option<&[u8]>,
         most: usize,
     ) -> Result<Page<Row>, RowError> {
-        self.snapshots.check(before)?;
-        let mut page = Page { rows: Vec::new(), through: None };
-        for (nth, row) in self.scan_at_hand(prefix, after).enumerate() {
-            let (key, row) = row?;
-            if nth + 1 == most {
-                page.through = Some(key.clone());
-            }
-            let then = match before.row(&key) {
-                Some(then) => then.map(Kept::Row),
-                None => Some(match row {
-                    AtHand::Cached(row) => Kept::Row(Arc::new(row.clone())),
-                    AtHand::Stored(bytes) => Kept::Bytes(bytes),
-                }),
-            };
-            page.rows.extend(then.map(|row| (key, row)));
-            if page.through.is_some() {
-                break;
-            }
-        }
-        Ok(page)
+        self.rows.page(&self.store, before, prefix, after, most)
     }
 
     /// The row under a key as it was when the snapshot was taken.
     pub(crate) fn look_up_before(&self, before: &Before<Row>, key: &[u8]) -> Result<Option<Row>, RowError> {
-        self.snapshots.check(before)?;
-        match before.row(key) {
-            Some(then) => Ok(then.map(|row| (*row).clone())),
-            None => Ok(self.look_up(key)?.map(Cow::into_owned)),
-        }
+        self.rows.look_up_before(&self.store, before, key)
+    }
+
+    /// Like [`Self::page`], of what is kept.
+    pub(crate) fn page_of_kept(
+        &self,
+        before: &Before<K::Entry>,
+        prefix: &[u8],
+        after: Option<&[u8]>,
+        most: usize,
+    ) -> Result<Page<K::Entry>, RowError> {
+        self.kept.page(&self.store, before, prefix, after, most)
+    }
+
+    /// Like [`Self::look_up_before`], of what is kept.
+    pub(crate) fn look_up_kept_before(
+        &self,
+        before: &Before<K::Entry>,
+        key: &[u8],
+    ) -> Result<Option<K::Entry>, RowError> {
+        self.kept.look_up_before(&self.store, before, key)
     }
 
     /// Writes what changed, further keys from the caller, and the checkpoint, atomically. Others may read
-    /// concurrently; no row may change until [`Self::settle`].
+    /// concurrently; no row may change until [`Self::settle`]. What is kept must be [up to date](Self::count).
     pub(crate) fn write(
         &self,
         further: &[(Vec<u8>, Option<Vec<u8>>)],
         checkpoint: &[u8],
-    ) -> Result<Written, StoreError> {
-        let keys: Vec<Vec<u8>> = self.dirty.iter().map(|key| stored_key(key)).collect();
-        let mut bytes = 0;
-        let mut changes: Vec<Change<'_>> = Vec::with_capacity(keys.len() + further.len());
-        for key in &keys {
-            let slot = self.cache.get(&key[1..]);
-            let value = slot.map(|slot| encode(&slot.row));
-            bytes += value.as_ref().map_or(0, Vec::len) as u64;
-            changes.push(Change { key, value, was: slot.map_or(Was::Unknown, |slot| slot.committed) });
+    ) -> Result<Written, RowError> {
+        if let Some(error) = &self.broken {
+            return Err(error.clone());
         }
-        self.written_rows.fetch_add(keys.len() as u64, Ordering::Relaxed);
-        self.written_bytes.fetch_add(bytes, Ordering::Relaxed);
+        debug_assert!(self.uncounted.is_empty(), "what is kept is of other rows");
+        let (rows, kept) = (self.rows.changed_keys(), self.kept.changed_keys());
+        let mut changes: Vec<Change<'_>> = Vec::with_capacity(rows.len() + kept.len() + further.len());
+        self.rows.changes(&rows, &mut changes);
+        self.kept.changes(&kept, &mut changes);
         changes.extend(further.iter().map(|(key, value)| Change {
             key,
             value: value.clone(),
             was: Was::Unknown,
         }));
-        self.store.write(changes, checkpoint)
+        Ok(self.store.write(changes, checkpoint)?)
     }
 
     /// Marks what was written as committed. Returns the number of rows.
     pub(crate) fn settle(&mut self, written: Written) -> usize {
-        // The rows come first in what was written, in this order.
-        let rows = self.dirty.len();
-        for (key, committed) in std::mem::take(&mut self.dirty).into_iter().zip(written.now()) {
-            if let Some(slot) = self.cache.get_mut(&*key) {
-                (slot.dirty, slot.committed) = (false, *committed);
-            }
-        }
+        // In the order in which they were written.
+        let mut now = written.now().iter();
+        let rows = self.rows.settle(&mut now);
+        self.kept.settle(&mut now);
         self.store.settle(written);
-        self.generation = self.generation.wrapping_add(1);
-        if self.cache.len() as u64 > self.kept_rows() {
-            let last = self.generation.wrapping_sub(1);
-            self.cache.retain(|_, slot| slot.used == last);
-            self.cache.shrink_to(self.cache.len() * 2);
-        }
         rows
-    }
-
-    /// The number of rows that stay in memory, given the length of those that were written.
-    fn kept_rows(&self) -> u64 {
-        let (rows, bytes) =
-            (self.written_rows.load(Ordering::Relaxed), self.written_bytes.load(Ordering::Relaxed));
-        let kept = KEPT_BYTES.saturating_mul(rows).checked_div(bytes).unwrap_or(*KEPT_ROWS.end());
-        kept.clamp(*KEPT_ROWS.start(), *KEPT_ROWS.end())
     }
 }
 
-impl<Row: Serialize + DeserializeOwned + Clone> Rows<Row> for CachedRows<Row> {
+impl<Row: Serialize + DeserializeOwned + Clone, K: Kept<Row>> Rows<Row> for CachedRows<Row, K> {
     type Error = RowError;
 
     fn change(&mut self, key: &[u8], make: impl FnOnce() -> Row) -> Result<&mut Row, RowError> {
-        let (slot, is_new) = match self.cache.entry_ref(key) {
-            EntryRef::Occupied(slot) => (slot.into_mut(), false),
-            EntryRef::Vacant(free) => {
-                let (row, committed) = match load(&self.store, key)? {
-                    Some((row, digest)) => (row, Was::Row(digest)),
-                    None => (make(), Was::Absent),
-                };
-                let slot = Slot { row, committed, dirty: false, used: self.generation };
-                (free.insert(slot), committed == Was::Absent)
+        let slot = self.rows.open(&self.store, key)?;
+        if K::ANY && slot.is_counted {
+            slot.is_counted = false;
+            if slot.part.is_none() {
+                slot.part = slot.row.as_ref().map(|row| K::part(key, row));
             }
-        };
-        self.snapshots.keep(key, (!is_new).then_some(&slot.row));
-        slot.used = self.generation;
-        if !slot.dirty {
-            slot.dirty = true;
-            self.dirty.insert(key.to_vec());
+            self.uncounted.push(key.to_vec());
         }
-        Ok(&mut slot.row)
+        Ok(slot.row.get_or_insert_with(make))
     }
 
     fn get(&mut self, key: &[u8]) -> Result<Option<&Row>, RowError> {
-        match self.cache.entry_ref(key) {
-            EntryRef::Occupied(slot) => {
-                let slot = slot.into_mut();
-                slot.used = self.generation;
-                Ok(Some(&slot.row))
-            }
-            EntryRef::Vacant(free) => Ok(match load(&self.store, key)? {
-                Some((row, digest)) => {
-                    let committed = Was::Row(digest);
-                    Some(&free.insert(Slot { row, committed, dirty: false, used: self.generation }).row)
-                }
-                None => None,
-            }),
-        }
+        self.rows.get(&self.store, key)
     }
 }
 
-pub(crate) fn encode<T: Serialize>(value: &T) -> Vec<u8> {
-    // Rows hold only what bincode writes: no untyped values, no sequences of unknown length.
-    bincode::serde::encode_to_vec(value, ENCODING).expect("a row can be encoded")
-}
+impl<Entry: Serialize + DeserializeOwned + Clone> Rows<Entry> for KeptEntries<'_, Entry> {
+    type Error = RowError;
 
-pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, RowError> {
-    let unreadable = |message: String| RowError::Unreadable { bytes: bytes.len(), message };
-    match bincode::serde::decode_from_slice(bytes, ENCODING) {
-        Ok((value, read)) if read == bytes.len() => Ok(value),
-        Ok((_, read)) => Err(unreadable(format!("only {read} of them were read"))),
-        Err(error) => Err(unreadable(error.to_string())),
+    fn change(&mut self, key: &[u8], make: impl FnOnce() -> Entry) -> Result<&mut Entry, RowError> {
+        Ok(self.kept.open(self.store, key)?.row.get_or_insert_with(make))
+    }
+
+    fn get(&mut self, key: &[u8]) -> Result<Option<&Entry>, RowError> {
+        self.kept.get(self.store, key)
     }
 }
 
-/// A committed row and its digest.
-fn load<Row: DeserializeOwned>(store: &ViewStore, key: &[u8]) -> Result<Option<(Row, Digest)>, RowError> {
-    let key = stored_key(key);
-    match store.get(&key)? {
-        Some(bytes) => Ok(Some((decode(&bytes)?, Digest::of_row(&key, &bytes)))),
-        None => Ok(None),
+impl<Entry: Serialize + DeserializeOwned + Clone> Entries<Entry> for KeptEntries<'_, Entry> {
+    fn insert(&mut self, key: &[u8], entry: Entry) {
+        self.kept.insert(key, entry);
     }
-}
 
-fn stored_key(key: &[u8]) -> Vec<u8> {
-    let mut stored = Vec::with_capacity(key.len() + 1);
-    stored.push(ROW_PREFIX);
-    stored.extend_from_slice(key);
-    stored
+    fn remove(&mut self, key: &[u8], entry: Entry) {
+        self.kept.remove(key, entry);
+    }
 }
 
 #[cfg(test)]
@@ -351,7 +250,7 @@ mod tests {
         }
         let written = rows.write(&[], b"").unwrap();
         assert_eq!(rows.settle(written), count as usize);
-        rows.cache.len()
+        rows.rows.len()
     }
 
     #[test]

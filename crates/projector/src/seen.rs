@@ -4,22 +4,28 @@ use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::{Arc, Weak};
 
+use serde::de::DeserializeOwned;
 use tollgate_domain::position::{PartitionId, Position};
 use tollgate_log::contract::Found;
 use tollgate_log::key::Key;
-use tollgate_projection::fold::Projection;
+use tollgate_projection::fold::{Kept as KeptBeside, Projection};
 
-use crate::before::Before;
+use crate::cache::{Kept, Page};
 use crate::checkpoint::Mark;
-use crate::rows::{Kept, RowError, decode};
+use crate::rows::{Moment, RowError};
+pub(crate) use crate::shared::PAGE;
 use crate::shared::Shared;
+use crate::stored::decode;
 use crate::view::View;
-
-/// The number of rows read under one lock: appends and decisions never wait longer than that takes.
-pub(crate) const PAGE: usize = 256;
 
 /// A row under its key.
 pub(crate) type KeyAndRow<'a, P> = (Vec<u8>, Cow<'a, <P as Projection>::Row>);
+
+/// What a view keeps beside its rows under a key.
+pub type EntryOf<P> = <<P as Projection>::Kept as KeptBeside<<P as Projection>::Row>>::Entry;
+
+/// What is kept, under its key.
+pub(crate) type KeyAndEntry<'a, P> = (Vec<u8>, Cow<'a, EntryOf<P>>);
 
 /// What a query sees of a view.
 pub enum Seen<'a, P: Projection> {
@@ -32,7 +38,7 @@ pub enum Seen<'a, P: Projection> {
 /// The rows of a view at one position, while the view moves on.
 pub struct Snapshot<P: Projection> {
     shared: Arc<Shared<P>>,
-    before: Arc<Before<P::Row>>,
+    before: Moment<P::Row, EntryOf<P>>,
     position: Position,
     degraded: u64,
     /// Gone when the caller is: no one is waiting for the answer then.
@@ -40,21 +46,26 @@ pub struct Snapshot<P: Projection> {
 }
 
 impl<P: Projection> Snapshot<P> {
-    /// The current rows; `None` if the view is not open. At this very moment `begin` is given what is kept
-    /// beside them.
+    /// The current rows; `None` if the view is not open. At this very moment `begin` is given what is kept up to date
+    /// in memory. With `counted`, what is kept beside the rows is brought up to date before.
+    ///
+    /// # Errors
+    ///
+    /// The errors of bringing it up to date.
     pub(crate) fn take(
         shared: Arc<Shared<P>>,
         asker: Weak<()>,
+        counted: bool,
         begin: impl FnOnce(&mut P::Live, &Position),
-    ) -> Option<Self> {
-        let (before, position, degraded) = {
-            let view = shared.view();
-            let view = view.as_ref()?;
+    ) -> Result<Option<Self>, RowError> {
+        let of = |view: &View<P>| {
             let position = view.position();
             begin(&mut view.live(), &position);
             (view.snapshot(), position, view.degraded_tasks())
         };
-        Some(Self { shared, before, position, degraded, asker })
+        let taken = if counted { shared.counted(of)? } else { shared.view().as_ref().map(of) };
+        let Some((before, position, degraded)) = taken else { return Ok(None) };
+        Ok(Some(Self { shared, before, position, degraded, asker }))
     }
 
     /// The position up to which its rows are valid.
@@ -70,8 +81,25 @@ impl<P: Projection> Snapshot<P> {
         &'a self,
         prefix: &'a [u8],
         after: Option<&[u8]>,
-    ) -> impl Iterator<Item = Result<(Vec<u8>, Cow<'a, P::Row>), RowError>> + 'a {
-        let mut rows: VecDeque<(Vec<u8>, Kept<P::Row>)> = VecDeque::new();
+    ) -> impl Iterator<Item = Result<KeyAndRow<'a, P>, RowError>> + 'a {
+        self.pages(after, |view, after| view.page(&self.before.rows, prefix, after, PAGE))
+    }
+
+    fn scan_kept<'a>(
+        &'a self,
+        prefix: &'a [u8],
+        after: Option<&[u8]>,
+    ) -> impl Iterator<Item = Result<KeyAndEntry<'a, P>, RowError>> + 'a {
+        self.pages(after, |view, after| view.page_of_kept(&self.before.kept, prefix, after, PAGE))
+    }
+
+    /// What some pages hold, one after another.
+    fn pages<'a, Row: Clone + DeserializeOwned + 'a>(
+        &'a self,
+        after: Option<&[u8]>,
+        page: impl Fn(&View<P>, Option<&[u8]>) -> Result<Page<Row>, RowError> + 'a,
+    ) -> impl Iterator<Item = Result<(Vec<u8>, Cow<'a, Row>), RowError>> + 'a {
+        let mut rows: VecDeque<(Vec<u8>, Kept<Row>)> = VecDeque::new();
         let (mut after, mut more) = (after.map(<[u8]>::to_vec), true);
         std::iter::from_fn(move || {
             while rows.is_empty() && more {
@@ -79,7 +107,7 @@ impl<P: Projection> Snapshot<P> {
                     more = false;
                     return Some(Err(RowError::Overtaken));
                 }
-                match self.on(|view| view.page(&self.before, prefix, after.as_deref(), PAGE)) {
+                match self.on(|view| page(view, after.as_deref())) {
                     Ok(page) => {
                         more = page.through.is_some();
                         (after, rows) = (page.through, page.rows.into());
@@ -108,7 +136,9 @@ impl<P: Projection> Seen<'_, P> {
     pub fn get(&self, key: &[u8]) -> Result<Option<Cow<'_, P::Row>>, RowError> {
         match self {
             Self::Now(view) => view.get(key),
-            Self::Pages(pages) => Ok(pages.on(|view| view.get_before(&pages.before, key))?.map(Cow::Owned)),
+            Self::Pages(pages) => {
+                Ok(pages.on(|view| view.get_before(&pages.before.rows, key))?.map(Cow::Owned))
+            }
         }
     }
 
@@ -121,6 +151,32 @@ impl<P: Projection> Seen<'_, P> {
         match self {
             Self::Now(view) => Box::new(view.scan(prefix, after)),
             Self::Pages(pages) => Box::new(pages.scan(prefix, after)),
+        }
+    }
+
+    /// What is kept beside the rows under a key.
+    ///
+    /// # Errors
+    ///
+    /// The errors of reading rows.
+    pub fn kept(&self, key: &[u8]) -> Result<Option<Cow<'_, EntryOf<P>>>, RowError> {
+        match self {
+            Self::Now(view) => view.kept(key),
+            Self::Pages(pages) => {
+                Ok(pages.on(|view| view.kept_before(&pages.before.kept, key))?.map(Cow::Owned))
+            }
+        }
+    }
+
+    /// What is kept beside the rows under keys that begin with a prefix, in order, starting after `after`.
+    pub fn scan_kept<'a>(
+        &'a self,
+        prefix: &'a [u8],
+        after: Option<&'a [u8]>,
+    ) -> Box<dyn Iterator<Item = Result<KeyAndEntry<'a, P>, RowError>> + 'a> {
+        match self {
+            Self::Now(view) => Box::new(view.scan_kept(prefix, after)),
+            Self::Pages(pages) => Box::new(pages.scan_kept(prefix, after)),
         }
     }
 

@@ -9,8 +9,13 @@ use tollgate_log::contract::{EventLog, Partitions};
 use tollgate_projection::fold::Projection;
 
 use crate::pool::ReadPool;
+use crate::row_error::RowError;
 use crate::view::{View, ViewError};
 use crate::waiters::Waiters;
+
+/// The number of rows that are read, or counted, under one lock: appends and decisions never wait longer than that
+/// takes.
+pub(crate) const PAGE: usize = 256;
 
 /// What the follower and the queries share.
 pub(crate) struct Shared<P: Projection> {
@@ -48,7 +53,29 @@ impl<P: Projection> Shared<P> {
         self.view.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// To be used by the follower only.
+    /// What the view says with what is kept beside its rows up to date; `None`: it is not open. Rows are counted a few
+    /// at a time: neither the fold nor the gate waits for all of them, unless the fold is faster than this.
+    pub(crate) fn counted<R>(&self, of: impl FnOnce(&View<P>) -> R) -> Result<Option<R>, RowError> {
+        let mut turns = None;
+        loop {
+            let mut guard = self.view_mut();
+            let Some(view) = guard.as_mut() else { return Ok(None) };
+            let left = view.count(PAGE)?;
+            let turns = turns.get_or_insert_with(|| left.div_ceil(PAGE).saturating_mul(2));
+            if *turns == 0 {
+                view.count(usize::MAX)?;
+            }
+            if left == 0 || *turns == 0 {
+                return Ok(Some(of(view)));
+            }
+            *turns -= 1;
+            drop(guard);
+            // Whoever waits has a turn.
+            std::thread::yield_now();
+        }
+    }
+
+    /// Not to be used by queries: only the follower moves the view on.
     pub(crate) fn view_mut(&self) -> RwLockWriteGuard<'_, Option<View<P>>> {
         self.view.write().unwrap_or_else(PoisonError::into_inner)
     }

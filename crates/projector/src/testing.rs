@@ -7,6 +7,7 @@ use tollgate_clock::ManualClock;
 use tollgate_domain::event::{Event, EventBody};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::position::{Epoch, PartitionId, Position, Sequence};
+use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::units::UnitCounts;
 use tollgate_domain::usage::{Cost, UsageRecorded};
@@ -22,13 +23,22 @@ use tollgate_wire::Submitted;
 
 use crate::view::View;
 
+mod life;
+
+pub(crate) use self::life::lived;
+
 pub(crate) fn memory() -> Arc<dyn EventLog> {
     Arc::new(MemoryLog::new(Arc::new(ManualClock::default())))
 }
 
 /// Usage with this many output tokens.
 pub(crate) fn usage(task: &str, id: &str, tokens: u64) -> NewEvent {
-    let body = EventBody::from(UsageRecorded {
+    event(task, id, usage_body(tokens))
+}
+
+/// What is said of usage with this many output tokens.
+fn usage_body(tokens: u64) -> EventBody {
+    EventBody::from(UsageRecorded {
         context: None,
         counts_as: None,
         execution: None,
@@ -43,18 +53,22 @@ pub(crate) fn usage(task: &str, id: &str, tokens: u64) -> NewEvent {
         units: UnitCounts::default(),
         estimated: false,
         cost: Cost::Unpriced,
-    });
-    event(task, id, body)
+    })
 }
 
 /// An event about a task.
 pub(crate) fn event(task: &str, id: &str, body: EventBody) -> NewEvent {
+    dated(task, id, None, "test", body)
+}
+
+/// An event about a task at a time, by a producer.
+fn dated(task: &str, id: &str, at: Option<Timestamp>, producer: &str, body: EventBody) -> NewEvent {
     let event = Event {
         tenant: TenantId::default_tenant(),
         task: TaskId::new(task).unwrap(),
-        producer: ProducerId::new("test").unwrap(),
+        producer: ProducerId::new(producer).unwrap(),
         id: EventId::new(id).unwrap(),
-        occurred_at: None,
+        occurred_at: at,
         trace_parent: None,
         body: body.clone(),
     };

@@ -5,6 +5,7 @@
 
 mod asked;
 pub mod edge;
+mod fit;
 pub mod http;
 mod intake;
 pub mod ledger;
@@ -17,4 +18,6 @@ mod serve;
 pub use ledger::{Ledger, LedgerError, LedgerOptions};
 pub use tollgate_telemetry::settings::TelemetrySettings;
 
-pub use serve::{AlertsFile, Beside, Running, ServeError, ServeOptions, Served, serve};
+pub use serve::{
+    AlertsFile, Beside, Found, Inside, Outside, Remote, Running, ServeError, ServeOptions, Served, serve,
+};

@@ -34,6 +34,18 @@ macro_rules! kinds {
 kinds! {
     /// A field, a parameter or a body breaks a rule.
     INVALID = "invalid", 400, false, "The request is invalid";
+    /// No key, or one that opens nothing.
+    UNAUTHENTICATED = "unauthenticated", 401, false, "A valid key is required";
+    /// The key does not allow it.
+    NOT_PERMITTED = "not_permitted", 403, false, "The key does not allow this";
+    /// There is no such key.
+    KEY_UNKNOWN = "key_unknown", 404, false, "Unknown key";
+    /// A key of this name was made before.
+    KEY_TAKEN = "key_taken", 409, false, "The name of a key is never given again";
+    /// The key was revoked, or its time is over.
+    KEY_ENDED = "key_ended", 409, false, "The key opens nothing any more";
+    /// The key sends more requests than it may.
+    RATE_LIMITED = "rate_limited", 429, true, "The key sends too many requests";
     /// A write from a web page of another origin.
     FORBIDDEN_ORIGIN = "forbidden_origin", 403, false, "Cross-origin requests are not allowed";
     /// There is nothing at this path.

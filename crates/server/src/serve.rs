@@ -2,34 +2,36 @@
 //! NATS, with no store.
 
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use futures_util::future::BoxFuture;
-use tokio::net::TcpListener;
 use tokio::sync::{Notify, watch};
 use tollgate_clock::sleep;
 use tollgate_log::contract::{Durability, EventLog};
-use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
+use tollgate_log::embedded::{EmbeddedLog, Options};
 use tollgate_log_jetstream::{Inbox, JetStreamLog, SetupError};
 use tollgate_telemetry::Exporter;
 use tollgate_telemetry::settings::TelemetrySettings;
 
+use self::front::Front;
 use self::running::Said;
-use crate::edge::{ConnectionLimits, accept, open_files};
-use crate::http::{App, Hosts, router};
-use crate::ledger::{AlertsBy, Delivering, Ledger, LedgerError, LedgerOptions, SettingsOptions, Views};
+use crate::edge::{ConnectionLimits, Tls, TlsFiles, accept, open_files};
+use crate::http::{App, Proxies, bounded, router};
+use crate::ledger::{AlertsBy, Delivering, Ledger, LedgerOptions, SettingsOptions, Views};
 use crate::nats::{AppendService, BudgetService, Drainer};
-use crate::reactor::{
-    AlertsError, Deliveries, Evidence, Reactors, RemediationError, Remediations, Ways, govern, lag, prices,
-};
+use crate::reactor::{Deliveries, Evidence, Reactors, Remediations, Ways, govern, lag, prices};
 
+mod beside;
+mod error;
+mod front;
 mod running;
 
+pub use self::beside::{Beside, Inside, Outside};
+pub use self::error::ServeError;
+pub use self::front::Remote;
 pub use self::running::Running;
 
 /// How long requests in progress may take after the server was told to stop.
@@ -42,8 +44,12 @@ pub struct ServeOptions {
     pub ledger: Served,
     /// The address to listen on; port 0: any free one.
     pub listen: SocketAddr,
-    /// Whether it is intended that other machines can reach the address.
-    pub allow_remote: bool,
+    /// Whether other machines may reach the address.
+    pub remote: Remote,
+    /// The certificate that clients are shown; without one they speak plain HTTP.
+    pub tls: Option<TlsFiles>,
+    /// The proxies that say from where requests come.
+    pub proxies: Proxies,
     /// Additional names under which requests may address it.
     pub allow_hosts: Vec<String>,
     /// Config and prices.
@@ -65,22 +71,17 @@ pub struct ServeOptions {
     pub connections: ConnectionLimits,
     /// When notified, the config is read again.
     pub reload: Arc<Notify>,
-    /// What is served beside the API, over it.
+    /// What is served beside the API.
     pub beside: Option<Beside>,
 }
 
-/// Another door of the same process: it is given the API, to ask in process, and runs until it is told to stop.
-#[derive(Clone)]
-pub struct Beside(Arc<dyn Fn(Router, watch::Receiver<bool>) -> BoxFuture<'static, ()> + Send + Sync>);
-
-impl Beside {
-    /// A door that is opened once the ledger is.
-    pub fn new<F>(open: impl Fn(Router, watch::Receiver<bool>) -> F + Send + Sync + 'static) -> Self
-    where
-        F: Future<Output = ()> + Send + 'static,
-    {
-        Self(Arc::new(move |api, stopped| Box::pin(open(api, stopped))))
-    }
+/// Where a server is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The API.
+    pub url: String,
+    /// What is served beside it.
+    pub beside: Option<String>,
 }
 
 /// Which file says where alerts go.
@@ -116,6 +117,11 @@ pub enum Served {
 }
 
 impl Served {
+    /// Whether it has a data directory, in which commands of this machine find its server.
+    const fn has_directory(&self) -> bool {
+        matches!(self, Self::Data { .. })
+    }
+
     /// The log on NATS, if available.
     fn nats(&self) -> Option<Arc<JetStreamLog>> {
         match self {
@@ -125,93 +131,49 @@ impl Served {
     }
 }
 
-/// Why it does not serve.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// Other machines can reach the address, and that was not said to be intended.
-    #[error(
-        "listening on {0}: other machines reach that address, and the API has no authentication yet; listen on 127.0.0.1, or \
-         use --allow-remote if the network itself is closed"
-    )]
-    Remote(SocketAddr),
-    /// The address cannot be listened on.
-    #[error("listening on {address}: {message}; stop what holds it, or choose another with --listen")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// The system's message.
-        message: String,
-    },
-    /// The log cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The ledger cannot be opened.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// Alerts cannot be delivered.
-    #[error(transparent)]
-    Alerts(#[from] AlertsError),
-    /// Remediations cannot be opened.
-    #[error(transparent)]
-    Remediation(#[from] RemediationError),
-    /// The NATS server does not accept the subscriptions.
-    #[error("serving over NATS: {0}")]
-    Nats(String),
-    /// Serving failed.
-    #[error("serving: {0}")]
-    Io(#[from] io::Error),
-}
-
 /// Serves until `shutdown` is ready, then answers the requests in progress, commits the views and closes the
-/// log. `ready` is called with the address once requests are accepted.
+/// log. `ready` is called with the addresses once requests are accepted.
 ///
 /// # Errors
 ///
 /// [`ServeError`].
 pub async fn serve(
     options: ServeOptions,
-    ready: impl FnOnce(&str, &Ledger),
+    ready: impl FnOnce(&Found, &Ledger),
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
-    if !options.listen.ip().is_loopback() && !options.allow_remote {
-        return Err(ServeError::Remote(options.listen));
-    }
-    let listen_error =
-        |error: io::Error| ServeError::Listen { address: options.listen, message: error.to_string() };
-    let listener = TcpListener::bind(options.listen).await.map_err(listen_error)?;
-    let address = listener.local_addr().map_err(listen_error)?;
-    let url = format!("http://{address}");
+    let front = Front::open(&options).await?;
     let nats = options.ledger.nats();
     let deliveries = match &options.alerts {
         AlertsFile::Named(file) => Some(Deliveries::open(file, nats.as_ref().map(|log| log.client()))?),
         AlertsFile::None | AlertsFile::Unnamed => None,
     };
     let ways = Ways::open(options.remediation.as_deref(), options.evidence_dir.as_deref())?;
-    let (ledger, data_dir) = open(options.ledger, options.settings, options.redaction_key, &url).await?;
+    let (ledger, data_dir) = open(&options, &front.local_url).await?;
+    front.check(&options, &ledger).await?;
     if let Some(most) = options.max_lag {
         ledger.operate().bound_lag(most);
     }
     // Before the first request: if this server is killed, the next one continues with the settings it used.
     ledger.in_force().record_settings().await;
-    let nats = match &nats {
-        Some(log) => Some(OverNats::start(log, &ledger).await?),
-        None => None,
-    };
+    let nats = OverNats::start(nats.as_ref(), &ledger).await?;
     let (stop, stopped) = watch::channel(false);
-    let evidence = options.evidence_dir.map(|dir| {
+    let evidence = options.evidence_dir.clone().map(|dir| {
         let mark_file = data_dir.as_deref().unwrap_or(&dir).join("evidence.json");
         Evidence::new(Arc::clone(&ledger), dir, mark_file)
     });
     ledger.operate().delivers(delivering(&options.alerts, deliveries.as_ref(), &ways)).await;
     let remediations = Remediations::new(Arc::clone(&ledger), ways);
     let mut reactors = react(&ledger, evidence, deliveries, remediations, &stopped);
-    export(&mut reactors, options.telemetry, &ledger, &stopped);
-    open_beside(&mut reactors, options.beside, &ledger, options.connections, &stopped);
-    let running = data_dir.as_deref().map(|dir| Said::new(dir, &url, ledger.operate().instance()));
-    ready(&url, &ledger);
-    let hosts = Hosts::new(address, &options.allow_hosts);
-    let app = App::new(Arc::clone(&ledger), hosts, options.connections.within(open_files()));
-    let (edge, router) = (Arc::clone(&app.edge), router(app));
+    export(&mut reactors, options.telemetry.clone(), &ledger, &stopped);
+    let limits = options.connections.within(open_files());
+    let app = App::new(Arc::clone(&ledger), front.hosts(&options), limits).behind(options.proxies.clone());
+    let beside = open_beside(&mut reactors, &options, &front, &app, &stopped).await;
+    let running =
+        data_dir.as_deref().map(|dir| Said::new(dir, &front.local_url, ledger.operate().instance()));
+    let side = front.beside.as_ref().map(|side| side.url.clone());
+    ready(&Found { url: front.url.clone(), beside: side }, &ledger);
+    let (edge, router, tls) = (Arc::clone(&app.edge), router(app), front.tls());
     let (begun, waits) = (stop.clone(), Arc::clone(&ledger));
     let graceful = async move {
         shutdown.await;
@@ -226,9 +188,9 @@ pub async fn serve(
         sleep(GRACE).await;
     };
     tokio::select! {
-        () = reload(&options.reload, &ledger) => {}
+        () = reload(&options.reload, &ledger, tls.as_deref()) => {}
         () = say_later(running.as_ref()) => {}
-        () = accept(listener, router, edge, graceful) => {}
+        () = accept(front.into_doors(&router, beside), edge, graceful) => {}
         () = grace => {
             tracing::warn!("requests still run after {} s and are cut off; their senders ask again", GRACE.as_secs());
         }
@@ -253,7 +215,12 @@ struct OverNats {
 }
 
 impl OverNats {
-    async fn start(log: &JetStreamLog, ledger: &Arc<Ledger>) -> Result<Self, ServeError> {
+    /// `None`: the log is not on NATS.
+    async fn start(
+        log: Option<&Arc<JetStreamLog>>,
+        ledger: &Arc<Ledger>,
+    ) -> Result<Option<Self>, ServeError> {
+        let Some(log) = log else { return Ok(None) };
         let appends = AppendService::start(&log.client(), Arc::clone(ledger)).await;
         let appends = appends.map_err(|error| ServeError::Nats(error.to_string()))?;
         let budgets = BudgetService::start(&log.client(), ledger).await;
@@ -266,7 +233,7 @@ impl OverNats {
             }
             Err(error) => return Err(ServeError::Nats(error.to_string())),
         };
-        Ok(Self { appends, budgets, drainer })
+        Ok(Some(Self { appends, budgets, drainer }))
     }
 
     async fn stop(self) {
@@ -302,17 +269,24 @@ fn react(
 }
 
 /// Opens what is served beside the API, if anything is.
-fn open_beside(
+async fn open_beside(
     reactors: &mut Reactors,
-    beside: Option<Beside>,
-    ledger: &Arc<Ledger>,
-    limits: ConnectionLimits,
+    options: &ServeOptions,
+    front: &Front,
+    app: &App,
     stopped: &watch::Receiver<bool>,
-) {
-    if let Some(Beside(open)) = beside {
-        let api = router(App::new(Arc::clone(ledger), Hosts::default(), limits));
-        reactors.start("beside", open(api, stopped.clone()));
-    }
+) -> Option<Router> {
+    let (beside, side) = options.beside.as_ref().zip(front.beside.as_ref())?;
+    let outside = beside.open(Inside {
+        api: router(app.in_process()),
+        own: router(app.in_process().without_keys()),
+        url: side.url.clone(),
+        address: side.address,
+        stopped: stopped.clone(),
+    });
+    let outside = outside.await;
+    reactors.start("beside", outside.alongside);
+    Some(bounded(app, outside.router))
 }
 
 /// Starts exporting metrics, if they go anywhere. If that is impossible, the ledger serves without it.
@@ -339,13 +313,25 @@ fn export(
     reactors.start("telemetry", exporter.run(stopped.clone(), page, told));
 }
 
-/// Reads the config again whenever it is notified. Never ends.
-async fn reload(told: &Notify, ledger: &Ledger) {
-    loop {
-        told.notified().await;
-        // What is wrong with it is in the log and in the health answer.
-        let _ = ledger.in_force().reload().await;
-    }
+/// Reads the config and the certificate again whenever it is notified, and the certificate now and then. Never ends.
+async fn reload(told: &Notify, ledger: &Ledger, tls: Option<&Tls>) {
+    let renewed = async {
+        match tls {
+            Some(tls) => tls.follow().await,
+            None => std::future::pending().await,
+        }
+    };
+    let told = async {
+        loop {
+            told.notified().await;
+            if let Some(tls) = tls {
+                tls.reload();
+            }
+            // What is wrong with it is in the log and in the health answer.
+            let _ = ledger.in_force().reload().await;
+        }
+    };
+    tokio::join!(renewed, told);
 }
 
 /// How what the ledger raises gets delivered.
@@ -367,27 +353,23 @@ async fn say_later(said: Option<&Said>) {
 }
 
 /// Opens the ledger; returns it with its own directory, if it has one.
-async fn open(
-    served: Served,
-    settings: SettingsOptions,
-    redaction_key: Option<PathBuf>,
-    url: &str,
-) -> Result<(Arc<Ledger>, Option<PathBuf>), ServeError> {
-    let options = |views: Views| {
-        let redaction_key = redaction_key.or_else(|| views.redaction_key());
-        LedgerOptions { settings, redaction_key, ..LedgerOptions::new(views) }
+async fn open(options: &ServeOptions, url: &str) -> Result<(Arc<Ledger>, Option<PathBuf>), ServeError> {
+    let ledger_options = |views: Views| {
+        let redaction_key = options.redaction_key.clone().or_else(|| views.redaction_key());
+        LedgerOptions { settings: options.settings.clone(), redaction_key, ..LedgerOptions::new(views) }
     };
-    match served {
+    match options.ledger.clone() {
         Served::Data { dir, durability, accept_loss, pack } => {
             let lock_note = format!("tollgate serve at {url}, process {}", std::process::id());
             let log_options = Options { durability, lock_note, accept_loss, pack, ..Options::default() };
             let log = EmbeddedLog::open_or_create(&dir, log_options.clone())?;
-            let ledger = Ledger::open_here(log, log_options, options(Views::below(&dir))).await?;
-            Ok((Arc::new(ledger), Some(dir)))
+            let opened = Ledger::open_here(log, log_options, ledger_options(Views::below(&dir))).await?;
+            Ok((Arc::new(opened), Some(dir)))
         }
         Served::Nats { log } => {
             let views = Views::Nats(log.client());
-            Ok((Arc::new(Ledger::open(log as Arc<dyn EventLog>, options(views)).await?), None))
+            let opened = Ledger::open(log as Arc<dyn EventLog>, ledger_options(views)).await?;
+            Ok((Arc::new(opened), None))
         }
     }
 }

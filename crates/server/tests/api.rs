@@ -48,6 +48,8 @@ mod gate;
 mod govern;
 #[path = "api/identity.rs"]
 mod identity;
+#[path = "api/keys/mod.rs"]
+mod keys;
 #[path = "api/known_on.rs"]
 mod known_on;
 #[path = "api/late_alerts.rs"]
@@ -56,6 +58,8 @@ mod late_alerts;
 mod memory;
 #[path = "api/money.rs"]
 mod money;
+#[path = "api/money_answers.rs"]
+mod money_answers;
 #[path = "api/money_keys.rs"]
 mod money_keys;
 #[path = "api/named_as_priced.rs"]

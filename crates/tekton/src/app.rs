@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
+use tokio::sync::watch;
 use tollgate_client::{Client, PolicySearch, Read};
 use tollgate_clock::{Clock, Stopwatch};
+use tollgate_domain::ids::DEFAULT_TENANT;
 use tollgate_domain::time::Timestamp;
 use tollgate_wire::api::{BudgetView, PolicyView};
 
@@ -14,28 +16,60 @@ use crate::options::Options;
 /// The most rows of one page of the ledger's own lists.
 pub(crate) const PAGE: usize = 1000;
 
-/// Tekton's budget component, answered by a ledger.
+/// Tekton's budget component, answered by a ledger, for one caller: what is asked of the ledger has that caller's key.
+#[derive(Clone)]
 pub struct Tekton {
     pub(crate) ledger: Client,
-    /// Whose data it is; `None`: the default tenant's.
-    pub(crate) tenant: Option<String>,
+    /// Whose data it is.
+    pub(crate) tenant: String,
     pub(crate) clock: Arc<dyn Clock>,
-    pub(crate) options: Options,
+    pub(crate) options: Arc<Options>,
     pub(crate) started: Timestamp,
     pub(crate) since: Stopwatch,
-    registered: AtomicBool,
+    registered: Arc<AtomicBool>,
     /// The last change of alerts that a check has told of.
-    checked: AtomicU64,
+    checked: Arc<AtomicU64>,
+    /// Becomes true when this port is about to close.
+    pub(crate) stopped: watch::Receiver<bool>,
 }
 
 impl Tekton {
-    /// Over the ledger that a client asks: in this process, or elsewhere.
+    /// Over the ledger that a client asks, in this process or elsewhere, for callers without a key. Sockets end once
+    /// `stopped` is true.
     #[must_use]
-    pub fn new(ledger: Client, tenant: Option<String>, clock: Arc<dyn Clock>, options: Options) -> Arc<Self> {
+    pub fn new(
+        ledger: &Client,
+        tenant: Option<String>,
+        clock: Arc<dyn Clock>,
+        options: Options,
+        stopped: watch::Receiver<bool>,
+    ) -> Arc<Self> {
         let (started, since) = (clock.now(), Stopwatch::start());
-        let (registered, checked) = (AtomicBool::new(false), AtomicU64::new(0));
-        let ledger = ledger.of_tenant(tenant.clone());
-        Arc::new(Self { ledger, tenant, clock, options, started, since, registered, checked })
+        let tenant = tenant.unwrap_or_else(|| DEFAULT_TENANT.to_owned());
+        let ledger = ledger.of_tenant(Some(tenant.clone()));
+        let (registered, checked, options) = (Arc::default(), Arc::default(), Arc::new(options));
+        Arc::new(Self { ledger, tenant, clock, options, started, since, registered, checked, stopped })
+    }
+
+    /// The same for a caller with a key.
+    pub(crate) fn of_caller(&self, key: &str) -> Handled<Arc<Self>> {
+        let ledger = self.ledger.with_key(key).map_err(|_| Fault::unauthorized())?;
+        Ok(self.asking(ledger))
+    }
+
+    /// The same with another client of the ledger.
+    pub(crate) fn asking(&self, ledger: Client) -> Arc<Self> {
+        Arc::new(Self { ledger, ..self.clone() })
+    }
+
+    /// Whether the ledger answers this caller at all.
+    ///
+    /// # Errors
+    ///
+    /// It asks for a key, or for another one; or it does not answer anybody.
+    pub(crate) async fn admits(&self) -> Handled<()> {
+        self.ledger.position().await?;
+        Ok(())
     }
 
     /// What is true of everything that was acknowledged before the question.

@@ -1,9 +1,11 @@
-//! What every request passes: pages of any origin may ask, with a key where keys are set, for what is switched on.
+//! What every request passes: pages of any origin may ask, with a key of the ledger once it has one, for what is switched
+//! on.
 
 use std::sync::Arc;
 
-use axum::extract::{Request, State};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::header::{AUTHORIZATION, ORIGIN, VARY};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -21,17 +23,37 @@ const HEADERS: HeaderValue = HeaderValue::from_static("*");
 /// How long a page may remember what it may do, in seconds.
 const REMEMBERED: HeaderValue = HeaderValue::from_static("600");
 
+/// What is told to everybody.
+const HEALTH: [&str; 5] = ["/health", "/ready", "/api/v1/health", "/api/mcp/health", "/api/v1/mcp/health"];
+
+/// Who asks: everything that is asked of the ledger for this request has the caller's key.
+pub(crate) struct Caller(pub(crate) Arc<Tekton>);
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Fault;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Fault> {
+        // Every request passes the door.
+        parts.extensions.get().map(|app| Self(Arc::clone(app))).ok_or_else(Fault::unauthorized)
+    }
+}
+
 /// Answers what is asked for before a request, refuses what may not be asked, and lets pages read the answers.
 pub(crate) async fn check(State(app): State<Arc<Tekton>>, request: Request, next: Next) -> Response {
-    let origin = request.headers().get(ORIGIN).cloned();
-    let is_preflight = request.method() == Method::OPTIONS
-        && request.headers().contains_key("access-control-request-method");
+    let (mut head, body) = request.into_parts();
+    let origin = head.headers.get(ORIGIN).cloned();
+    let is_preflight =
+        head.method == Method::OPTIONS && head.headers.contains_key("access-control-request-method");
     let mut response = if is_preflight {
-        preflight(request.headers())
-    } else if let Err(fault) = allowed(&app, &request) {
-        fault.into_response()
+        preflight(&head.headers)
     } else {
-        next.run(request).await
+        match caller(&app, &head).await {
+            Ok(caller) => {
+                head.extensions.insert(caller);
+                next.run(Request::from_parts(head, body)).await
+            }
+            Err(fault) => fault.into_response(),
+        }
     };
     let headers = response.headers_mut();
     if let Some(origin) = origin {
@@ -53,23 +75,37 @@ fn preflight(asked: &HeaderMap) -> Response {
 }
 
 /// The key that a request has, in either header.
-pub(crate) fn key(headers: &HeaderMap) -> Option<&str> {
+fn key(headers: &HeaderMap) -> Option<&str> {
     let bearer = || {
         let text = headers.get(AUTHORIZATION)?.to_str().ok()?;
         let (scheme, key) = text.split_once(' ')?;
         scheme.eq_ignore_ascii_case("bearer").then(|| key.trim())
     };
-    headers.get("x-api-key").and_then(|key| key.to_str().ok()).or_else(bearer)
+    let plain = headers.get("x-api-key").and_then(|key| key.to_str().ok()).map(str::trim);
+    plain.or_else(bearer).filter(|key| !key.is_empty())
 }
 
-fn allowed(app: &Tekton, request: &Request) -> Result<(), Fault> {
-    let path = request.uri().path();
+/// Who asks, if they may: once the ledger has a key, nothing but health is told to anybody without one.
+async fn caller(app: &Arc<Tekton>, head: &Parts) -> Result<Arc<Tekton>, Fault> {
+    let path = head.uri.path();
     if let Some(capability) = Capability::of_path(path)
         && app.options.off.contains(&capability)
     {
         return Err(Fault::missing(format!("{} is switched off on this port", capability.as_str())));
     }
-    // A socket may give its key in a message.
-    let is_open = matches!(path, "/" | "/health" | "/ready" | "/api/v1/health") || path.starts_with("/ws/");
-    if is_open || app.options.admits(key(request.headers())) { Ok(()) } else { Err(Fault::unauthorized()) }
+    if HEALTH.contains(&path) {
+        return Ok(Arc::clone(app));
+    }
+    let caller = match key(&head.headers) {
+        Some(key) => app.of_caller(key)?,
+        // Pages cannot send one with a socket: it has to come in its first messages.
+        None if path.starts_with("/ws/") => return Ok(Arc::clone(app)),
+        None => {
+            let refused = |fault: Fault| if fault.is_unauthorized() { Fault::unauthorized() } else { fault };
+            app.admits().await.map_err(refused)?;
+            return Ok(Arc::clone(app));
+        }
+    };
+    caller.admits().await?;
+    Ok(caller)
 }

@@ -65,6 +65,11 @@ impl Fault {
         Self::of(StatusCode::UNAUTHORIZED, "Authentication required")
     }
 
+    /// Whether another key may help, or any.
+    pub(crate) fn is_unauthorized(&self) -> bool {
+        self.status == StatusCode::UNAUTHORIZED
+    }
+
     fn body(&self) -> Json {
         let title = self.status.canonical_reason().unwrap_or("Error");
         let told = object! {
@@ -106,7 +111,7 @@ impl IntoResponse for Fault {
         if self.status == StatusCode::UNAUTHORIZED {
             response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
         }
-        if self.status == StatusCode::SERVICE_UNAVAILABLE {
+        if matches!(self.status, StatusCode::SERVICE_UNAVAILABLE | StatusCode::TOO_MANY_REQUESTS) {
             response.headers_mut().insert("retry-after", HeaderValue::from_static("1"));
         }
         response

@@ -114,8 +114,6 @@ pub struct Options {
     pub zone: Zone,
     /// What new budgets do at their daily, weekly and monthly limit of money.
     pub cost_limits: BudgetEnforcement,
-    /// The keys that may ask; none: everybody may.
-    pub keys: Vec<String>,
     /// What is switched off.
     pub off: BTreeSet<Capability>,
     /// The registry to register with, if any.
@@ -123,28 +121,16 @@ pub struct Options {
 }
 
 impl Options {
-    /// Everything on, days of UTC, new budgets warn, no keys and no registry.
+    /// Everything on, days of UTC, new budgets warn, no registry.
     #[must_use]
     pub fn new(port: u16) -> Self {
         Self {
             port,
             zone: Zone::utc(),
             cost_limits: BudgetEnforcement::Warn,
-            keys: Vec::new(),
             off: BTreeSet::new(),
             registry: None,
         }
-    }
-
-    /// Whether a key may ask.
-    pub(crate) fn admits(&self, key: Option<&str>) -> bool {
-        // Hashes take the same time to compare, however much of a key is right.
-        let hash = |key: &str| blake3::hash(key.as_bytes());
-        self.keys.is_empty()
-            || key.is_some_and(|key| {
-                let asked = hash(key);
-                self.keys.iter().any(|known| hash(known) == asked)
-            })
     }
 }
 
@@ -175,13 +161,5 @@ mod tests {
             assert_eq!(Capability::of_path(path).map_or("-", Capability::as_str), word, "{path}");
         }
         assert!("nothing".parse::<Capability>().is_err());
-    }
-
-    #[test]
-    fn with_keys_only_those_may_ask() {
-        let mut options = Options::new(8013);
-        assert!(options.admits(None));
-        options.keys = vec!["k-1".to_owned()];
-        assert_eq!([None, Some("k-2"), Some("k-1")].map(|key| options.admits(key)), [false, false, true]);
     }
 }

@@ -32,7 +32,7 @@ pub use decoded::{DecodedEvent, TextLength};
 pub use error::{DecodeError, FieldError};
 pub use json::{MAX_JSON_BYTES, Place};
 pub use rules::{MAX_NAME_BYTES, MAX_WAIT_MS};
-pub use stored::decode_stored;
+pub use stored::{Decoder, decode_stored};
 pub use submitted::{Defaults, Submitted};
 pub use tollgate_domain::event::MAX_EVENT_BYTES;
 pub use upcast::SCHEMA_VERSION;

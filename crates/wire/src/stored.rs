@@ -21,9 +21,35 @@ const BODY_NUMBERS: std::ops::RangeInclusive<u32> = 10..=99;
 ///
 /// [`DecodeError`]: the event cannot be folded here, and later ones of its task have to wait for it.
 pub fn decode_stored(bytes: &[u8]) -> Result<DecodedEvent, DecodeError> {
-    match fast::usage(bytes) {
-        Some(usage) => Ok(usage),
-        None => decode_any(bytes),
+    let mut event = fast::nothing_used();
+    if fast::usage_into(bytes, &mut event) { Ok(event) } else { decode_any(bytes) }
+}
+
+/// Reads one event after the other, as [`decode_stored`] does, but usage in the room of the usage before it: nothing is
+/// allocated for it as long as its texts fit.
+#[derive(Debug)]
+pub struct Decoder {
+    usage: DecodedEvent,
+    other: Option<DecodedEvent>,
+}
+
+impl Default for Decoder {
+    fn default() -> Self {
+        Self { usage: fast::nothing_used(), other: None }
+    }
+}
+
+impl Decoder {
+    /// Reads one event's bytes. The event lasts until the next one is read.
+    ///
+    /// # Errors
+    ///
+    /// As of [`decode_stored`].
+    pub fn decode(&mut self, bytes: &[u8]) -> Result<&DecodedEvent, DecodeError> {
+        if fast::usage_into(bytes, &mut self.usage) {
+            return Ok(&self.usage);
+        }
+        Ok(self.other.insert(decode_any(bytes)?))
     }
 }
 

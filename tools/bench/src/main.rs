@@ -18,6 +18,7 @@ mod import;
 mod jetstream;
 mod latency;
 mod ledger;
+mod many;
 mod nats;
 mod output;
 mod peers;

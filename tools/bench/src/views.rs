@@ -15,6 +15,7 @@ use tollgate_projector::View;
 use tollgate_wire::decode_stored;
 
 use crate::cpu;
+use crate::many;
 use crate::output::progress;
 use crate::place::Place;
 use crate::usage::{TASKS, Written, write};
@@ -56,6 +57,14 @@ pub(crate) fn run(dir: Option<&Path>, sizes: Sizes) -> Result<String, String> {
         line(Spending::NAME, fold(&place, &written, Spending));
         line(Alerts::NAME, fold(&place, &written, Alerts));
     }
+    let dir = place.fresh("many");
+    let mut view = pollster::block_on(View::open(Status, dir.path(), &written.log)).expect("a view");
+    fold_all(&mut view, &written.log, |view| {
+        view.commit().expect("a commit");
+    });
+    drop(view);
+    lines += &many::run(&written.log, dir.path());
+    place.clear(dir);
     place.clear(log);
     Ok(lines)
 }

@@ -17,7 +17,7 @@ use crate::error::ReplayError;
 use crate::shelf::Shelf;
 
 /// The version of the files: those of another one are not read.
-const FORMAT: u32 = 8;
+const FORMAT: u32 = 9;
 
 const DIR: &str = "unfinished";
 const RUN: &str = "run.json";

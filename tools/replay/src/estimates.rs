@@ -95,6 +95,7 @@ impl Estimates {
             | EventBody::Price(_)
             | EventBody::Budget(_)
             | EventBody::Bill(_)
+            | EventBody::Key(_)
             | EventBody::Report(_) => {}
         }
     }

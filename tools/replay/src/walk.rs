@@ -9,10 +9,18 @@ use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_log::contract::{Partitions, ReadError};
 use tollgate_log::index::IdIndex;
 use tollgate_log::record::{EventFrame, StoredRecord};
-use tollgate_wire::DecodedEvent;
+use tollgate_wire::{DecodedEvent, Decoder};
 
 use crate::error::ReplayError;
 use crate::source::{History, originals};
+
+/// What a thread writes over with every event, so that nothing is allocated for it.
+#[derive(Debug, Default)]
+pub(crate) struct Scratch {
+    /// The key of the event's task.
+    pub(crate) key: Vec<u8>,
+    pub(crate) decoder: Decoder,
+}
 
 /// How far a run is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

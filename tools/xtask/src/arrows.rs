@@ -44,7 +44,7 @@ const ROWS: &[Row] = &[
 const ONLY: &[(&str, &[&str])] = &[
     ("sled", &["tollgate-view-store"]),
     ("rustls-native-certs", &["tollgate-outbound"]),
-    ("tokio-rustls", &["tollgate-outbound"]),
+    ("tokio-rustls", &["tollgate-outbound", "tollgate-server"]),
     ("html5gum", &["tollgate-price-sources"]),
     ("rusqlite", &["tollgate-import"]),
     ("tiny-skia", &["tollgate-charts"]),
@@ -256,7 +256,7 @@ mod tests {
             tollgate-domain: tollgate-clock       | stands below it
             tollgate-view-store: tollgate-wire    | must not know tollgate-wire
             tollgate-deliver: tollgate-log        | must not know tollgate-log
-            tollgate-deliver: tokio-rustls        | only tollgate-outbound may
+            tollgate-deliver: tokio-rustls        | only tollgate-outbound, tollgate-server may
             tollgate-outbound: tollgate-deliver   | stands below it
             tollgate-projector: axum              | must not know axum
             tollgate-projector: sled              | only tollgate-view-store may

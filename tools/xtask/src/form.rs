@@ -9,11 +9,22 @@ const MAX_LINES: usize = 400;
 /// they are.)
 const MAX_COMMENT_WIDTH: usize = 120;
 
+/// The languages of our sources: the ending of a file, with what one says its subject, and what begins a comment.
+const LANGUAGES: [(&str, &str, &str); 3] =
+    [(".rs", "//!", "//"), (".py", "\"\"\"", "#"), (".ts", "/**", "//")];
+
+/// Whether it is a source file.
+pub(crate) fn is_source(path: &str) -> bool {
+    LANGUAGES.iter().any(|(ending, ..)| path.ends_with(ending))
+}
+
 /// Checks one source file.
 pub(crate) fn check(path: &str, text: &str) -> Vec<Finding> {
     let mut findings = Vec::new();
-    if !text.starts_with("//!") {
-        let message = "the file must begin with `//!` and say its one subject";
+    let of_path = LANGUAGES.iter().find(|(ending, ..)| path.ends_with(ending));
+    let Some((_, head, comment)) = of_path else { return findings };
+    if !text.starts_with(head) {
+        let message = format!("the file must begin with `{head}` and say its one subject");
         findings.push(Finding::broken(path, 1, "head", message));
     }
     let lines = text.lines().count();
@@ -21,12 +32,13 @@ pub(crate) fn check(path: &str, text: &str) -> Vec<Finding> {
         let message = format!("{lines} lines, at most {MAX_LINES}: split the file by subject");
         findings.push(Finding::broken(path, MAX_LINES + 1, "length", message));
     }
-    findings.extend(wide_comments(path, text));
+    findings.extend(wide_comments(path, text, comment));
     findings
 }
 
-fn wide_comments<'a>(path: &'a str, text: &'a str) -> impl Iterator<Item = Finding> + 'a {
-    let wide = |line: &&str| line.trim_start().starts_with("//") && line.chars().count() > MAX_COMMENT_WIDTH;
+fn wide_comments<'a>(path: &'a str, text: &'a str, comment: &'a str) -> impl Iterator<Item = Finding> + 'a {
+    let wide =
+        move |line: &str| line.trim_start().starts_with(comment) && line.chars().count() > MAX_COMMENT_WIDTH;
     text.lines().enumerate().filter(move |(_, line)| wide(line)).map(move |(number, line)| {
         let width = line.chars().count();
         let message = format!("a comment of {width} characters, at most {MAX_COMMENT_WIDTH}: wrap it");
@@ -60,6 +72,24 @@ mod tests {
             let found: Vec<String> =
                 check("a.rs", &format!("//! A.\n{line}\n")).iter().map(ToString::to_string).collect();
             assert_eq!(found.join("; "), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn other_languages_have_the_same_rules() {
+        assert!(is_source("a.py") && is_source("a.ts") && !is_source("a.json"));
+        for (path, text, expected) in [
+            ("a.py", "\"\"\"A.\"\"\"\n".to_owned(), ""),
+            ("a.py", "import a\n".to_owned(), "head"),
+            ("a.py", format!("\"\"\"A.\"\"\"\n# {}\n", "x".repeat(119)), "width"),
+            ("a.ts", "/** A. */\n".to_owned(), ""),
+            ("a.ts", "// A.\n".to_owned(), "head"),
+            ("a.ts", format!("/** A. */\n// {}\n", "x".repeat(118)), "width"),
+            ("a.ts", format!("/** A. */\n{}", "\n".repeat(400)), "length"),
+            ("a.json", "{}".to_owned(), ""),
+        ] {
+            let found: Vec<&str> = check(path, &text).iter().map(|finding| finding.rule).collect();
+            assert_eq!(found.join(" "), expected, "{path} {text}");
         }
     }
 

@@ -56,8 +56,10 @@ fn house_rules(repository: &Repository) -> Vec<Finding> {
         let Some(text) = repository.text(path) else { continue };
         findings.extend(places::check(path, &text));
         findings.extend(parts::check(path, &text));
-        if path.ends_with(".rs") && ours(path) {
+        if form::is_source(path) && ours(path) {
             findings.extend(form::check(path, &text));
+        }
+        if path.ends_with(".rs") && ours(path) {
             findings.extend(calls::check(path, &text));
         }
         if path.ends_with(".md") {

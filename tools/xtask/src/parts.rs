@@ -7,8 +7,9 @@ use crate::source::Source;
 const LEDGER: &str = "crates/server/src/ledger/";
 
 /// The parts, each after those that it may use, with the type that it is.
-const PARTS: [(&str, &str); 6] = [
+const PARTS: [(&str, &str); 7] = [
     ("ask", "Questions"),
+    ("keys", "Keys"),
     ("in_force", "InForce"),
     ("write", "Writer"),
     ("budgets", "BudgetDecisions"),

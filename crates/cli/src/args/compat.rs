@@ -1,7 +1,6 @@
 //! Standing in for another system's service on a port of its own.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 use tollgate_domain::zone::Zone;
@@ -44,9 +43,6 @@ pub(crate) struct CompatArgs {
     /// in force
     #[arg(long, env = "TOLLGATE_TEKTON_NO_PRICES", hide_short_help = true)]
     pub(crate) tekton_no_prices: bool,
-    /// File of the keys that clients have to send, one a line (default: none are asked for)
-    #[arg(long, env = "TOLLGATE_TEKTON_KEYS", value_name = "FILE", hide_short_help = true)]
-    pub(crate) tekton_keys: Option<PathBuf>,
     /// Base address of Tekton's registry, such as http://localhost:8001, to register with and send heartbeats to
     #[arg(long, env = "TOLLGATE_TEKTON_REGISTRY", value_name = "URL", hide_short_help = true)]
     pub(crate) tekton_registry: Option<String>,
@@ -54,7 +50,8 @@ pub(crate) struct CompatArgs {
     #[arg(long, env = "TOLLGATE_TEKTON_REGISTRY_FORM", value_name = "FORM", value_enum, default_value_t = RegistryForm::Hermes,
         hide_short_help = true)]
     pub(crate) tekton_registry_form: RegistryForm,
-    /// Address at which the registry's clients reach this port (default: http://localhost:PORT)
+    /// Address at which the registry's clients reach this port (default: http://localhost:PORT, https
+    /// where it speaks TLS)
     #[arg(long, env = "TOLLGATE_TEKTON_ENDPOINT", value_name = "URL", hide_short_help = true)]
     pub(crate) tekton_endpoint: Option<String>,
 }

@@ -1,9 +1,12 @@
 //! What clients may ask of a server by being connected.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Args;
-use tollgate_server::edge::ConnectionLimits;
+use clap::{ArgAction, Args};
+use tollgate_server::Remote;
+use tollgate_server::edge::{ConnectionLimits, TlsFiles};
+use tollgate_server::http::{Network, Proxies};
 
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Connections")]
@@ -34,6 +37,48 @@ pub(crate) struct HttpArgs {
     #[arg(long, env = "TOLLGATE_STALLED_TIMEOUT", value_name = "SECONDS", default_value_t = 30,
         value_parser = clap::value_parser!(u32).range(1..=3600), hide_short_help = true)]
     stalled_timeout: u32,
+}
+
+/// How other machines reach a server.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Other machines")]
+pub(crate) struct NetworkArgs {
+    /// Allow an address that other machines can reach, with TLS and keys; twice: without them, because the network
+    /// itself is closed
+    #[arg(long, action = ArgAction::Count)]
+    allow_remote: u8,
+    /// Speak TLS with the certificate in this PEM file, followed by those that sign it. It is read again on SIGHUP, and
+    /// when the file changes
+    #[arg(long, env = "TOLLGATE_TLS_CERT", value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// Its private key, a PEM file that only its owner can read
+    #[arg(long, env = "TOLLGATE_TLS_KEY", value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
+    /// A proxy, or a network of proxies, whose `X-Forwarded-For` says from where a request comes, such as 10.0.0.0/8
+    #[arg(long = "trusted-proxy", value_name = "NETWORK")]
+    trusted_proxies: Vec<Network>,
+}
+
+impl NetworkArgs {
+    /// Whether other machines may reach it.
+    pub(crate) const fn remote(&self) -> Remote {
+        match self.allow_remote {
+            0 => Remote::Refused,
+            1 => Remote::Guarded,
+            _ => Remote::Anyway,
+        }
+    }
+
+    /// The certificate that clients are shown.
+    pub(crate) fn tls(&self) -> Option<TlsFiles> {
+        let (certificate, key) = self.tls_cert.clone().zip(self.tls_key.clone())?;
+        Some(TlsFiles { certificate, key })
+    }
+
+    /// The proxies whose word is taken.
+    pub(crate) fn proxies(&self) -> Proxies {
+        Proxies::new(self.trusted_proxies.clone())
+    }
 }
 
 impl HttpArgs {

@@ -9,6 +9,8 @@ mod compat;
 mod form;
 mod govern;
 mod http;
+mod key;
+mod manual;
 mod nats;
 mod operate;
 mod price_decisions;
@@ -44,6 +46,8 @@ pub(crate) use budgets::{
 };
 pub(crate) use compat::{CompatArgs, RegistryForm};
 pub(crate) use govern::{BreakerCommand, HealthCommand};
+pub(crate) use key::{ApiKey, KeyCommand, KeyCreateArgs};
+pub(crate) use manual::{CompletionsArgs, ManArgs};
 pub(crate) use nats::NatsArgs;
 pub(crate) use operate::{
     ApolloArgs, ArchiveArgs, BackupArgs, CheckArgs, ConfigCommand, CopyArgs, DemoArgs, ImportArgs,
@@ -96,6 +100,9 @@ pub(crate) struct Global {
     /// Use this server instead of the data directory, for example http://127.0.0.1:7070
     #[arg(long, global = true, help_heading = LEDGER, env = "TOLLGATE_URL", value_name = "URL")]
     pub(crate) server: Option<String>,
+    /// Trust a server's certificate only if an authority in this PEM file signed it (default: those of the system)
+    #[arg(long, global = true, help_heading = LEDGER, env = "TOLLGATE_CA", value_name = "FILE")]
+    pub(crate) ca: Option<PathBuf>,
     /// Use a log on NATS JetStream and its projectors directly, without a server, for example nats://127.0.0.1:4222
     #[arg(long, global = true, help_heading = LEDGER, env = "TOLLGATE_LOG", value_name = "URL", conflicts_with = "server")]
     pub(crate) log: Option<String>,
@@ -114,6 +121,9 @@ pub(crate) struct Global {
     /// The producer, recorded with every event
     #[arg(long, global = true, help_heading = WHO, env = "TOLLGATE_PRODUCER", value_name = "NAME", default_value = "cli")]
     pub(crate) producer: String,
+    /// The key that the server asks for. Other users of this machine can see a command line: better set the variable
+    #[arg(long, global = true, help_heading = WHO, env = "TOLLGATE_API_KEY", hide_env_values = true, value_name = "KEY")]
+    pub(crate) api_key: Option<ApiKey>,
     /// Output format. md, html and csv are for task reports; csv also for totals, lists and usage
     #[arg(long = "format", global = true, help_heading = ANSWER, value_enum, default_value_t = Form::Table, value_name = "FORMAT")]
     pub(crate) form: Form,
@@ -295,6 +305,9 @@ pub(crate) enum Command {
     /// Make, show, list and raise policies: how much may be spent, on what, in which window
     #[command(subcommand)]
     Policy(PolicyCommand),
+    /// Make, list, rotate and revoke keys: who may ask a server for what
+    #[command(subcommand)]
+    Key(KeyCommand),
     /// Ask whether something may be spent; nothing is reserved
     Check(CheckSpendArgs),
     /// Reserve what is going to be spent; show, list, extend and release what is reserved
@@ -335,4 +348,8 @@ pub(crate) enum Command {
     Backup(BackupArgs),
     /// Create a data directory from a backup
     Restore(RestoreArgs),
+    /// Print completions of commands and flags for a shell
+    Completions(CompletionsArgs),
+    /// Write manual pages, one for each command
+    Man(ManArgs),
 }

@@ -2,13 +2,13 @@
 
 use std::path::PathBuf;
 
-use clap::Args as ClapArgs;
+use clap::Args;
 
-/// What `--help` calls these flags.
+/// What `--help` says that these flags are for.
 const NATS: &str = "Everywhere: NATS, with --log";
 
 /// How a log on NATS is reached.
-#[derive(Clone, Debug, ClapArgs)]
+#[derive(Clone, Debug, Args)]
 #[command(next_help_heading = NATS)]
 pub(crate) struct NatsArgs {
     /// The stream of the ledger

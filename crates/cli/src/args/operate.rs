@@ -9,7 +9,7 @@ use tollgate_log::contract::Partitions;
 
 use super::allocations::seconds;
 use super::compat::CompatArgs;
-use super::http::HttpArgs;
+use super::http::{HttpArgs, NetworkArgs};
 
 #[derive(Debug, Args)]
 pub(crate) struct DemoArgs {
@@ -23,9 +23,6 @@ pub(crate) struct ServeArgs {
     /// Address to listen on; port 0 picks any free port
     #[arg(long, env = "TOLLGATE_LISTEN", value_name = "ADDRESS", default_value = "127.0.0.1:7070")]
     pub(crate) listen: SocketAddr,
-    /// Allow an address that other machines can reach; there is no authentication yet
-    #[arg(long)]
-    pub(crate) allow_remote: bool,
     /// Additional host name that requests may use
     #[arg(long = "allow-host", value_name = "NAME")]
     pub(crate) allow_hosts: Vec<String>,
@@ -49,6 +46,8 @@ pub(crate) struct ServeArgs {
     /// Leave full segments of the log as they were written, instead of packing them
     #[arg(long)]
     pub(crate) no_pack: bool,
+    #[command(flatten)]
+    pub(crate) network: NetworkArgs,
     #[command(flatten)]
     pub(crate) http: HttpArgs,
     #[command(flatten)]

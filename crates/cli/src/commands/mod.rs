@@ -11,8 +11,10 @@ mod demo;
 mod events;
 mod govern;
 mod import;
+mod keys;
 mod log;
 mod maintain;
+mod manual;
 mod money;
 mod price_book;
 mod price_decisions;
@@ -58,6 +60,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Bill(command) => bill::run(&global, command).await,
         Command::Budget(command) => budgets::budget(&global, command).await,
         Command::Policy(command) => budgets::policy(&global, command).await,
+        Command::Key(command) => keys::run(&global, command).await,
         Command::Check(args) => allocations::check(&global, &args).await,
         Command::Allocate(command) => allocations::run(&global, command).await,
         Command::Route(args) => allocations::route(&global, *args).await,
@@ -81,6 +84,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::View(command) => maintain::view(&global, command).await,
         Command::Backup(backup) => maintain::backup(&global, &backup).await,
         Command::Restore(restore) => maintain::restore(&global, &restore),
+        Command::Completions(args) => Ok(manual::completions(&args)),
+        Command::Man(args) => manual::pages(&args),
     }
 }
 

@@ -18,7 +18,8 @@ use tollgate_projector::nats::{Served, serve, subject};
 use crate::args::{Global, ProjectorArgs};
 use crate::connect::jetstream;
 use crate::exit::Failure;
-use crate::output::{line, note};
+use crate::output::note;
+use crate::supervisor;
 
 /// Subdirectory of the data directory for projectors' views. Those of a log in the same directory are not
 /// touched.
@@ -67,7 +68,7 @@ async fn project<P: Served>(
         // subscriptions.
         log.tail().await.map_err(|error| Failure::failed(error.to_string()))?;
         let first = args.partitions.iter().next();
-        line(&format!(
+        supervisor::ready(&format!(
             "tollgate projector {} of {url}, partitions {}, answers on {} …; stop with Ctrl-C",
             P::NAME,
             args.partitions,

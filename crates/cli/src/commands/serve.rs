@@ -8,13 +8,14 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tollgate_log::contract::Durability;
 use tollgate_log_jetstream::JetStreamLog;
-use tollgate_server::{AlertsFile, ServeOptions, Served, TelemetrySettings, serve};
+use tollgate_server::{AlertsFile, Found, ServeOptions, Served, TelemetrySettings, serve};
 
 use super::compat;
 use crate::args::{Global, ServeArgs};
 use crate::connect::{EVIDENCE_DIR, nats_options, settings_options};
 use crate::exit::Failure;
 use crate::output::{line, note};
+use crate::supervisor;
 
 /// The file in a data directory that says where alerts go.
 const ALERTS_FILE: &str = "alerts.yaml";
@@ -34,12 +35,14 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
     let alerts = alerts_file(global, args.alerts, nats.is_none());
     let own = global.data.join(REMEDIATION_FILE);
     let remediation = args.remediation.or_else(|| (nats.is_none() && own.exists()).then_some(own));
-    let door = compat::beside(global, &args.compat, args.allow_remote).await?;
+    let beside = compat::beside(global, &args.compat)?;
     let reload = Arc::new(Notify::new());
     let options = ServeOptions {
         ledger,
         listen: args.listen,
-        allow_remote: args.allow_remote,
+        remote: args.network.remote(),
+        tls: args.network.tls(),
+        proxies: args.network.proxies(),
         allow_hosts: args.allow_hosts,
         settings: settings_options(global),
         evidence_dir,
@@ -50,7 +53,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         max_lag: args.max_lag,
         connections: args.http.limits(),
         reload: Arc::clone(&reload),
-        beside: door.as_ref().map(|door| door.beside.clone()),
+        beside,
     };
     let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
@@ -59,7 +62,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         }
     });
     let stopped = stop_signal()?;
-    let ready = |url: &str, ledger: &tollgate_server::Ledger| {
+    let ready = |found: &Found, ledger: &tollgate_server::Ledger| {
         let settings = ledger.settings();
         note(&format!("config: {}", settings.config_line()));
         ledger.operate().delivery_lines().iter().for_each(|said| note(said));
@@ -74,11 +77,12 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         }
         let durability = ledger.log().durability();
         let known = ledger.log().durability_known_by().map(|known| format!(" ({known})")).unwrap_or_default();
-        line(&format!(
-            "tollgate serves {name} at {url}, acknowledges with class {durability}{known}; stop with Ctrl-C"
+        supervisor::ready(&format!(
+            "tollgate serves {name} at {}, acknowledges with class {durability}{known}; stop with Ctrl-C",
+            found.url
         ));
-        if let Some(door) = &door {
-            line(&format!("answers Tekton's Budget clients at http://{}", door.address));
+        if let Some(url) = &found.beside {
+            line(&format!("answers Tekton's Budget clients at {url}"));
         }
     };
     let regressed = async {
@@ -115,6 +119,7 @@ fn stop_signal() -> std::io::Result<impl Future<Output = ()> + Send + 'static> {
             _ = interrupt.recv() => {}
             _ = terminate.recv() => {}
         }
+        supervisor::stopping();
         note("stopping: finishing requests in progress, committing the views");
     })
 }

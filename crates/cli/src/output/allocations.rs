@@ -94,7 +94,8 @@ fn exceeded(policy: &PolicyFiguresView) -> String {
     let is_used_up = remaining.tokens == Some(0) || remaining.usd.as_deref() == Some("0");
     let left = limit(&remaining);
     // Usage without a price may count as well, at the most that it can cost: then that much may still be too much.
-    let is_certain = !is_used_up && policy.unpriced.as_ref().is_some_and(|unpriced| unpriced.usd == "0");
+    let is_certain =
+        !is_used_up && policy.unpriced.as_ref().is_some_and(|unpriced| unpriced.usd.as_deref() == Some("0"));
     let less = if !is_certain { String::new() } else { format!("ask for at most {left}, ") };
     // The rate lets one pass, or the window ends and its limit is new.
     let ends = policy.retry_at.iter().chain(&policy.window_to).map(|end| end.parse::<Timestamp>());
@@ -126,13 +127,15 @@ pub(crate) fn allocation(view: &AllocationView) -> String {
     let cost = unknown_cost(view.priced, &view.amount);
     fact(&mut text, name, Some(&format!("{}{cost}", both(&view.amount))));
     if is_made {
-        fact(&mut text, "used", Some(&both(&view.used)));
-        fact(&mut text, "left", Some(&both(&view.remaining)));
+        fact(&mut text, "used", view.used.as_ref().map(both).as_deref());
+        fact(&mut text, "left", view.remaining.as_ref().map(both).as_deref());
         for (name, amount) in
             [("released", &view.released), ("expired", &view.expired), ("overrun", &view.overrun)]
         {
-            fact(&mut text, name, Some(both(amount).as_str()).filter(|_| !is_nothing(amount)));
+            let amount = amount.as_ref().filter(|amount| !is_nothing(amount));
+            fact(&mut text, name, amount.map(both).as_deref());
         }
+        fact(&mut text, "figures", view.figures.as_deref());
         fact(&mut text, "until", Some(&time(&view.expires_at)));
     }
     fact(&mut text, "decided", Some(&time(&view.decided_at)));
@@ -171,9 +174,9 @@ pub(crate) fn allocation_list(list: &AllocationList) -> String {
             view.model.clone().unwrap_or_default(),
             grouped(view.amount.tokens),
             view.amount.usd.clone(),
-            grouped(view.used.tokens),
-            view.used.usd.clone(),
-            view.remaining.usd.clone(),
+            view.used.as_ref().map(|used| grouped(used.tokens)).unwrap_or_default(),
+            view.used.as_ref().map(|used| used.usd.clone()).unwrap_or_default(),
+            view.remaining.as_ref().map(|left| left.usd.clone()).unwrap_or_default(),
             time(&view.expires_at),
         ]
     });

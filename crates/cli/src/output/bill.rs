@@ -1,7 +1,9 @@
 //! Bills on screen.
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use tollgate_domain::printable::printable;
 use tollgate_domain::units::in_words;
 use tollgate_wire::api::{BillComparison, BillResponse, ComparedAmounts};
 
@@ -55,9 +57,14 @@ pub(crate) fn bill_comparison(comparison: &BillComparison) -> String {
         comparison.rows.iter().map(|it| row(&it.day, &it.model, &it.amounts)).collect();
     rows.push(row("total", "", &comparison.total));
     let mut text = table(&header, &[2, 3, 4, 5, 6, 7, 8], rows);
+    let named: BTreeMap<&str, &[String]> =
+        comparison.rows.iter().map(|row| (row.model.as_str(), row.names.as_slice())).collect();
+    for (model, names) in named.into_iter().filter(|(_, names)| !names.is_empty()) {
+        // Writing to a String cannot fail, here and below.
+        let _ = writeln!(text, "{}: also named {}", printable(model), printable(&names.join(", ")));
+    }
     for row in &comparison.rows {
         for part in &row.explained {
-            // Writing to a String cannot fail, here and below.
             let _ = writeln!(text, "{} {}: {} USD: {}", row.day, row.model, part.amount_usd, part.note);
         }
         if row.amounts.unpriced_tokens != 0 {

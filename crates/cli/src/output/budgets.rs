@@ -4,12 +4,11 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use tollgate_domain::budget::Measure;
-use tollgate_domain::money::Usd;
 use tollgate_domain::printable::printable;
 use tollgate_domain::units::in_words;
 use tollgate_wire::api::{
     AmountView, BudgetList, BudgetView, LimitView, NearLimit, PolicyList, PolicyRule, PolicyStatus,
-    PolicyView, RaiseState, RaiseView,
+    PolicyView, RaiseState, RaiseView, UnpricedView,
 };
 
 use super::{counted, grouped, grouped_u64, table, time};
@@ -169,6 +168,9 @@ fn near_limit(near: &NearLimit) -> String {
 }
 
 fn without_figures(policy: &PolicyView, rule: &PolicyRule, at: Option<&str>) -> String {
+    if let Some(figures) = &policy.figures {
+        return figures.clone();
+    }
     let why = without_status(policy, rule, at);
     match (policy.version, rule.window.as_str()) {
         (None, _) => format!("none: it {why}"),
@@ -339,8 +341,8 @@ fn unpriced(status: &PolicyStatus) -> Option<String> {
 }
 
 /// Tokens and other units without a price, and what they may cost.
-pub(super) fn without_price(unpriced: &AmountView, units: &BTreeMap<String, i64>) -> Option<String> {
-    let AmountView { tokens, usd } = unpriced;
+pub(super) fn without_price(unpriced: &UnpricedView, units: &BTreeMap<String, i64>) -> Option<String> {
+    let UnpricedView { tokens, usd } = unpriced;
     let tokens = u64::try_from(*tokens).ok().filter(|tokens| *tokens > 0);
     let tokens = tokens.map(|tokens| counted(tokens, "token"));
     let units = Some(in_words(units)).filter(|units| !units.is_empty());
@@ -348,10 +350,10 @@ pub(super) fn without_price(unpriced: &AmountView, units: &BTreeMap<String, i64>
     if what.is_empty() {
         return None;
     }
-    let money = match usd.parse::<Usd>() {
-        Ok(Usd::MAX) => ": nothing says what it may cost".to_owned(),
-        Ok(Usd::ZERO) => String::new(),
-        Ok(_) | Err(_) => format!(": up to {usd} USD more"),
+    let money = match usd.as_deref() {
+        None => ": nothing says what it may cost".to_owned(),
+        Some("0") => String::new(),
+        Some(usd) => format!(": up to {usd} USD more"),
     };
     Some(format!("{} without a price{money}", what.join(" and ")))
 }

@@ -175,7 +175,7 @@ pub(crate) fn bill_comparison_csv(comparison: &BillComparison) -> String {
             "unpriced_units",
         ],
         BillReason::NAMES,
-        &["unexplained_usd", "time_zone", "known_on", "as_of"],
+        &["unexplained_usd", "time_zone", "known_on", "as_of", "names"],
     ];
     let rows = comparison.rows.iter().map(|row| {
         let amounts = &row.amounts;
@@ -203,6 +203,7 @@ pub(crate) fn bill_comparison_csv(comparison: &BillComparison) -> String {
             csv_text(&comparison.time_zone),
             maybe(&comparison.known_on),
             csv_text(&comparison.as_of),
+            csv_text(&row.names.join(" ")),
         ]);
         fields
     });

@@ -71,7 +71,8 @@ pub(crate) fn policies_csv(list: &PolicyList) -> String {
         match status {
             Some(status) => {
                 row.extend(limit(&status.limit));
-                row.extend([&status.booked, &status.reserved, &status.unpriced].into_iter().flat_map(amount));
+                row.extend([&status.booked, &status.reserved].into_iter().flat_map(amount));
+                row.extend([status.unpriced.tokens.to_string(), maybe(&status.unpriced.usd)]);
                 row.push(csv_text(&in_pairs(&status.unpriced_units)));
                 row.extend([&status.remaining_least, &status.remaining_most].into_iter().flat_map(limit));
                 row.push(status.level.to_string());
@@ -124,9 +125,9 @@ pub(crate) fn allocations_csv(list: &AllocationList) -> String {
             [&view.context, &view.task, &view.component, &view.provider, &view.model, &view.instead_of];
         row.extend(texts.map(maybe));
         row.push(view.priority.to_string());
-        let amounts =
-            [&view.amount, &view.used, &view.remaining, &view.released, &view.expired, &view.overrun];
-        row.extend(amounts.into_iter().flat_map(amount));
+        row.extend(amount(&view.amount));
+        let figures = [&view.used, &view.remaining, &view.released, &view.expired, &view.overrun];
+        row.extend(figures.into_iter().flat_map(|figure| figure.as_ref().map(amount).unwrap_or_default()));
         row.extend([view.expires_at.clone(), view.decided_at.clone()]);
         row
     });

@@ -109,6 +109,9 @@ fn amounts(old: Option<&PriceAmounts>, new: &PriceAmounts, old_version: Option<&
         (None, Some(new)) => parts.push(format!("{name} {new}")),
         (Some(old), new) => parts.push(format!("{name} {old} > {}", new.unwrap_or_else(|| "-".to_owned()))),
     };
+    let is_own = |amounts: Option<&PriceAmounts>, kind: &str| {
+        amounts.is_some_and(|amounts| !amounts.without_own.iter().any(|without| without == kind))
+    };
     let usd = |amounts: Option<&PriceAmounts>, kind: &str| {
         amounts.and_then(|amounts| amounts.usd_per_token.get(kind)).map(|usd| per_million(usd))
     };
@@ -125,8 +128,13 @@ fn amounts(old: Option<&PriceAmounts>, new: &PriceAmounts, old_version: Option<&
         let is_alike = alike.is_some_and(|alike| {
             (&before, &after) == (&usd(old, alike.as_str()), &usd(Some(new), alike.as_str()))
         });
-        if !is_alike {
-            part(kind, before, after);
+        let alike = alike.filter(|_| !is_alike);
+        match (alike, is_own(old, kind), is_own(Some(new), kind)) {
+            _ if is_alike => {}
+            // What it costs then follows from the price of the other kind, which is said.
+            (Some(alike), true, false) if before.is_some() => part(kind, before, Some(format!("as {alike}"))),
+            (Some(alike), false, true) if before.is_some() => part(kind, Some(format!("as {alike}")), after),
+            (_, _, _) => part(kind, before, after),
         }
     }
     let unit = |amounts: Option<&PriceAmounts>, unit: &str| {
@@ -153,7 +161,7 @@ mod tests {
         let owned = |pairs: &[(&str, &str)]| {
             pairs.iter().map(|(name, usd)| ((*name).to_owned(), (*usd).to_owned())).collect()
         };
-        PriceAmounts { usd_per_token: owned(tokens), usd_per_unit: owned(units) }
+        PriceAmounts { usd_per_token: owned(tokens), usd_per_unit: owned(units), without_own: Vec::new() }
     }
 
     #[test]
@@ -167,6 +175,12 @@ mod tests {
             costs(&[("input_uncached", usd), ("cached_input", usd), ("output", usd), ("reasoning", usd)], &[])
         });
         let images = costs(&[], &[("output_images", "0.04")]);
+        // The list names no rate of cached input: it costs what other input does, which is nothing.
+        let own = costs(&[("input_uncached", "0.00000025"), ("cached_input", "0.000000025")], &[]);
+        let free = PriceAmounts {
+            without_own: vec!["cached_input".to_owned()],
+            ..costs(&[("input_uncached", "0"), ("cached_input", "0")], &[])
+        };
         let version = "book@1".to_owned();
         for (old, new, version, expected) in [
             (None, &two, None, "input_uncached 2, output 10"),
@@ -175,6 +189,8 @@ mod tests {
             (Some(&two), &images, None, "input_uncached 2 > -, output 10 > -, output_images 0.04 USD"),
             (None, &same, None, "input_uncached 2, output 2"),
             (Some(&same), &dearer, None, "input_uncached 2 > 3, output 2 > 3"),
+            (Some(&own), &free, None, "input_uncached 0.25 > 0, cached_input 0.025 > as input_uncached"),
+            (Some(&free), &own, None, "input_uncached 0 > 0.25, cached_input as input_uncached > 0.025"),
             (None, &cached, Some(&version), "input_uncached 2 (before: as in book@1)"),
         ] {
             assert_eq!(amounts(old, new, version), expected);

@@ -184,15 +184,19 @@ fn blocks(result: &WhatIf) -> String {
 }
 
 fn differing(result: &WhatIf) -> String {
-    let beside =
-        if result.candidates.len() == 1 { "from what the live gate answered" } else { "between them" };
+    let is_one = result.candidates.len() == 1;
+    let beside = if is_one { "from what the live gate answered" } else { "between them" };
     if result.differing.is_empty() {
-        return format!("\nno task's outcome differs {beside}\n");
+        let unasked = if is_one { ", and none that it was not asked about is warned or blocked" } else { "" };
+        return format!("\nno task's outcome differs {beside}{unasked}\n");
     }
     let mut text = format!(
         "\n{} with an outcome that differs {beside}\n",
         counted(result.differing.len() as u64, "task")
     );
+    if is_one && result.differing.iter().any(|task| task.live.is_none()) {
+        text += "(of those that it was not asked about: each that is warned or blocked)\n";
+    }
     let mut header = vec!["task", "ended", "live"];
     header.extend(result.candidates.iter().map(|candidate| candidate.name.as_str()));
     let rows = result.differing.iter().take(SHOWN_TASKS).map(|task| {

@@ -192,6 +192,15 @@ fn headroom(left: &PolicyHeadroom) -> String {
     format!("unused in {} within the limit: {}\n", counted(left.windows, "window"), unused.join("; "))
 }
 
+/// What its author should know about a policy that counted nothing in any window.
+const fn selects_nothing(windows: u64) -> &'static str {
+    if windows > 0 {
+        return "";
+    }
+    "! no usage of this history counts under it: look at its scope (what `task open --label` says of a task is no label of its usage), \
+     and at `from` and `to`\n"
+}
+
 fn policy_windows(of: &str, policy: &PolicyResult) -> String {
     let mut text = format!(
         "\npolicy {} of {of} ({}, {}): {} of {} exceeded, {} warned; {} affected; {} refused\n",
@@ -204,6 +213,7 @@ fn policy_windows(of: &str, policy: &PolicyResult) -> String {
         counted(policy.affected_tasks, "task"),
         counted(policy.refused_requests, "request"),
     );
+    text += selects_nothing(policy.windows);
     text += &headroom(&policy.headroom);
     let rows = policy.exceeded.iter().take(SHOWN_WINDOWS).map(|window| {
         let or_dash = |value: Option<String>| value.unwrap_or_else(|| "–".to_owned());
@@ -224,4 +234,17 @@ fn policy_windows(of: &str, policy: &PolicyResult) -> String {
         let _ = writeln!(text, "… and {} more", policy.exceeded.len() - SHOWN_WINDOWS);
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::selects_nothing;
+
+    #[test]
+    fn a_policy_without_windows_is_said_to_select_nothing() {
+        assert!(
+            selects_nothing(0).starts_with("! no usage of this history counts under it: look at its scope")
+        );
+        assert_eq!(selects_nothing(1), "");
+    }
 }

@@ -152,10 +152,16 @@ fn rejected(event: &Outgoing, kind: RejectedKind, code: &str, detail: &str) -> R
 
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use http::Response;
     use serde_json::value::RawValue;
+    use serde_json::{Value, json};
+    use tollgate_clock::Backoff;
 
     use super::*;
+    use crate::client::append_answer;
     use crate::transport::TransportError;
 
     fn events(count: usize) -> Vec<Outgoing> {
@@ -167,43 +173,43 @@ mod tests {
         (0..count).map(event).collect()
     }
 
-    /// `appended`, or the code of a refusal, for each event.
-    fn outcomes(codes: &[&str]) -> serde_json::Value {
-        let outcome = |(nth, &code): (usize, &&str)| match code {
-            "appended" | "duplicate" => json!({"id": format!("e{nth}"), "outcome": code, "sequence": 7}),
+    fn outcome(nth: usize, code: &str) -> Value {
+        match code {
+            "appended" | "duplicate" | "ignored" => {
+                json!({"id": format!("e{nth}"), "outcome": code, "sequence": 7})
+            }
             "conflict" => json!({"id": format!("e{nth}"), "outcome": code, "code": code, "detail": "d"}),
             _ => json!({"id": format!("e{nth}"), "outcome": "refused", "code": code, "detail": "d"}),
+        }
+    }
+
+    /// The answer that a case of `cases/answers.json` is about.
+    fn answer(case: &Value) -> Result<AppendResponse, ClientError> {
+        let Some(status) = case["status"].as_u64() else {
+            let text = str::to_owned;
+            return Err(TransportError { method: text("POST"), url: text("u"), reason: text("reset") }.into());
         };
-        codes.iter().enumerate().map(outcome).collect()
+        let codes = case["codes"].as_array().into_iter().flatten();
+        let outcomes: Vec<Value> =
+            codes.enumerate().map(|(nth, code)| outcome(nth, code.as_str().unwrap())).collect();
+        let body = match (case["body"].as_str(), case["code"].as_str()) {
+            (Some(text), _) => text.to_owned(),
+            (None, Some(code)) => {
+                json!({"type": "t", "title": "t", "status": status, "detail": "why", "code": code,
+                "retryable": false, "outcomes": outcomes})
+                .to_string()
+            }
+            (None, None) => {
+                json!({"outcomes": outcomes, "position": "p", "durability": "fsync", "dedup": "life"})
+                    .to_string()
+            }
+        };
+        let status = u16::try_from(status).unwrap();
+        append_answer(&Response::builder().status(status).body(body.into()).unwrap()).0
     }
 
-    fn answered(codes: &[&str]) -> Result<AppendResponse, ClientError> {
-        let answer =
-            json!({"outcomes": outcomes(codes), "position": "p", "durability": "fsync", "dedup": "life"});
-        Ok(serde_json::from_value(answer).unwrap())
-    }
-
-    fn problem(status: u16, code: &str, codes: &[&str]) -> Result<AppendResponse, ClientError> {
-        let problem = json!({"type": "t", "title": "t", "status": status, "detail": "why", "code": code,
-            "retryable": false, "outcomes": outcomes(codes)});
-        Err(ClientError::Problem(serde_json::from_value(problem).unwrap()))
-    }
-
-    fn unreadable(status: u16) -> Result<AppendResponse, ClientError> {
-        Err(ClientError::Unreadable {
-            endpoint: "POST /v1/events".to_owned(),
-            status,
-            begins: "<html>".to_owned(),
-        })
-    }
-
-    fn lost() -> Result<AppendResponse, ClientError> {
-        let text = str::to_owned;
-        Err(TransportError { method: text("POST"), url: text("u"), reason: text("reset") }.into())
-    }
-
-    /// Each fate as a letter: recorded, duplicate, conflict, refused, `_` for again; then `away`, `divide`.
-    fn shown(judged: &Judged) -> String {
+    /// Each fate as a letter, as in `cases/answers.json`.
+    fn letters(judged: &Judged) -> String {
         let letter = |fate: &Fate| match fate {
             Fate::Recorded(recorded) if recorded.duplicate => 'd',
             Fate::Recorded(_) => 'r',
@@ -211,45 +217,39 @@ mod tests {
             Fate::Rejected(_) => 'X',
             Fate::Again => '_',
         };
-        let mut shown: String = judged.fates.iter().map(letter).collect();
-        shown.push_str(if judged.away.is_some() { " away" } else { "" });
-        shown.push_str(if judged.divide { " divide" } else { "" });
-        shown
+        judged.fates.iter().map(letter).collect()
     }
 
     #[test]
     fn only_the_guilty_are_rejected_and_only_they() {
-        let two = ["refused_with", "refused_with"];
-        for (nth, (count, answer, expected)) in [
-            (2, answered(&["appended", "duplicate"]), "rd"),
-            (3, problem(422, "refused", &["refused_with", "phase_mismatch", "appended"]), "_Xr"),
-            (3, problem(409, "conflict", &["conflict", "refused_with", "duplicate"]), "C_d"),
-            (3, problem(503, "unknown_outcome", &["appended", "unknown_outcome", "conflict"]), "r_C away"),
-            (2, problem(507, "disk_full", &["disk_full", "disk_full"]), "__ away"),
-            (2, problem(503, "novelty", &["novelty", "appended"]), "_r away"),
-            (1, problem(503, "stopped", &["appended"]), "r"),
-            (2, problem(422, "refused", &two), "__ divide"),
-            (1, problem(422, "refused", &["refused_with"]), "X"),
-            (2, problem(413, "too_large", &[]), "__ divide"),
-            (1, problem(413, "too_large", &[]), "X"),
-            (1, problem(400, "invalid", &[]), "X"),
-            (2, problem(401, "unauthorized", &[]), "__ away"),
-            (1, problem(403, "forbidden_origin", &[]), "_ away"),
-            (1, problem(404, "not_found", &[]), "_ away"),
-            (1, problem(429, "overloaded", &[]), "_ away"),
-            (1, problem(500, "internal", &[]), "_ away"),
-            (2, problem(422, "refused", &["appended"]), "__ away"),
-            (2, answered(&["appended"]), "__ away"),
-            (2, unreadable(502), "__ away"),
-            (2, unreadable(200), "__ away"),
-            (2, unreadable(413), "__ divide"),
-            (2, lost(), "__ away"),
-        ]
-        .into_iter()
-        .enumerate()
-        {
-            let judged = judge(&events(count), answer);
-            assert_eq!(shown(&judged), expected, "case {nth}: {judged:?}");
+        let cases: Value = serde_json::from_str(include_str!("../../cases/answers.json")).unwrap();
+        for case in cases["answers"].as_array().unwrap() {
+            let fates = case["fates"].as_str().unwrap();
+            let judged = judge(&events(fates.len()), answer(case));
+            let is = |name: &str| case[name].as_bool().unwrap_or_default();
+            assert_eq!(letters(&judged), fates, "{case}: {judged:?}");
+            assert_eq!(
+                (judged.away.is_some(), judged.divide),
+                (is("away"), is("divide")),
+                "{case}: {judged:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_asked_for_is_waited_for_within_bounds() {
+        let cases: Value = serde_json::from_str(include_str!("../../cases/answers.json")).unwrap();
+        for case in cases["waits"].as_array().unwrap() {
+            let number = |name: &str| case[name].as_u64().unwrap();
+            let mut answer = Response::builder();
+            if let Some(asked) = case["retry_after"].as_str() {
+                answer = answer.header("retry-after", asked);
+            }
+            let asked = append_answer(&answer.body(Bytes::new()).unwrap()).1;
+            let millis = |name: &str| Duration::from_millis(number(name));
+            let backoff = Backoff { first: millis("first_ms"), longest: millis("longest_ms") };
+            let delay = backoff.delay(number("failures").try_into().unwrap(), number("random"), asked);
+            assert_eq!(delay.as_micros(), u128::from(number("expected_us")), "{case}");
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Configuring and starting a tracker.
 
 use std::fmt;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -38,6 +39,7 @@ pub struct TrackerBuilder {
     producer: String,
     tenant: Option<String>,
     key: Option<String>,
+    authorities: Option<PathBuf>,
     spool: Option<SpoolOptions>,
     batching: Batching,
     bound: QueueBound,
@@ -81,9 +83,9 @@ pub enum StartError {
 }
 
 impl TrackerBuilder {
-    /// A tracker for a server at `http://host:port`. `producer` is the name under which events are appended;
-    /// it stays the same across restarts, and two processes with the same name must not generate the same
-    /// ids.
+    /// A tracker for a server at `http://host:port` or `https://host:port`. `producer` is the name under which events
+    /// are appended; it stays the same across restarts, and two processes with the same name must not generate the
+    /// same ids.
     #[must_use]
     pub fn to_server(url: impl Into<String>, producer: impl Into<String>) -> Self {
         Self::new(Target::Server(url.into()), producer.into())
@@ -101,6 +103,7 @@ impl TrackerBuilder {
             producer,
             tenant: None,
             key: None,
+            authorities: None,
             spool: None,
             batching: Batching::default(),
             bound: QueueBound::default(),
@@ -125,6 +128,13 @@ impl TrackerBuilder {
     #[must_use]
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
+        self
+    }
+
+    /// Trusts only certificates signed by an authority in this PEM file. Default: those that the system trusts.
+    #[must_use]
+    pub fn authorities(mut self, file: impl Into<PathBuf>) -> Self {
+        self.authorities = Some(file.into());
         self
     }
 
@@ -214,7 +224,9 @@ impl TrackerBuilder {
         within("events of the queue", self.bound.max_events, usize::MAX, "must be 1 or more")?;
         let transport: Arc<dyn Transport> = match self.target {
             Target::Transport(transport) => transport,
-            Target::Server(url) => Arc::new(HttpTransport::with_timeouts(&url, self.timeouts)?),
+            Target::Server(url) => {
+                Arc::new(HttpTransport::trusting(&url, self.authorities.as_deref(), self.timeouts)?)
+            }
         };
         let runtime = tokio::runtime::Handle::try_current().map_err(|_| StartError::NoRuntime)?;
         let spool = self.spool.as_ref().map(Spool::open).transpose()?;

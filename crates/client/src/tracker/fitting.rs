@@ -35,15 +35,14 @@ mod tests {
             task: task.into(),
             json: RawValue::from_string(format!("\"{}\"", "x".repeat(bytes - 2))).unwrap(),
         };
-        for (events, expected) in [
-            (vec![], 0),
-            (vec![("a", 900_000)], 1),
-            (vec![("a", 200_000), ("b", 200_000), ("c", 100_000), ("d", 100_000)], 3),
-            (vec![("a", 100_000), ("a", 100_000), ("a", 100_000)], 2),
-            (vec![("a", 100_000), ("b", 100_000), ("a", 100_000), ("b", 100_000)], 4),
-        ] {
-            let events: Vec<Outgoing> = events.into_iter().map(|(task, bytes)| event(task, bytes)).collect();
-            assert_eq!(fitting(&events, 512 << 10), expected);
+        let cases: serde_json::Value =
+            serde_json::from_str(include_str!("../../cases/answers.json")).unwrap();
+        for case in cases["fitting"].as_array().unwrap() {
+            let of = |pair: &serde_json::Value| {
+                event(pair[0].as_str().unwrap(), pair[1].as_u64().unwrap().try_into().unwrap())
+            };
+            let events: Vec<Outgoing> = case["events"].as_array().unwrap().iter().map(of).collect();
+            assert_eq!(fitting(&events, 512 << 10), case["expected"], "{case}");
         }
     }
 }

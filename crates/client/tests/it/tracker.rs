@@ -285,7 +285,7 @@ async fn bad_input_is_named_and_not_queued() {
         let error = builder(&Ledger::new()).batching(batching).start().unwrap_err();
         assert_eq!(error.to_string(), expected);
     }
-    let error = TrackerBuilder::to_server("https://x", "p").start().unwrap_err();
+    let error = TrackerBuilder::to_server("ftp://x", "p").start().unwrap_err();
     assert!(matches!(error, StartError::Url(_)), "{error}");
 }
 

@@ -5,6 +5,14 @@ use serde::{Deserialize, Serialize};
 use super::Spent;
 use crate::money::Usd;
 
+/// The most US dollars that a limit, a raise, an extension or an allocation may be of: sums of a hundred thousand such
+/// amounts are exact.
+pub const MOST_USD: Usd = Usd::from_units(1_000_000_000_000_000_000_000_000_000_000_000);
+
+/// The most tokens that a limit or a raise may be of: a thousand of the largest allocations, and few enough that sums
+/// of ten such amounts are exact.
+pub const MOST_LIMIT_TOKENS: u64 = 1_000_000_000_000_000_000;
+
 /// An amount of tokens and of money.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Amount {
@@ -72,10 +80,11 @@ impl AmountLimit {
         Amount { tokens: self.tokens.map_or(0, i128::from), usd: self.usd.unwrap_or_default() }.beyond(used)
     }
 
-    /// Whether an amount stays within it.
+    /// Whether an amount stays within it. One at the end of what can be kept stays within none: it may be a sum that is
+    /// larger than that.
     #[must_use]
     pub fn holds(self, amount: Amount) -> bool {
         self.tokens.is_none_or(|limit| amount.tokens <= i128::from(limit))
-            && self.usd.is_none_or(|limit| amount.usd <= limit)
+            && self.usd.is_none_or(|limit| amount.usd <= limit && amount.usd < Usd::MAX)
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::amount::{MOST_LIMIT_TOKENS, MOST_USD};
 use super::policy::MAX_NAME_BYTES;
 use super::{Amount, BudgetRejection, BudgetState, Figures, InvalidPolicy, OpenAllocation, Policy, judge};
 use crate::event::{
@@ -144,6 +145,11 @@ pub fn raise_limit(state: &BudgetState, raise: LimitRaise, at: Timestamp) -> Dec
     let wrong = |because| Err(BudgetRejection::Raise { policy: raised.policy.clone(), because });
     if raised.by.tokens < 0 || raised.by.usd < Usd::ZERO {
         return wrong("must raise it: tokens and usd must not be negative");
+    }
+    if raised.by.tokens > i128::from(MOST_LIMIT_TOKENS) || raised.by.usd > MOST_USD {
+        return wrong(
+            "must raise it by at most 10^18 tokens and 10^15 USD: a policy that limits nothing is none",
+        );
     }
     if raised.by == Amount::NOTHING {
         return wrong("must say by how much: give `tokens`, `usd` or both");
@@ -377,6 +383,9 @@ pub fn check(request: &AllocationRequest, at: Timestamp) -> Result<(), BudgetRej
     }
     if tokens > MOST_TOKENS {
         return wrong(&format!("tokens `{tokens}`: must be at most 10^15"));
+    }
+    if usd > MOST_USD {
+        return wrong(&format!("usd `{usd}`: must be at most 10^15"));
     }
     if !(1..=10).contains(&request.priority) {
         return wrong("priority must be from 1 (low) through 5 (normal) and 8 (high) to 10 (critical)");

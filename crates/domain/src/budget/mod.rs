@@ -31,7 +31,7 @@ mod threshold;
 mod throttle;
 mod window;
 
-pub use amount::{Amount, AmountLimit};
+pub use amount::{Amount, AmountLimit, MOST_LIMIT_TOKENS, MOST_USD};
 pub use burn::{Burn, burn};
 pub use dimension::{AlsoNamed, Dimension, Dimensions, InvalidDimension};
 pub use figures::{Figures, SpentIn};

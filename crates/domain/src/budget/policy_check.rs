@@ -1,5 +1,6 @@
 //! What a policy may say: everything in it has an effect.
 
+use super::amount::{MOST_LIMIT_TOKENS, MOST_USD};
 use super::policy::{BudgetEnforcement, Policy, Rollover};
 use super::throttle::MOST_A_MINUTE;
 use super::{AmountLimit, Dimension, ModelTier, Threshold, Window};
@@ -19,6 +20,22 @@ pub enum InvalidPolicy {
     /// A limit of money below zero.
     #[error("limit_usd `{0}`: must not be negative")]
     NegativeLimit(Usd),
+    /// More tokens than sums of them are exact for.
+    #[error("{field} `{value}`: must be at most 10^18 tokens; what has no limit needs none")]
+    TooManyTokens {
+        /// Which field.
+        field: &'static str,
+        /// What it was to be.
+        value: u64,
+    },
+    /// More money than sums of it are exact for.
+    #[error("{field} `{value}`: must be at most 10^15 USD; what has no limit needs none")]
+    TooMuchMoney {
+        /// Which field.
+        field: &'static str,
+        /// What it was to be.
+        value: Usd,
+    },
     /// What rolls over is capped below zero.
     #[error("rollover_cap_usd `{0}`: must not be negative")]
     NegativeCap(Usd),
@@ -134,6 +151,7 @@ impl Policy {
         if let Some(usd) = usd.filter(|usd| *usd < Usd::ZERO) {
             return Err(InvalidPolicy::NegativeLimit(usd));
         }
+        self.check_sizes()?;
         if self.act_at < self.warn_at {
             return Err(InvalidPolicy::Thresholds { warn_at: self.warn_at, act_at: self.act_at });
         }
@@ -186,6 +204,22 @@ impl Policy {
             Some(tier) => Err(InvalidPolicy::Tier(tier.to_owned())),
             None => Ok(()),
         }
+    }
+
+    /// Refuses what is so large that sums of it would not be exact.
+    fn check_sizes(&self) -> Result<(), InvalidPolicy> {
+        let cap = if let Rollover::UpTo(cap) = self.rollover { cap } else { AmountLimit::default() };
+        for (field, tokens) in [("limit_tokens", self.limit.tokens), ("rollover_cap_tokens", cap.tokens)] {
+            if let Some(value) = tokens.filter(|tokens| *tokens > MOST_LIMIT_TOKENS) {
+                return Err(InvalidPolicy::TooManyTokens { field, value });
+            }
+        }
+        for (field, usd) in [("limit_usd", self.limit.usd), ("rollover_cap_usd", cap.usd)] {
+            if let Some(value) = usd.filter(|usd| *usd > MOST_USD) {
+                return Err(InvalidPolicy::TooMuchMoney { field, value });
+            }
+        }
+        Ok(())
     }
 
     /// Refuses what would have no effect.
@@ -289,6 +323,21 @@ mod tests {
                 "a window `per_task` has none before it",
             ),
             (Policy { window: Window::PerTask, scope: task, ..good.clone() }, "`task` is what window"),
+            (
+                Policy { limit: limit(Some(1_000_000_000_000_000_001), None), ..good.clone() },
+                "limit_tokens `1000000000000000001`: must be at most 10^18 tokens",
+            ),
+            (
+                Policy { limit: limit(None, Some("1000000000000000.01")), ..good.clone() },
+                "limit_usd `1000000000000000.01`: must be at most 10^15 USD",
+            ),
+            (
+                Policy {
+                    rollover: Rollover::UpTo(limit(None, Some("169999999999999999999"))),
+                    ..good.clone()
+                },
+                "rollover_cap_usd `169999999999999999999`: must be at most 10^15 USD",
+            ),
             (Policy { scope: tier, ..good.clone() }, "scope: tier `heavy`: must be one of local_lightweight"),
         ] {
             let error = bad.check().unwrap_err().to_string();

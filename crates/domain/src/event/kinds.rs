@@ -4,10 +4,10 @@ use super::{
     AlertAcknowledged, Allocated, AllocationExpired, AllocationExtended, AllocationRefused,
     AllocationReleased, BillDayRecorded, BudgetSet, ConditionObserved, ConfigLoaded, ConfigRejected,
     DeliveryAttempted, DeliveryRequested, GateDecided, ImportanceChanged, InboxRejected, InboxResolved,
-    LimitRaised, LossAccepted, OverrideGranted, PhaseEnded, PhaseExplained, PhaseStarted, PolicySet,
-    PriceBookLoaded, PriceChanged, PriceDecided, PriceDisputed, PriceProposed, PriceSourceChecked,
-    PriceUpdateBegun, ReportRead, SignalRecorded, TaskClosed, TaskMarked, TaskOpened, TaskOutcome,
-    TransitionsMeasured, UsageAdjusted, UsageRecorded, UsageRepriced, WaitRecorded,
+    KeyCreated, KeyRevoked, KeyRotated, LimitRaised, LossAccepted, OverrideGranted, PhaseEnded,
+    PhaseExplained, PhaseStarted, PolicySet, PriceBookLoaded, PriceChanged, PriceDecided, PriceDisputed,
+    PriceProposed, PriceSourceChecked, PriceUpdateBegun, ReportRead, SignalRecorded, TaskClosed, TaskMarked,
+    TaskOpened, TaskOutcome, TransitionsMeasured, UsageAdjusted, UsageRecorded, UsageRepriced, WaitRecorded,
 };
 use crate::phase::Advance;
 
@@ -131,6 +131,15 @@ macro_rules! each_kind {
             Bill(BillEvent) {
                 /// A day of a provider's bill was imported.
                 BillDayRecorded(Box<BillDayRecorded>), "bill_day_recorded", ledger;
+            }
+            /// Keys of the API. Decided in one order, under one reserved task name of the ledger's tenant.
+            Key(KeyEvent) {
+                /// A key was made.
+                KeyCreated(Box<KeyCreated>), "key_created", ledger;
+                /// A key got another secret.
+                KeyRotated(KeyRotated), "key_rotated", ledger;
+                /// A key is refused from now on.
+                KeyRevoked(KeyRevoked), "key_revoked", ledger;
             }
         }
     };
@@ -267,12 +276,14 @@ impl EventBody {
             | Self::Inbox(_)
             | Self::Budget(_)
             | Self::Bill(_)
+            | Self::Key(_)
             | Self::Report(_) => false,
         }
     }
 
     /// Whether it is part of its task's history. Events about alerts, their delivery, the inbox, money,
-    /// readers and bills are not: no view of tasks counts them, updates a time for them, or creates a task for them.
+    /// readers, bills and keys are not: no view of tasks counts them, updates a time for them, or creates a task for
+    /// them.
     #[must_use]
     pub const fn concerns_task(&self) -> bool {
         match self {
@@ -282,6 +293,7 @@ impl EventBody {
             | Self::Inbox(_)
             | Self::Budget(_)
             | Self::Bill(_)
+            | Self::Key(_)
             | Self::Report(_) => false,
         }
     }

@@ -24,9 +24,19 @@ type Found<'a> = Result<Entry<'a>, Missing<'a>>;
 
 /// The entry of a call. A key is bare or `provider/model`. A bare key belongs to the provider it names:
 /// another provider's model of the same name has a different price. A model that the book does not have under
-/// its dated name is looked up by the name without the date.
+/// its dated name is looked up by the name without the date, and one that it does not have in capital letters in small
+/// ones.
 pub(super) fn find<'a>(models: InForceAt<'a>, provider: Option<&str>, model: &str) -> Found<'a> {
     let model = model.strip_prefix("models/").unwrap_or(model);
+    match in_these_letters(models, provider, model) {
+        Err(Missing::NoEntry) if model.chars().any(char::is_uppercase) => {
+            in_these_letters(models, provider, &model.to_lowercase())
+        }
+        found => found,
+    }
+}
+
+fn in_these_letters<'a>(models: InForceAt<'a>, provider: Option<&str>, model: &str) -> Found<'a> {
     match by_name(models, provider, model) {
         Err(Missing::NoEntry) => {
             undated(model).map_or(Err(Missing::NoEntry), |undated| by_name(models, provider, undated))
@@ -118,8 +128,9 @@ fn without_provider<'a>(models: InForceAt<'a>, model: &str) -> Found<'a> {
 }
 
 /// A model's name without its snapshot date: `gpt-5-2025-08-07`, `claude-haiku-4-5-20251001`, `…@20250929`,
-/// `…-latest`.
-pub(super) fn undated(model: &str) -> Option<&str> {
+/// `…-latest`; `None`: it has none.
+#[must_use]
+pub fn undated(model: &str) -> Option<&str> {
     if let Some(name) = model.strip_suffix("-latest") {
         return Some(name);
     }

@@ -70,7 +70,8 @@ impl Listed {
         let (listed, notes) = list(&format!("{{{name}: {rates}}}")).map_err(invalid)?;
         let first = listed.into_iter().find(|listed| listed.entry == entry);
         first.ok_or_else(|| {
-            let left_out = notes.left_out.first().map(ToString::to_string);
+            let left_out = notes.left_out.first();
+            let left_out = left_out.map(|why| format!("{} `{}`: {}", why.field, why.value, why.rule));
             invalid(left_out.unwrap_or_else(|| "have no price".to_owned()))
         })
     }

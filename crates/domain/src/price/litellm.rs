@@ -178,7 +178,7 @@ impl Entry<'_> {
         }
         if let Some((field, rate)) = price.dearest().filter(|(_, rate)| *rate > TOO_DEAR && !confirmed) {
             let rule = "is more than 0.001 USD for one token: prices are per token, not per million tokens; \
-                        `\"price_confirmed\": true` in the entry takes it as it is";
+                        a price book takes it as it is with `\"price_confirmed\": true` in the entry";
             return Err(problem(field, &rate.to_string(), rule));
         }
         Ok(Some(price))

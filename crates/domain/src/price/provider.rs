@@ -137,6 +137,13 @@ pub fn of_books(name: &str) -> Option<String> {
     names.next().is_none().then_some(only).filter(|name| !name.is_empty())
 }
 
+/// One name for a provider, however it is spelled: that of price books or, where it may be several there, its own in
+/// plain spelling.
+#[must_use]
+pub fn one_name(name: &str) -> String {
+    of_books(name).unwrap_or_else(|| plain(name).into_owned())
+}
+
 /// Whether an entry of a price book belongs to a provider: it has the same name or one of its family, which
 /// is the part before `_` or `-` (`bedrock_converse`, `vertex_ai-language-models`, `text-completion-openai`).
 pub(super) fn is_of(entry: &str, provider: &str) -> bool {

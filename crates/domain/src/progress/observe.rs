@@ -28,7 +28,8 @@ impl TaskProgress {
             | EventBody::Inbox(_)
             | EventBody::Budget(_)
             | EventBody::Report(_)
-            | EventBody::Bill(_) => {}
+            | EventBody::Bill(_)
+            | EventBody::Key(_) => {}
         }
     }
 

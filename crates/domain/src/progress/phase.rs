@@ -254,6 +254,10 @@ impl PhaseProgress {
         let latest = self.checks.last().map(|check| check.pace);
         let latest = latest.filter(|pace| matches!(pace, Pace::Productive | Pace::Slow));
         match self.pace_of(self.used(), self.best_points, measure) {
+            // What has ended goes in circles no more.
+            Pace::Spinning if self.stage == PhaseStage::Ended => {
+                self.rate(self.used(), self.best_points, measure)
+            }
             pace @ (Pace::Spinning | Pace::Unknown) => pace,
             pace @ (Pace::Productive | Pace::Slow) => latest.unwrap_or(pace),
         }
@@ -288,10 +292,17 @@ impl PhaseProgress {
     }
 
     fn pace_of(&self, tokens: u64, points: u64, measure: Measure<'_>) -> Pace {
-        let rate = Utilization::new(u128::from(points).saturating_mul(1000), tokens);
         if self.too_often(measure.rules).is_some() || self.too_long(measure).is_some() {
             Pace::Spinning
-        } else if !self.is_judged(measure) {
+        } else {
+            self.rate(tokens, points, measure)
+        }
+    }
+
+    /// By points for tokens alone; unknown where nothing was spent so far.
+    fn rate(&self, tokens: u64, points: u64, measure: Measure<'_>) -> Pace {
+        let rate = Utilization::new(u128::from(points).saturating_mul(1000), tokens);
+        if !self.is_judged(measure) || (tokens == 0 && points == 0) {
             Pace::Unknown
         } else if rate.below(measure.rules.productive_rate) {
             Pace::Slow

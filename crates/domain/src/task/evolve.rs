@@ -19,6 +19,7 @@ pub fn evolve(state: &mut TaskState, event: &EventBody) {
         | EventBody::Inbox(_)
         | EventBody::Budget(_)
         | EventBody::Bill(_)
+        | EventBody::Key(_)
         | EventBody::Report(_) => {}
     }
 }

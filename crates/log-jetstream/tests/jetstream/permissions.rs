@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_nats::client::RequestErrorKind;
 use async_nats::{Client, jetstream};
 use futures_util::StreamExt;
-use tollgate_domain::position::Sequence;
+use tollgate_domain::ids::TenantId;
+use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_log::conformance::{batch, decision, event, named};
 use tollgate_log::contract::{AppendOutcome, EventLog, Hints, Partitions};
 use tollgate_log_jetstream::{Credentials, Inbox, JetStreamLog, Options};
@@ -107,6 +108,30 @@ async fn each_user_can_do_its_work() {
     }
 }
 
+/// By this question a server knows which keys of the API there are.
+#[tokio::test]
+async fn a_server_may_ask_for_the_next_decision_about_a_subject() {
+    let Some(server) = NatsServer::start_with(|_| configuration()) else { return };
+    init(&user(&server, "admin")).await;
+    let log = JetStreamLog::connect(user(&server, "server")).await.unwrap();
+    // Each is followed by what is no decision.
+    for (last, id) in [(0, "a"), (1, "b")] {
+        within(log.append(decision(last, vec![event("T-1", id, "x")]))).await.unwrap();
+        within(log.append(batch(vec![event("T-1", &format!("fact-{id}"), "x")]))).await.unwrap();
+    }
+    let (tenant, partition) = (TenantId::default_tenant(), PartitionId::of("default", "T-1"));
+    for (subject, after, expected) in [
+        ("T-1", 0, Some(Sequence(1))),
+        ("T-1", 1, Some(Sequence(3))),
+        ("T-1", 2, Some(Sequence(3))),
+        ("T-1", 3, None),
+        ("T-2", 0, None),
+    ] {
+        let found = within(log.decision_after(partition, &tenant, subject, Sequence(after))).await.unwrap();
+        assert_eq!(found.map(|(at, _)| at), expected, "{subject} after {after}");
+    }
+}
+
 /// What a user attempts.
 #[derive(Clone, Copy, Debug)]
 enum Attempt {
@@ -171,6 +196,9 @@ async fn what_is_not_its_work_is_refused() {
         ("producer", "tollgate.v1.in.acme.T-1", true),
         ("producer", "tollgate.v1.ev.0.default", true),
         ("producer", "tollgate.v1.dec.0.default.T-1", true),
+        // A decision about keys of the API.
+        ("producer", "tollgate.v1.dec.12._ledger._keys", true),
+        ("projector", "tollgate.v1.dec.12._ledger._keys", true),
         ("producer", "$JS.API.DIRECT.GET.TOLLGATE", true),
         ("producer", "$JS.API.CONSUMER.CREATE.TOLLGATE", true),
         ("admin", "$JS.API.STREAM.DELETE.TOLLGATE", true),

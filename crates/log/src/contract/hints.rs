@@ -3,6 +3,7 @@
 //! Callers with an [`EventLog`] use these as methods of `dyn EventLog`; a backend that has hints implements
 //! [`Hints`].
 
+use tollgate_domain::ids::TenantId;
 use tollgate_domain::position::{PartitionId, Sequence};
 
 use crate::contract::{BoxFuture, EventLog, LogServer, Partitions, ReadError, RecordReader};
@@ -32,6 +33,16 @@ pub trait Hints: Send + Sync {
     /// Accepts the chains of partitions after all records up to and including `through`, as a reader's
     /// checkpoint has them.
     fn anchor(&self, through: Sequence, chains: &[(PartitionId, ChainHash)]);
+
+    /// The first durable decision about a subject after a record, and its place; `None` if there is none. The
+    /// subject is that of a tenant and a partition.
+    fn decision_after<'a>(
+        &'a self,
+        partition: PartitionId,
+        tenant: &'a TenantId,
+        subject: &'a str,
+        after: Sequence,
+    ) -> BoxFuture<'a, Result<Option<(Sequence, Record)>, ReadError>>;
 
     /// Reads records without computing their chains; the chain values are meaningless then.
     fn read_unchained(

@@ -28,8 +28,9 @@ use crate::status::fold_task;
 
 impl Projection for Alerts {
     const NAME: &'static str = "alerts";
-    const VERSION: u32 = 20;
+    const VERSION: u32 = 21;
     type Row = AlertsRow;
+    type Kept = ();
     type Live = ();
 
     fn apply<R: Rows<AlertsRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
@@ -68,7 +69,7 @@ impl Projection for Alerts {
                 watched(rows, moment, |watch| access::read(watch, event, read))
             }
             EventBody::Alert(AlertEvent::ConditionObserved(seen)) => observed(rows, event, moment, seen),
-            EventBody::Budget(_) | EventBody::Bill(_) => Ok(()),
+            EventBody::Budget(_) | EventBody::Bill(_) | EventBody::Key(_) => Ok(()),
             EventBody::Price(decided) => watched(rows, moment, |watch| prices::note(watch, event, decided)),
             _ if !event.concerns_task() => Ok(()),
             EventBody::Task(_)

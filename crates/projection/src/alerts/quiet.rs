@@ -72,8 +72,11 @@ impl Quiet {
 }
 
 /// An open task of which nothing was observed or refused: what is true of it follows from its limits and decisions.
+/// Limits that follow progress move with usage.
 fn is_plain(watch: &Watch) -> bool {
-    watch.task.state.stage == TaskStage::Open && watch.observed.is_empty() && watch.rejections == 0
+    let row = &watch.task;
+    let is_open = row.state.stage == TaskStage::Open && row.progress.is_none();
+    is_open && watch.observed.is_empty() && watch.rejections == 0
 }
 
 /// Tokens of everything recorded about a task.

@@ -29,6 +29,7 @@ mod golden;
 mod observed;
 mod once;
 mod order;
+mod progress;
 
 fn unchanged_only_if_all_that_is_true_has_an_alert(watch: &Watch) {
     let mut watch = watch.clone();
@@ -55,11 +56,22 @@ struct Folded {
 impl Folded {
     /// A Small, medium task: 18,720 tokens; PLAN 1,920 of them, THINK 4,800.
     fn opened() -> Self {
+        Self::opened_under(&BudgetConfig::built_in())
+    }
+
+    fn opened_under(config: &BudgetConfig) -> Self {
         let mut folded = Self::default();
         let metadata = TaskMetadata { complexity: Some("Small".parse().unwrap()), ..TaskMetadata::default() };
-        let limits = task_limits(&BudgetConfig::built_in(), &metadata).unwrap();
+        let limits = task_limits(config, &metadata).unwrap();
         folded.fold(0, EventBody::from(TaskOpened { metadata, limits: Some(limits) }));
         folded
+    }
+
+    fn watch(&self) -> &Watch {
+        match self.rows.get(&row::watch_key("default", "T-1")) {
+            Some(AlertsRow::Watch(watch)) => watch,
+            _ => panic!("no watch"),
+        }
     }
 
     fn fold(&mut self, minute: i64, body: EventBody) {

@@ -140,9 +140,9 @@ fn of_task(told: &mut impl Told, row: &TaskRow, task: &str) -> bool {
         limit(told, About::Task, name, (&tokens, &latency), levels);
     }
     for execution in &row.executions {
-        let Some(of_phase) = limits.phase(&execution.id.phase) else { continue };
+        let Some((of_phase, tokens)) = row.limit_of(&execution.id.phase) else { continue };
         let name = || format!("{} of task {task}", execution.id);
-        let tokens = Utilization::new(execution.activity.tokens.used(), of_phase.tokens);
+        let tokens = Utilization::new(execution.activity.tokens.used(), tokens);
         let latency = execution.latency(row.budgeted(), None).counted();
         let latency = Utilization::new(latency, of_phase.latency_ms);
         limit(told, About::Execution(&execution.id), name, (&tokens, &latency), levels);

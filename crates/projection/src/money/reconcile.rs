@@ -1,5 +1,8 @@
 //! A provider's bills beside the ledger: how they differ by day and model, and what that comes from.
 //!
+//! Both sides name a model by one name ([`PriceBook::one_name`](tollgate_domain::price::PriceBook::one_name)). A
+//! snapshot and the model that it is of are one row where only one side tells them apart.
+//!
 //! Every explanation is a part of the difference, and what is left is said to be unexplained. Nothing is explained by
 //! what only might be: a rate only where both sides have the same tokens.
 
@@ -16,15 +19,23 @@ use super::{KindRates, LineDimension, MoneyLine};
 use crate::report::{narrow, unit_totals};
 
 /// What lines by day have to be told apart by to be compared with bills.
-pub const RECONCILED_BY: [LineDimension; 3] =
-    [LineDimension::Model, LineDimension::PriceVersion, LineDimension::Corrects];
+pub const RECONCILED_BY: [LineDimension; 4] =
+    [LineDimension::Provider, LineDimension::Model, LineDimension::PriceVersion, LineDimension::Corrects];
 
 /// Bills and usage of one provider, to be compared.
 #[derive(Clone, Debug, Default)]
 pub struct Reconciliation {
     /// Days that a bill covers: only these are compared.
     covered: BTreeSet<Day>,
-    rows: BTreeMap<String, BTreeMap<Day, Row>>,
+    models: BTreeMap<String, Model>,
+}
+
+/// A model in the days that are compared.
+#[derive(Clone, Debug, Default)]
+struct Model {
+    /// As both sides spell it.
+    spelled: BTreeSet<String>,
+    days: BTreeMap<Day, Row>,
 }
 
 /// A model on a day.
@@ -59,19 +70,19 @@ impl Reconciliation {
         self.covered.insert(day);
     }
 
-    /// Adds a line of a bill.
-    pub fn bill(&mut self, day: Day, line: &BillLine) {
-        let row = self.row(&line.model, day);
+    /// Adds a line of a bill; `model`: the one name of its model.
+    pub fn bill(&mut self, day: Day, line: &BillLine, model: &str) {
+        let row = self.row((model, &line.model), day);
         let known = if row.is_billed { row.billed_tokens } else { Some(0) };
         row.billed_tokens = known.zip(line.tokens).map(|(sum, more)| sum.saturating_add(more.into()));
         row.is_billed = true;
         row.billed = row.billed.saturating_add(line.amount);
     }
 
-    /// Adds a line of the ledger by day, told apart by [`RECONCILED_BY`].
-    pub fn usage(&mut self, line: &MoneyLine<'_>) {
+    /// Adds a line of the ledger by day, told apart by [`RECONCILED_BY`]; `model`: the one name of its model.
+    pub fn usage(&mut self, line: &MoneyLine<'_>, model: &str) {
         let Some(day) = line.period.and_then(|period| period.name.parse::<Day>().ok()) else { return };
-        let (model, sums) = (line.value(&LineDimension::Model), line.sums);
+        let (model, sums) = ((model, line.value(&LineDimension::Model)), line.sums);
         let of = line.value(&LineDimension::Corrects).parse().unwrap_or(day);
         // What has a price now is of the day of the usage, whenever that was said, as what has none is.
         let row = self.row(model, of);
@@ -97,8 +108,12 @@ impl Reconciliation {
         other.restated_tokens = other.restated_tokens.saturating_add(sums.tokens.total());
     }
 
-    fn row(&mut self, model: &str, day: Day) -> &mut Row {
-        self.rows.entry(model.to_owned()).or_default().entry(day).or_default()
+    fn row(&mut self, (model, spelled): (&str, &str), day: Day) -> &mut Row {
+        let model = self.models.entry(model.to_owned()).or_default();
+        if !model.spelled.contains(spelled) {
+            model.spelled.insert(spelled.to_owned());
+        }
+        model.days.entry(day).or_default()
     }
 
     /// How many days a bill covers.
@@ -116,22 +131,27 @@ impl Reconciliation {
     ) -> (Vec<BillComparisonRow>, ComparedAmounts) {
         let mut found = BTreeMap::new();
         let mut total = Row { billed_tokens: Some(0), ..Row::default() };
-        for (model, mut days) in std::mem::take(&mut self.rows) {
-            days.retain(|day, row| self.covered.contains(day) && (row.is_billed || row.is_used));
-            let rates = rates(&model);
+        for model in self.models.values_mut() {
+            model.days.retain(|day, row| self.covered.contains(day) && (row.is_billed || row.is_used));
+        }
+        self.models.retain(|_, model| !model.days.is_empty());
+        for (name, Model { spelled, mut days }) in names::joined(self.models) {
+            let rates = rates(&name);
             days.values_mut().for_each(|row| row.explain_alone(rates.as_ref()));
             explain_neighbours(&mut days);
             let (billed, used) =
                 (days.values().any(|row| row.is_billed), days.values().any(|row| row.is_used));
             days.values_mut().for_each(|row| row.explain_rest(billed, used));
+            let shown = names::shown(&name, &spelled);
             for (day, row) in days {
                 total.add(&row);
-                found.insert((day, model.clone()), row);
+                found.insert((day, shown.clone(), name.clone()), (row, spelled.clone()));
             }
         }
-        let rows = found.into_iter().map(|((day, model), row)| BillComparisonRow {
+        let rows = found.into_iter().map(|((day, model, _), (row, spelled))| BillComparisonRow {
             day: day.to_string(),
-            model: if model.is_empty() { "unknown".to_owned() } else { model },
+            names: spelled.into_iter().filter(|name| *name != model && !name.is_empty()).collect(),
+            model,
             amounts: row.amounts(),
             explained: row.explained.iter().map(|(reason, amount)| sentence(*reason, *amount)).collect(),
         });
@@ -193,6 +213,28 @@ impl Row {
                 && !self.explained.iter().any(|(reason, _)| *reason == BillReason::Unpriced);
             self.note(if without { BillReason::Unpriced } else { BillReason::Rate }, self.rest);
         }
+    }
+
+    /// Adds what is said of the same day of another name of the model.
+    fn absorb(&mut self, other: &Self) {
+        self.billed_tokens = match (self.is_billed, other.is_billed) {
+            (true, true) => {
+                self.billed_tokens.zip(other.billed_tokens).map(|(one, two)| one.saturating_add(two))
+            }
+            (true, false) => self.billed_tokens,
+            (false, _) => other.billed_tokens,
+        };
+        self.is_billed |= other.is_billed;
+        self.is_used |= other.is_used;
+        self.billed = self.billed.saturating_add(other.billed);
+        self.cost = self.cost.saturating_add(other.cost);
+        self.tokens = self.tokens.saturating_add(other.tokens);
+        self.unpriced.add(&other.unpriced);
+        self.unpriced_left = self.unpriced_left.saturating_add(other.unpriced_left);
+        self.unpriced_units.add(&other.unpriced_units);
+        self.priced_since = self.priced_since.saturating_add(other.priced_since);
+        self.restated = self.restated.saturating_add(other.restated);
+        self.restated_tokens = self.restated_tokens.saturating_add(other.restated_tokens);
     }
 
     fn add(&mut self, other: &Self) {
@@ -271,6 +313,8 @@ fn percent(part: Usd, whole: Usd) -> Option<String> {
 fn negated(usd: Usd) -> Usd {
     Usd::from_units(usd.units().saturating_neg())
 }
+
+mod names;
 
 #[cfg(test)]
 mod tests;

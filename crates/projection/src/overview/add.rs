@@ -1,15 +1,19 @@
 //! From the row of a task to the figures of its week.
 
+use std::sync::Arc;
+
 use tollgate_domain::breach::{BreachStatus, Utilization};
 use tollgate_domain::event::{Mark, TaskOutcome};
 use tollgate_domain::gate::Verdict;
 use tollgate_domain::ids::LEDGER_PRODUCER;
+use tollgate_domain::limits::TaskLimits;
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::tier::Importance;
-use tollgate_domain::time::Timestamp;
+use tollgate_domain::time::{Day, Timestamp};
 
-use super::figures::{BOUNDS, Overview, PhaseFigures, TierFigures, WeekFigures, week_of};
-use crate::status::{Execution, TaskRow, figures};
+use super::figure::{Figure, PhaseFigure, TierFigure};
+use super::figures::{BOUNDS, Overview, kept, week_of};
+use crate::status::{Execution, Opened, TaskRow, TaskSums};
 
 /// What a query needs to know about the present.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,81 +24,74 @@ pub struct Present {
     pub stuck_after_ms: u64,
 }
 
+impl Present {
+    /// Whether an execution that runs since then is stuck.
+    #[must_use]
+    pub fn is_stuck(&self, running_since: Timestamp) -> bool {
+        let ran = self.now.millis_since(running_since);
+        self.stuck_after_ms > 0 && u64::try_from(ran).is_ok_and(|ran| ran > self.stuck_after_ms)
+    }
+}
+
 impl Overview {
     /// Adds a task.
     pub fn add(&mut self, tenant: &str, task: &str, row: &TaskRow, present: Present) {
         self.last_at = self.last_at.max(row.last_at);
-        let figures = figures(row, None);
-        let began = row.began_at();
-        let week = self.weeks.entry(week_of(began)).or_default();
-        let tokens = narrow(figures.total.tokens.used());
-        week.tokens = week.tokens.saturating_add(tokens);
-        let estimated = u64::try_from(figures.total.estimated_tokens).unwrap_or_default();
-        week.estimated_tokens = week.estimated_tokens.saturating_add(estimated);
-        let (Some(limits), Some(opened)) = (row.state.limits.as_deref(), &row.opened) else {
-            week.implicit_tasks = week.implicit_tasks.saturating_add(1);
-            return;
-        };
-        if opened.producer == LEDGER_PRODUCER {
-            // A remediation: it was not planned, and nothing stops it.
-            return;
-        }
-        let importance = row.state.importance.unwrap_or(limits.importance);
-        let tier = week.tiers.entry((limits.complexity, importance)).or_default();
-        let utilization = figures.tokens.unwrap_or_default();
-        count_breach(tier, row, figures.breach, &utilization);
-        add_phases(week, row);
-        if let Some(closed) = &row.closed {
-            let ended = closed.at.believed(closed.recorded_at);
-            let week = self.weeks.entry(week_of(ended)).or_default();
-            let number = match closed.outcome {
-                TaskOutcome::Completed => &mut week.closed.completed,
-                TaskOutcome::Cancelled => &mut week.closed.cancelled,
-                TaskOutcome::Abandoned => &mut week.closed.abandoned,
-            };
-            *number = number.saturating_add(1);
-            if closed.outcome == TaskOutcome::Completed {
-                week.closed.tokens.note(tokens);
-                let duration = u64::try_from(ended.millis_since(began)).unwrap_or_default();
-                week.closed.duration_ms.note(duration);
+        each_figure(row, &TaskSums::of(row), |week, figure, amount| {
+            self.weeks.entry(week).or_default().put(&figure, amount.into());
+        });
+        for (review, why) in [
+            (&mut self.importance_changed, changed_importance(row)),
+            (&mut self.blocked, blocked_for_review(row)),
+            (&mut self.stuck, stuck_for_review(row, present)),
+            (&mut self.unjustified, unjustified_for_review(row)),
+        ] {
+            if let Some(why) = why {
+                review.note(tenant, task, why);
             }
         }
-        self.add_for_review(tenant, task, row, present);
     }
+}
 
-    fn add_for_review(&mut self, tenant: &str, task: &str, row: &TaskRow, present: Present) {
-        let changes = row.importance_changes.iter().map(|change| {
-            let from = change.from.map_or("unknown", Importance::as_str);
-            format!("{from} to {} by {} at {}: {}", change.to, change.author, change.at, change.reason)
-        });
-        let changes: Vec<String> = changes.collect();
-        if !changes.is_empty() {
-            self.importance_changed.note(tenant, task, changes.join("; "));
-        }
-        if row.state.stage != TaskStage::Open {
-            return;
-        }
-        if let Some(decision) = row.blocked() {
-            let why: Vec<&str> = decision.reasons.iter().map(|(_, _, message)| message.as_str()).collect();
-            let since = format!("before {} since {}: {}", decision.advance, decision.at, why.join("; "));
-            self.blocked.note(tenant, task, since);
-        }
-        let runs_long = |execution: &&Execution| {
-            let ran = present.now.millis_since(execution.running_since());
-            execution.ended_at.is_none() && u64::try_from(ran).is_ok_and(|ran| ran > present.stuck_after_ms)
-        };
-        if let Some(execution) = row.executions.iter().filter(|_| present.stuck_after_ms > 0).find(runs_long)
-        {
-            self.stuck.note(
-                tenant,
-                task,
-                format!("{} runs since {}", execution.id, execution.running_since()),
-            );
-        }
-        if let Some(why) = critical_for_review(row) {
-            self.unjustified.note(tenant, task, why);
-        }
-    }
+/// The limits of a task that was planned, and how it was opened. A task that was not opened has none; a remediation
+/// was not planned, and nothing stops it.
+pub(crate) fn planned(row: &TaskRow) -> Option<(&TaskLimits, &Opened)> {
+    let (limits, opened) = (row.state.limits.as_deref()?, row.opened.as_ref()?);
+    (opened.producer != LEDGER_PRODUCER).then_some((limits, opened))
+}
+
+/// Why a task whose importance was changed is listed for review.
+#[must_use]
+pub fn changed_importance(row: &TaskRow) -> Option<String> {
+    planned(row).filter(|_| !row.importance_changes.is_empty())?;
+    let changes = row.importance_changes.iter().map(|change| {
+        let from = change.from.map_or("unknown", Importance::as_str);
+        format!("{from} to {} by {} at {}: {}", change.to, change.author, change.at, change.reason)
+    });
+    Some(changes.collect::<Vec<_>>().join("; "))
+}
+
+/// Why an open task that is blocked is listed for review.
+#[must_use]
+pub fn blocked_for_review(row: &TaskRow) -> Option<String> {
+    let decision = planned(row).filter(|_| row.state.stage == TaskStage::Open).and_then(|_| row.blocked())?;
+    let why: Vec<&str> = decision.reasons.iter().map(|(_, _, message)| message.as_str()).collect();
+    Some(format!("before {} since {}: {}", decision.advance, decision.at, why.join("; ")))
+}
+
+/// Why an open task with an execution that runs too long is listed for review.
+#[must_use]
+pub fn stuck_for_review(row: &TaskRow, present: Present) -> Option<String> {
+    planned(row)?;
+    let runs_long = |execution: &&Execution| present.is_stuck(execution.running_since());
+    let execution = row.running().find(runs_long)?;
+    Some(format!("{} runs since {}", execution.id, execution.running_since()))
+}
+
+/// Why a planned task of critical importance is listed for review.
+#[must_use]
+pub fn unjustified_for_review(row: &TaskRow) -> Option<String> {
+    planned(row).and_then(|_| critical_for_review(row))
 }
 
 /// Why the critical importance of an open task needs review; `None`: it is not critical, or it is justified
@@ -124,53 +121,86 @@ pub fn critical_for_review(row: &TaskRow) -> Option<String> {
     }
 }
 
-fn count_breach(
-    tier: &mut TierFigures,
+/// What a task adds to its weeks: how much to which figure of which week. A figure may come more than once.
+pub(crate) fn each_figure(row: &TaskRow, sums: &TaskSums, mut add: impl FnMut(Day, Figure, u64)) {
+    let began = row.began_at();
+    let week = week_of(began);
+    let tokens = narrow(sums.tokens.used());
+    let mut of_week = |figure: Figure, amount: u64| {
+        if amount > 0 {
+            add(week, figure, amount);
+        }
+    };
+    of_week(Figure::Tokens, tokens);
+    of_week(Figure::EstimatedTokens, u64::try_from(sums.estimated_tokens).unwrap_or_default());
+    if row.state.limits.is_none() || row.opened.is_none() {
+        of_week(Figure::Implicit, 1);
+        return;
+    }
+    let Some((limits, _)) = planned(row) else { return };
+    let importance = row.state.importance.unwrap_or(limits.importance);
+    let used = Utilization::new(sums.tokens.used(), limits.total_tokens());
+    of_tier(row, sums.breach(row), &used, |figure, amount| {
+        of_week(Figure::Tier(limits.complexity, importance, figure), amount);
+    });
+    of_phases(row, of_week);
+    let Some(closed) = &row.closed else { return };
+    let ended = closed.at.believed(closed.recorded_at);
+    let week = week_of(ended);
+    add(week, Figure::Closed(closed.outcome), 1);
+    if closed.outcome == TaskOutcome::Completed {
+        let duration = u64::try_from(ended.millis_since(began)).unwrap_or_default();
+        add(week, Figure::CompletedTokens(kept(tokens)), 1);
+        add(week, Figure::CompletedMillis(kept(duration)), 1);
+    }
+}
+
+fn of_tier(
     row: &TaskRow,
     breach: Option<BreachStatus>,
-    utilization: &Utilization,
+    used: &Utilization,
+    mut add: impl FnMut(TierFigure, u64),
 ) {
-    count(&mut tier.tasks);
-    count(match breach.unwrap_or(BreachStatus::Within) {
-        BreachStatus::Within => &mut tier.within,
-        BreachStatus::Warning => &mut tier.warning,
-        BreachStatus::Exceeded => &mut tier.exceeded,
-    });
-    if row.stopped {
-        count(&mut tier.stopped);
-    }
-    if !row.bypasses.is_empty() {
-        count(&mut tier.bypassed);
-    }
+    add(TierFigure::Tasks, 1);
+    add(
+        match breach.unwrap_or(BreachStatus::Within) {
+            BreachStatus::Within => TierFigure::Within,
+            BreachStatus::Warning => TierFigure::Warning,
+            BreachStatus::Exceeded => TierFigure::Exceeded,
+        },
+        1,
+    );
+    add(TierFigure::Stopped, row.stopped.into());
+    add(TierFigure::Bypassed, u64::from(!row.bypasses.is_empty()));
     if matches!(row.state.stage, TaskStage::Closed(_)) {
-        tier.closed_tokens = tier.closed_tokens.saturating_add(narrow(utilization.used));
-        tier.closed_limits = tier.closed_limits.saturating_add(narrow(utilization.limit));
+        add(TierFigure::ClosedTokens, narrow(used.used));
+        add(TierFigure::ClosedLimits, narrow(used.limit));
     }
     let mark = row.mark.as_ref().map(|marked| marked.mark);
     match row.state.judged {
         None | Some(Verdict::Allow) => {}
         Some(Verdict::Warn) => {
-            count(&mut tier.warned);
+            add(TierFigure::Warned, 1);
             match mark {
-                Some(Mark::Legitimate) => count(&mut tier.warned_legitimate),
-                Some(Mark::Runaway) => count(&mut tier.warned_runaway),
+                Some(Mark::Legitimate) => add(TierFigure::WarnedLegitimate, 1),
+                Some(Mark::Runaway) => add(TierFigure::WarnedRunaway, 1),
                 None => {}
             }
         }
         Some(Verdict::Block) => {
-            count(&mut tier.ruled);
-            let used = utilization.used.saturating_mul(100);
-            let percent = narrow(used.checked_div(utilization.limit).map_or(used, |whole| {
-                whole.saturating_add(u128::from(!used.is_multiple_of(utilization.limit.max(1))))
-            }));
+            add(TierFigure::Ruled, 1);
+            let hundredfold = used.used.saturating_mul(100);
+            let percent = kept(narrow(hundredfold.checked_div(used.limit).map_or(hundredfold, |whole| {
+                whole.saturating_add(u128::from(!hundredfold.is_multiple_of(used.limit.max(1))))
+            })));
             match mark {
                 Some(Mark::Legitimate) => {
-                    count(&mut tier.legitimate);
-                    tier.legitimate_percent.note(percent);
+                    add(TierFigure::Legitimate, 1);
+                    add(TierFigure::LegitimatePercent(percent), 1);
                 }
                 Some(Mark::Runaway) => {
-                    count(&mut tier.runaway);
-                    tier.runaway_percent.note(percent);
+                    add(TierFigure::Runaway, 1);
+                    add(TierFigure::RunawayPercent(percent), 1);
                 }
                 None => {}
             }
@@ -178,33 +208,27 @@ fn count_breach(
     }
 }
 
-fn add_phases(week: &mut WeekFigures, row: &TaskRow) {
-    let Some(limits) = row.state.limits.as_deref() else { return };
+fn of_phases(row: &TaskRow, mut add: impl FnMut(Figure, u64)) {
     for execution in row.executions.iter().filter(|execution| execution.ended_at.is_some()) {
-        let Some(limit) = limits.phase(&execution.id.phase) else { continue };
-        let phase: &mut PhaseFigures = week.phases.entry(execution.id.phase.as_str().to_owned()).or_default();
-        count(&mut phase.executions);
+        let Some((limit, limit_tokens)) = row.limit_of(&execution.id.phase) else { continue };
+        let phase: Arc<str> = execution.id.phase.as_str().into();
+        let mut add =
+            |figure: PhaseFigure, amount: u64| add(Figure::Phase(Arc::clone(&phase), figure), amount);
         let used = narrow(execution.activity.tokens.used());
-        phase.tokens = phase.tokens.saturating_add(used);
-        phase.token_limits = phase.token_limits.saturating_add(limit.tokens);
-        let latency = execution.latency(row.budgeted(), None).counted();
-        phase.latency_ms = phase.latency_ms.saturating_add(latency);
-        phase.latency_limits_ms = phase.latency_limits_ms.saturating_add(limit.latency_ms);
+        add(PhaseFigure::Executions, 1);
+        add(PhaseFigure::Tokens, used);
+        add(PhaseFigure::TokenLimits, limit_tokens);
+        add(PhaseFigure::LatencyMs, execution.latency(row.budgeted(), None).counted());
+        add(PhaseFigure::LatencyLimitsMs, limit.latency_ms);
         if execution.activity.usage_events == 0 {
             // Its usage was never reported: it belongs to no class.
             continue;
         }
         let used = u128::from(used).saturating_mul(100);
-        let fits = |bound: &u32| used <= u128::from(*bound).saturating_mul(limit.tokens.into());
+        let fits = |bound: &u32| used <= u128::from(*bound).saturating_mul(limit_tokens.into());
         let class = BOUNDS.iter().position(fits).unwrap_or(BOUNDS.len());
-        if let Some(class) = phase.classes.get_mut(class) {
-            count(class);
-        }
+        add(PhaseFigure::Class(u8::try_from(class).unwrap_or(u8::MAX)), 1);
     }
-}
-
-fn count(number: &mut u64) {
-    *number = number.saturating_add(1);
 }
 
 /// Token sums beyond 1.8 · 10¹⁹ are capped there.

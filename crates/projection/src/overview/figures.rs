@@ -86,7 +86,7 @@ impl Counted {
 }
 
 /// A value to three digits, rounded up.
-fn kept(value: u64) -> u64 {
+pub(super) fn kept(value: u64) -> u64 {
     let mut unit: u64 = 1;
     while value.div_ceil(unit) > 999 {
         unit = unit.saturating_mul(10);

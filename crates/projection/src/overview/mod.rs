@@ -1,11 +1,12 @@
 //! Figures over many tasks: by the week in which tasks were opened, and the target figures of a healthy setup.
 //!
-//! Computed from the rows of the view `status` on request: nothing is folded a second time. Only sums of
-//! integers, so those of partitions add up in any order. No clock: weeks come from the events, and anything a
-//! query needs to know about the present is part of it.
+//! What a task contributes is a list of numbers by name, which [`crate::kept`] adds up as the rows of the view `status`
+//! change and takes back exactly. Only sums of integers, so those of partitions add up in any order. No clock: weeks
+//! come from the events, and anything a query needs to know about the present is part of it.
 
 mod add;
 mod conditions;
+mod figure;
 mod figures;
 mod health;
 mod health_config;
@@ -14,8 +15,13 @@ mod share;
 mod slowness;
 mod tables;
 
-pub use add::{Present, critical_for_review};
+pub use add::{
+    Present, blocked_for_review, changed_importance, critical_for_review, stuck_for_review,
+    unjustified_for_review,
+};
+pub(crate) use add::{each_figure, planned};
 pub use conditions::conditions;
+pub use figure::{Figure, PhaseFigure, TierFigure};
 pub use figures::{
     BOUNDS, ClosedFigures, Counted, KEPT_FOR_REVIEW, Overview, PhaseFigures, Review, TierFigures,
     WeekFigures, week_of,

@@ -22,7 +22,7 @@ pub(super) fn execution_reports(row: &TaskRow, now: Option<Timestamp>) -> Vec<Ex
         let before = reports.len();
         reports.extend(of_phase.map(|execution| execution_report(row, execution, Some(limit), now)));
         if reports.len() == before {
-            reports.push(not_started(limit));
+            reports.push(not_started(limit, row.tokens_limit(limit)));
         }
     }
     reports
@@ -42,18 +42,18 @@ fn execution_report(
         attempt: execution.id.attempt,
         state: if execution.ended_at.is_some() { ExecutionState::Ended } else { ExecutionState::Running },
         tokens_used: narrow(activity.tokens.total().max(0)),
-        tokens_limit: limit.map(|limit| limit.tokens),
+        tokens_limit: limit.map(|limit| row.tokens_limit(limit)),
         tokens: task_totals(&activity.tokens),
         latency_ms: latency.counted(),
         latency_limit_ms: limit.filter(|_| enforced).map(|limit| limit.latency_ms),
         wait_ms: activity.wait_ms,
         usage_events: activity.usage_events,
         breach_status: if is_unknown(execution)
-            && limit.is_some_and(|limit| is_within(execution, limit, latency))
+            && limit.is_some_and(|limit| row.breach(execution, limit, latency) == BreachStatus::Within)
         {
             BudgetStatus::Unknown
         } else {
-            budget_status(limit.map(|limit| execution.breach(limit, latency)))
+            budget_status(limit.map(|limit| row.breach(execution, limit, latency)))
         },
         tokens_estimated: activity.estimated_tokens != 0,
         cost_usd: activity.cost.to_string(),
@@ -71,17 +71,13 @@ fn is_unknown(execution: &Execution) -> bool {
     execution.ended_at.is_some() && execution.activity.usage_events == 0
 }
 
-fn is_within(execution: &Execution, limit: &PhaseLimit, latency: Latency) -> bool {
-    execution.breach(limit, latency) == BreachStatus::Within
-}
-
-fn not_started(limit: &PhaseLimit) -> ExecutionReport {
+fn not_started(limit: &PhaseLimit, tokens: u64) -> ExecutionReport {
     ExecutionReport {
         phase: limit.phase.as_str().to_owned(),
         attempt: 0,
         state: ExecutionState::NotStarted,
         tokens_used: 0,
-        tokens_limit: Some(limit.tokens),
+        tokens_limit: Some(tokens),
         tokens: TokenTotals::default(),
         latency_ms: 0,
         latency_limit_ms: Some(limit.latency_ms),

@@ -14,7 +14,7 @@ use tollgate_domain::time::Timestamp;
 
 use super::findings::{impossible_time, likely_cause, recommendations, unexplained};
 use super::named::Named;
-use super::progress::write_progress;
+use super::progress::progress_lines;
 use super::unit_totals;
 use super::words::{beside_cost, counted, seconds, with_thousands};
 use crate::status::{Decision, Execution, Latency, TaskRow, figures};
@@ -66,7 +66,13 @@ fn write_story(named: Named<'_>, now: Option<Timestamp>, out: &mut String) -> st
     if named.degraded {
         writeln!(out, "  degraded: some of its events could not be read")?;
     }
-    write_progress(row, out)?;
+    let progress = progress_lines(row);
+    if !progress.is_empty() {
+        writeln!(out, "\nProgress:")?;
+    }
+    for line in progress {
+        writeln!(out, "  {line}")?;
+    }
     writeln!(out, "\nWhat to do next:")?;
     for (nth, step) in recommendations(row, &figures, now).into_iter().enumerate() {
         writeln!(out, "  {}. {step}", nth.saturating_add(1))?;
@@ -309,15 +315,16 @@ fn ended(row: &TaskRow, execution: &Execution, now: Option<Timestamp>) -> String
 }
 
 fn ended_with(row: &TaskRow, execution: &Execution, now: Option<Timestamp>) -> String {
-    let limit = row.state.limits.as_deref().and_then(|limits| limits.phase(&execution.id.phase));
     let used = grouped(execution.activity.tokens.used());
-    let Some(limit) = limit else { return format!("{} ended: {used} tokens", execution.id) };
+    let Some((limit, of_tokens)) = row.limit_of(&execution.id.phase) else {
+        return format!("{} ended: {used} tokens", execution.id);
+    };
     if execution.activity.usage_events == 0 {
         return format!("{} ended: no usage was reported", execution.id);
     }
-    let tokens = Utilization::new(execution.activity.tokens.used(), limit.tokens);
+    let tokens = Utilization::new(execution.activity.tokens.used(), of_tokens);
     let by_override = if limit.overridden.tokens.is_some() { " (a limit set by an override)" } else { "" };
-    let mut sentence = format!("{} ended: {used} of {} tokens", execution.id, grouped(limit.tokens.into()));
+    let mut sentence = format!("{} ended: {used} of {} tokens", execution.id, grouped(of_tokens.into()));
     if let Some(percent) = tokens.shown_percent().filter(|_| tokens.above(Decimal::ONE)) {
         sentence.push_str(&format!(" ({percent}%)"));
     }

@@ -47,6 +47,7 @@ fn write_report(report: &TaskReport, out: &mut String) -> std::fmt::Result {
     write_summary(report, out)?;
     writeln!(out, "## Per-Phase Breakdown\n")?;
     write_table(report, out)?;
+    write_list("Progress", &report.progress, out)?;
     write_list("Breaches", &report.breaches, out)?;
     write_list("Anomalies", &report.anomalies, out)?;
     write_explanations(report, out)?;

@@ -20,7 +20,7 @@ mod task_status;
 mod words;
 
 pub use address::{path_segment, report_path};
-pub(crate) use budget_status::task_budget_status;
+pub(crate) use budget_status::{task_budget_status, task_budget_status_of};
 pub use csv::{COLUMNS as CSV_COLUMNS, TASK_COLUMNS, csv, tasks_csv, text as csv_text};
 pub use explain::explain;
 pub use html::{CONTENT_SECURITY_POLICY, html};

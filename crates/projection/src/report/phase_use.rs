@@ -55,7 +55,7 @@ pub(super) fn phases(row: &TaskRow, now: Option<Timestamp>) -> impl Iterator<Ite
             attempts,
             usage_events: total.usage_events,
             runs: of_phase().any(|execution| execution.ended_at.is_none()),
-            tokens: Utilization::new(total.tokens.used(), limit.tokens),
+            tokens: Utilization::new(total.tokens.used(), row.tokens_limit(limit)),
             latency: Utilization::new(of_phase().map(latency).sum::<u128>(), limit.latency_ms),
             took_ms: of_phase()
                 .map(|execution| execution.latency(BudgetedLatency::Full, None).counted())
@@ -70,8 +70,8 @@ pub(super) fn utilizations(
     now: Option<Timestamp>,
 ) -> impl Iterator<Item = (&Execution, Utilization, Option<Utilization>)> {
     row.executions.iter().filter_map(move |execution| {
-        let limit = row.state.limits.as_deref()?.phase(&execution.id.phase)?;
-        let tokens = Utilization::new(execution.activity.tokens.used(), limit.tokens);
+        let (limit, tokens) = row.limit_of(&execution.id.phase)?;
+        let tokens = Utilization::new(execution.activity.tokens.used(), tokens);
         let latency = match execution.latency(row.budgeted(), now) {
             Latency::Known(ms) => Some(Utilization::new(ms, limit.latency_ms)),
             Latency::Anomalous(_) => None,

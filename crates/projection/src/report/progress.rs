@@ -1,34 +1,32 @@
 //! What phases achieved for their tokens, in sentences: of tasks whose budget follows progress.
 
-use std::fmt::Write;
-
 use tollgate_domain::breach::Utilization;
 use tollgate_domain::gate::grouped;
 use tollgate_domain::limits::TaskLimits;
-use tollgate_domain::progress::phase::{Check, Measure, Pace, PhaseProgress};
+use tollgate_domain::progress::phase::{Check, Measure, Pace, PhaseProgress, PhaseStage};
 use tollgate_domain::progress::rules::ProgressRules;
 
-use super::words::{counted, tokens_of_limit};
+use super::words::{counted, tokens_of_limit, used_of_limit};
 use crate::status::TaskRow;
 
-/// A paragraph: each phase with its pace, its points and the limit that holds, and what is expected of the task.
-pub(super) fn write_progress(row: &TaskRow, out: &mut String) -> std::fmt::Result {
-    let Some((limits, rules)) = rules(row) else { return Ok(()) };
-    let Some(progress) = row.progress.as_deref().filter(|progress| !progress.phases.is_empty()) else {
-        return Ok(());
+/// Each phase with its pace, its points and the limit that holds, and what is expected of the task; nothing if its
+/// budget does not follow progress.
+pub(super) fn progress_lines(row: &TaskRow) -> Vec<String> {
+    let Some(((limits, rules), progress)) = rules(row).zip(row.progress.as_deref()) else {
+        return Vec::new();
     };
-    writeln!(out, "\nProgress:")?;
-    for phase in &progress.phases {
-        let Some(limit) = limits.phase(&phase.phase).map(|limit| limit.tokens) else { continue };
+    let of_phase = |phase: &PhaseProgress| {
+        let limit = limits.phase(&phase.phase)?.tokens;
         let pace = phase.pace(Measure { rules, limit, is_reported: progress.is_reported });
-        writeln!(out, "  {}  {pace}: {}{}", phase.phase, achieved(phase), limit_of(phase, limit))?;
-    }
+        Some(format!("{}  {pace}: {}{}", phase.phase, achieved(phase), limit_of(phase, limit)))
+    };
+    let mut lines: Vec<String> = progress.phases.iter().filter_map(of_phase).collect();
     let expected = progress.figures(limits).and_then(|figures| figures.forecast_task_tokens);
-    if let Some(tokens) = expected.filter(|_| row.closed.is_none()) {
+    if let Some(tokens) = expected.filter(|_| row.closed.is_none() && !lines.is_empty()) {
         let expected = Utilization::new(tokens, progress.total_limit(limits));
-        writeln!(out, "  at this rate the task ends at {}", tokens_of_limit(&expected))?;
+        lines.push(format!("at this rate the task ends at {}", tokens_of_limit(&expected)));
     }
-    Ok(())
+    lines
 }
 
 /// Phases that span, each with the latest check that found it, or as they run now.
@@ -40,22 +38,29 @@ pub(super) fn anomalies(row: &TaskRow) -> Vec<String> {
         let limit = limits.phase(&phase.phase)?.tokens;
         let measure = Measure { rules, limit, is_reported: progress.is_reported };
         let found = phase.checks.iter().rev().find(|check| check.pace == Pace::Spinning);
-        let is_spinning = phase.pace(measure) == Pace::Spinning;
-        (is_spinning || found.is_some()).then(|| spun(phase, found.filter(|_| !is_spinning)))
+        let verb = if phase.stage == PhaseStage::Running { "is" } else { "was" };
+        match (phase.too_often(rules), phase.too_long(measure), found) {
+            (Some(repeated), ..) => Some(format!(
+                "{} {verb} spinning: the same call or file {} times in a row, {} are too many",
+                phase.phase,
+                grouped(repeated.times.into()),
+                grouped(rules.spinning_repeats.into())
+            )),
+            (None, Some(spent), _) => Some(format!(
+                "{} {verb} spinning: no progress for {}, above {} × its limit",
+                phase.phase,
+                used_of_limit(&spent),
+                rules.spinning_share
+            )),
+            (None, None, Some(check)) => Some(spun(phase, check)),
+            (None, None, None) => None,
+        }
     });
     spinning.collect()
 }
 
-fn spun(phase: &PhaseProgress, check: Option<&Check>) -> String {
-    let name = &phase.phase;
-    match check {
-        Some(check) => format!("{name} was spinning at {}% of its limit", grouped(check.percent.into())),
-        None => format!(
-            "{name} is spinning: {} tokens and {} without progress",
-            grouped(phase.since_progress().into()),
-            counted(phase.calls_since_progress.into(), "model call")
-        ),
-    }
+fn spun(phase: &PhaseProgress, check: &Check) -> String {
+    format!("{} was spinning at {}% of its limit", phase.phase, grouped(check.percent.into()))
 }
 
 /// `12 points for 3,600 tokens (3.33 per 1,000)`.

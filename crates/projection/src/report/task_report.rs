@@ -14,6 +14,7 @@ use super::findings::{anomalies, breaches, executive_summary, recommendations, u
 use super::judgements::{decision_view, explanation_view, override_view};
 use super::named::Named;
 use super::phase_use::phases;
+use super::progress::progress_lines;
 use super::similar::{Similar, comparison};
 use super::{limit_view, narrow, task_totals, task_units, token_totals, unit_totals, utilization_view};
 use crate::status::{Activity, Bypass, Figures, TaskRow, figures};
@@ -46,6 +47,7 @@ pub fn task_report(named: Named<'_>, similar: &Similar, now: Option<Timestamp>, 
         summary: executive_summary(row, &figures, &anomalies, &recommendations),
         executions: execution_reports(row, now),
         totals: totals(row, &figures),
+        progress: progress_lines(row),
         breaches: breaches(row, &figures, now),
         anomalies,
         recommendations,

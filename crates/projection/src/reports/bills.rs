@@ -23,24 +23,26 @@ pub struct BillDay {
     pub lines: Vec<BillLine>,
 }
 
-/// The prefix of the keys of a provider's bills.
+/// The prefix of the keys of a tenant's bills.
 #[must_use]
-pub fn bills_of(tenant: &str, provider: &str) -> Vec<u8> {
+pub fn bills_of(tenant: &str) -> Vec<u8> {
     let mut key = vec![BILL];
-    for name in [tenant, provider] {
-        key.extend_from_slice(name.as_bytes());
-        key.push(0);
-    }
+    push(&mut key, tenant);
     key
 }
 
-/// The account and the day in a key with this prefix.
+/// The provider, the account and the day in a key with this prefix.
 #[must_use]
-pub fn bill_of_key<'a>(prefix: &[u8], key: &'a [u8]) -> Option<(&'a str, Day)> {
+pub fn bill_of_key<'a>(prefix: &[u8], key: &'a [u8]) -> Option<(&'a str, &'a str, Day)> {
     let (key, _) = key.strip_prefix(prefix)?.split_last_chunk::<DAY_BYTES>()?;
-    let (account, day) = key.split_last_chunk::<DAY_BYTES>()?;
-    let account = std::str::from_utf8(account.strip_suffix(&[0])?).ok()?;
-    Some((account, Day((u32::from_be_bytes(*day) ^ (1 << 31)).cast_signed())))
+    let (names, day) = key.split_last_chunk::<DAY_BYTES>()?;
+    let (provider, account) = std::str::from_utf8(names.strip_suffix(&[0])?).ok()?.split_once('\0')?;
+    Some((provider, account, Day((u32::from_be_bytes(*day) ^ (1 << 31)).cast_signed())))
+}
+
+fn push(key: &mut Vec<u8>, name: &str) {
+    key.extend_from_slice(name.as_bytes());
+    key.push(0);
 }
 
 const DAY_BYTES: usize = 4;
@@ -57,9 +59,9 @@ pub(super) fn note<R: Rows<ReportRow>>(
     event: &RecordedEvent<'_>,
     billed: &BillDayRecorded,
 ) -> Result<(), R::Error> {
-    let mut key = bills_of(event.tenant, &billed.provider);
-    key.extend_from_slice(billed.account.as_bytes());
-    key.push(0);
+    let mut key = bills_of(event.tenant);
+    push(&mut key, &billed.provider);
+    push(&mut key, &billed.account);
     key.extend_from_slice(&day_bytes(billed.day));
     key.extend_from_slice(&day_bytes(event.recorded_at.day()));
     let day = || BillDay {

@@ -28,6 +28,7 @@ impl Projection for Reports {
     const NAME: &'static str = "reports";
     const VERSION: u32 = 15;
     type Row = ReportRow;
+    type Kept = ();
     type Live = ();
 
     fn apply<R: Rows<ReportRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
@@ -124,6 +125,7 @@ fn task_changed<'a>(task: &mut TaskSums, event: &RecordedEvent<'a>) -> (Vec<clas
         | EventBody::Inbox(_)
         | EventBody::Budget(_)
         | EventBody::Bill(_)
+        | EventBody::Key(_)
         | EventBody::Report(_) => (Vec::new(), [None, None]),
     }
 }

@@ -101,6 +101,7 @@ pub fn counted<'a>(event: &RecordedEvent<'a>) -> Option<Counted<'a>> {
         | EventBody::Price(_)
         | EventBody::Budget(_)
         | EventBody::Bill(_)
+        | EventBody::Key(_)
         | EventBody::Report(_) => None,
     }
 }

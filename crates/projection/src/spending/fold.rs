@@ -15,6 +15,7 @@ impl Projection for Spending {
     const NAME: &'static str = "spending";
     const VERSION: u32 = 10;
     type Row = SpendingRow;
+    type Kept = ();
     type Live = Asked;
 
     fn apply<R: Rows<SpendingRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {

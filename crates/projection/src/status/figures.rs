@@ -66,19 +66,35 @@ impl Execution {
             (Err(measured), _) => Latency::Anomalous(measured),
         }
     }
+}
 
-    /// Its breach status against its phase's limit.
+impl TaskRow {
+    /// The tokens that a phase may use: those of its limit, with what was added for progress, carried to it and left
+    /// by it.
     #[must_use]
-    pub fn breach(&self, limit: &PhaseLimit, latency: Latency) -> BreachStatus {
-        let tokens = Utilization::new(self.activity.tokens.used(), limit.tokens).breach();
+    pub fn tokens_limit(&self, limit: &PhaseLimit) -> u64 {
+        let known = self.progress.as_deref().and_then(|progress| progress.phase(&limit.phase));
+        known.map_or(limit.tokens, |known| known.effective_limit(limit.tokens))
+    }
+
+    /// The limit of a phase, with the tokens that it may use; `None`: it has none.
+    #[must_use]
+    pub fn limit_of(&self, phase: &Phase) -> Option<(&PhaseLimit, u64)> {
+        let limit = self.state.limits.as_deref()?.phase(phase)?;
+        Some((limit, self.tokens_limit(limit)))
+    }
+
+    /// The breach status of an execution against its phase's limit.
+    #[must_use]
+    pub fn breach(&self, execution: &Execution, limit: &PhaseLimit, latency: Latency) -> BreachStatus {
+        let used = execution.activity.tokens.used();
+        let tokens = Utilization::new(used, self.tokens_limit(limit)).breach();
         match latency {
             Latency::Known(ms) => tokens.max(Utilization::new(ms, limit.latency_ms).breach()),
             Latency::Anomalous(_) => tokens,
         }
     }
-}
 
-impl TaskRow {
     /// Which time is budgeted: full if the task has no limits.
     #[must_use]
     pub fn budgeted(&self) -> BudgetedLatency {
@@ -101,7 +117,11 @@ pub fn figures(row: &TaskRow, now: Option<Timestamp>) -> Figures {
         latency_ms = latency_ms.saturating_add(execution.latency(row.budgeted(), now).counted());
     }
     let limits = row.state.limits.as_deref();
-    let tokens = limits.map(|limits| Utilization::new(total.tokens.used(), limits.total_tokens()));
+    let tokens = limits.map(|limits| {
+        let progress = row.progress.as_deref();
+        let limit = progress.map_or_else(|| limits.total_tokens(), |progress| progress.total_limit(limits));
+        Utilization::new(total.tokens.used(), limit)
+    });
     let latency = limits.map(|limits| Utilization::new(latency_ms, limits.total_latency_ms()));
     let breach = tokens.zip(latency).map(|(tokens, latency)| tokens.breach().max(latency.breach()));
     let level = limits.and_then(|limits| {

@@ -20,12 +20,14 @@ use super::row::{
     Opened, Override, TaskRow,
 };
 use crate::fold::{Projection, Rows, task_key};
+use crate::kept::TaskFigures;
 
 impl Projection for Status {
     const NAME: &'static str = "status";
-    const VERSION: u32 = 12;
+    const VERSION: u32 = 13;
     const AWAITED: bool = true;
     type Row = TaskRow;
+    type Kept = TaskFigures;
     type Live = ();
 
     fn apply<R: Rows<TaskRow>>(&self, event: &RecordedEvent<'_>, rows: &mut R) -> Result<(), R::Error> {
@@ -72,6 +74,7 @@ fn fold_body(row: &mut TaskRow, event: &RecordedEvent<'_>) {
         | EventBody::Budget(_)
         | EventBody::Price(_)
         | EventBody::Bill(_)
+        | EventBody::Key(_)
         | EventBody::Report(_) => {}
     }
 }
@@ -198,6 +201,7 @@ fn is_dated_by_its_producer(body: &EventBody) -> bool {
         | EventBody::Inbox(_)
         | EventBody::Budget(_)
         | EventBody::Bill(_)
+        | EventBody::Key(_)
         | EventBody::Report(_) => false,
     }
 }

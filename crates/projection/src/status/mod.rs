@@ -4,6 +4,7 @@ mod figures;
 mod fold;
 mod progress;
 mod row;
+mod sums;
 
 pub use figures::{Figures, Latency, figures, leaving, task_figures, unlimited_figures};
 pub use fold::fold as fold_task;
@@ -12,6 +13,7 @@ pub use row::{
     Activity, Bypass, Closed, Decision, Execution, Explanation, ImportanceChange, KEPT_DECISIONS, MarkedAs,
     Opened, Override, TaskRow,
 };
+pub use sums::TaskSums;
 
 /// The fold of the status view.
 #[derive(Clone, Copy, Debug, Default)]

@@ -97,7 +97,7 @@ fn fact_of_execution(execution: &str, name: &str, row: &TaskRow, story: &Story) 
             Latency::Known(ms) => ms.to_string(),
             Latency::Anomalous(ms) => format!("anomalous:{ms}"),
         },
-        "breach" => optional(limit.map(|limit| found.breach(limit, latency))),
+        "breach" => optional(limit.map(|limit| row.breach(found, limit, latency))),
         "wait" => found.activity.wait_ms.to_string(),
         "ended" => found.ended_at.is_some().to_string(),
         _ => panic!("unknown fact of an execution: {name}"),

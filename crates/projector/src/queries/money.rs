@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
+use tollgate_domain::price::name_of_provider;
 use tollgate_domain::time::Day;
 use tollgate_domain::zone::{Calendar, Grain, Zone, database_version};
 use tollgate_projection::money::{LineDimension, MoneyLines};
@@ -86,7 +87,7 @@ impl Query<Reports> for LinesOf {
 pub struct BillsOf {
     /// Who was billed.
     pub tenant: String,
-    /// Who billed.
+    /// Who billed, by any of the provider's names.
     pub provider: String,
     /// The first day.
     pub from: Day,
@@ -104,11 +105,14 @@ impl Query<Reports> for BillsOf {
     type Answer = Vec<(String, Day, BillDay)>;
 
     fn answer(&self, view: &Seen<'_, Reports>) -> Result<Self::Answer, RowError> {
-        let prefix = bills_of(&self.tenant, &self.provider);
+        let (prefix, wanted) = (bills_of(&self.tenant), name_of_provider(&self.provider));
         let mut found: BTreeMap<(String, Day), BillDay> = BTreeMap::new();
         for row in view.scan(&prefix, None) {
             let (key, row) = row?;
-            let Some((account, day)) = bill_of_key(&prefix, &key) else { continue };
+            let Some((provider, account, day)) = bill_of_key(&prefix, &key) else { continue };
+            if name_of_provider(provider) != wanted {
+                continue;
+            }
             if let ReportRow::Bill(bill) = &*row
                 && (self.from..self.to).contains(&day)
                 && self.known_on.is_none_or(|known_on| bill.imported_at.day() <= known_on)

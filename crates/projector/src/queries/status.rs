@@ -1,8 +1,12 @@
 //! Queries on the view `status`.
 
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BinaryHeap};
+
 use serde::{Deserialize, Serialize};
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::fold::{read_task_key, task_key};
+use tollgate_projection::kept::{Entry, Facet, sums_of, tasks_of};
 use tollgate_projection::report::{self, Named};
 use tollgate_projection::selection::{SelectionSums, TaskFilter};
 use tollgate_projection::status::{Status, TaskRow};
@@ -74,14 +78,29 @@ impl Query<Status> for ListTasks {
     const OVER_MANY: bool = true;
     type Answer = TaskPage;
 
+    fn reads_kept(&self) -> bool {
+        // The first rows of all are read as they are, and tasks are not listed by times.
+        (self.summed || !self.filter.is_empty()) && !self.filter.has_times()
+    }
+
     fn answer(&self, view: &Seen<'_, Status>) -> Result<TaskPage, RowError> {
+        if self.reads_kept() { self.by_facets(view) } else { self.by_rows(view) }
+    }
+}
+
+/// A row that is looked up by its key takes as long as so many in their order.
+const ONE_BY_ONE: u64 = 4;
+
+impl ListTasks {
+    /// By looking at the rows.
+    pub(crate) fn by_rows(&self, view: &Seen<'_, Status>) -> Result<TaskPage, RowError> {
         let mut page = TaskPage::default();
         let prefix = task_key(&self.tenant, "");
         let after = self.after.as_ref().map(|after| task_key(&self.tenant, after));
         let now = Some(self.now);
         for row in view.scan(&prefix, after.as_deref().filter(|_| !self.summed)) {
             let (key, row) = row?;
-            let Some((tenant, task)) = read_task_key(&key) else { continue };
+            let Some((_, task)) = read_task_key(&key) else { continue };
             if !self.filter.wants(&row, now) {
                 continue;
             }
@@ -98,11 +117,167 @@ impl Query<Status> for ListTasks {
                 }
                 break;
             }
-            let named = Named { tenant, task, row: &row, degraded: view.is_degraded(&key) };
-            page.tasks.push(report::summary(named, now));
+            page.tasks.push(self.summary(view, &key, task, &row));
         }
         Ok(page)
     }
+
+    /// By what is kept: the sums of the facets that fit, and the rows of the tasks that are shown.
+    fn by_facets(&self, view: &Seen<'_, Status>) -> Result<TaskPage, RowError> {
+        let mut page = TaskPage::default();
+        let (mut fitting, mut tasks) = (Vec::new(), 0);
+        for entry in view.scan_kept(&sums_of(Some(&self.tenant)), None) {
+            let (key, entry) = entry?;
+            let Some((_, facet)) = Facet::of_sums_key(&key).filter(|(_, facet)| facet.fits(&self.filter))
+            else {
+                continue;
+            };
+            if let Entry::Sums(sums) = &*entry {
+                tasks += sums.tasks;
+                if self.summed && self.wants(facet.status()) {
+                    page.sums.add_all(facet.status(), sums);
+                }
+            }
+            fitting.push(facet);
+        }
+        let moved = self.moved(view, &fitting)?;
+        if self.summed {
+            let read = moved.values().filter(|(from, to)| self.wants(from) != self.wants(to)).count() as u64;
+            if read.saturating_mul(ONE_BY_ONE) > tasks {
+                return self.by_rows(view);
+            }
+            self.sum_moved(view, &moved, &mut page)?;
+        }
+        fitting.retain(|facet| self.wants(facet.status()));
+        let prefixes: Vec<(Vec<u8>, Option<Vec<u8>>)> =
+            fitting.iter().map(|facet| self.begin_at(facet)).collect();
+        for task in self.names(view, &prefixes, &moved) {
+            let task = task?;
+            if moved.get(&task).is_some_and(|(_, to)| !self.wants(to)) {
+                continue;
+            }
+            if page.tasks.len() == self.limit {
+                page.more = true;
+                break;
+            }
+            let key = task_key(&self.tenant, &task);
+            let Some(row) = view.get(&key)? else { continue };
+            page.tasks.push(self.summary(view, &key, &task, &row));
+        }
+        Ok(page)
+    }
+
+    /// The prefix of the tasks of a facet, and the key after which this page begins.
+    fn begin_at(&self, facet: &Facet) -> (Vec<u8>, Option<Vec<u8>>) {
+        let prefix = tasks_of(&self.tenant, facet);
+        let after = self.after.as_ref().map(|after| [&prefix, after.as_bytes()].concat());
+        (prefix, after)
+    }
+
+    /// The names of the tasks below these prefixes, and of those whose status has become one that is wanted, in order.
+    fn names<'a>(
+        &'a self,
+        view: &'a Seen<'_, Status>,
+        prefixes: &'a [(Vec<u8>, Option<Vec<u8>>)],
+        moved: &'a Moved,
+    ) -> impl Iterator<Item = Result<String, RowError>> + 'a {
+        let after = self.after.as_deref();
+        let mut sources: Vec<TaskNames<'a>> = Vec::with_capacity(prefixes.len() + 1);
+        for (prefix, after) in prefixes {
+            let names = view.scan_kept(prefix, after.as_deref()).map(|entry| {
+                let (key, _) = entry?;
+                Ok(String::from_utf8_lossy(key.get(prefix.len()..).unwrap_or_default()).into_owned())
+            });
+            sources.push(Box::new(names));
+        }
+        let come = moved.iter().filter(move |(task, (from, to))| {
+            !self.wants(from) && self.wants(to) && after.is_none_or(|after| task.as_str() > after)
+        });
+        sources.push(Box::new(come.map(|(task, _)| Ok(task.clone()))));
+        ascending(sources)
+    }
+
+    fn wants(&self, status: &str) -> bool {
+        self.filter.statuses.is_empty() || self.filter.statuses.iter().any(|wanted| wanted == status)
+    }
+
+    /// The tasks of these facets whose budget status is by now another one than the one that they are listed by,
+    /// because an execution runs: both.
+    fn moved(&self, view: &Seen<'_, Status>, facets: &[Facet]) -> Result<Moved, RowError> {
+        let mut moved = Moved::new();
+        if self.filter.statuses.is_empty() && !self.summed {
+            return Ok(moved);
+        }
+        for facet in facets.iter().filter(|facet| facet.runs()) {
+            let prefix = tasks_of(&self.tenant, facet);
+            for entry in view.scan_kept(&prefix, None) {
+                let (key, entry) = entry?;
+                let Entry::Running(running) = &*entry else { continue };
+                let (from, to) = (facet.status(), running.status(facet, self.now));
+                if from != to {
+                    let task = String::from_utf8_lossy(key.get(prefix.len()..).unwrap_or_default());
+                    moved.insert(task.into_owned(), (from, to));
+                }
+            }
+        }
+        Ok(moved)
+    }
+
+    fn sum_moved(&self, view: &Seen<'_, Status>, moved: &Moved, page: &mut TaskPage) -> Result<(), RowError> {
+        for (task, (from, to)) in moved {
+            if self.wants(from) && self.wants(to) {
+                page.sums.move_one(from, to);
+                continue;
+            }
+            if !self.wants(from) && !self.wants(to) {
+                continue;
+            }
+            let Some(row) = view.get(&task_key(&self.tenant, task))? else { continue };
+            if self.wants(from) {
+                page.sums.take_back(from, &row);
+            } else {
+                page.sums.add(&row, Some(self.now));
+            }
+        }
+        Ok(())
+    }
+
+    fn summary(&self, view: &Seen<'_, Status>, key: &[u8], task: &str, row: &TaskRow) -> TaskSummary {
+        let named = Named { tenant: &self.tenant, task, row, degraded: view.is_degraded(key) };
+        report::summary(named, Some(self.now))
+    }
+}
+
+/// Tasks with the budget status that they are listed by, and the one that they have.
+type Moved = BTreeMap<String, (&'static str, &'static str)>;
+
+/// Names of tasks, in order.
+type TaskNames<'a> = Box<dyn Iterator<Item = Result<String, RowError>> + 'a>;
+
+/// The names of all of them, in order.
+fn ascending<'a>(mut sources: Vec<TaskNames<'a>>) -> impl Iterator<Item = Result<String, RowError>> + 'a {
+    let mut next = BinaryHeap::new();
+    let mut failed = None;
+    for (nth, source) in sources.iter_mut().enumerate() {
+        match source.next() {
+            Some(Ok(task)) => next.push(Reverse((task, nth))),
+            Some(Err(error)) => failed = Some(error),
+            None => {}
+        }
+    }
+    std::iter::from_fn(move || {
+        if let Some(error) = failed.take() {
+            next.clear();
+            return Some(Err(error));
+        }
+        let Reverse((task, nth)) = next.pop()?;
+        match sources[nth].next() {
+            Some(Ok(following)) => next.push(Reverse((following, nth))),
+            Some(Err(error)) => failed = Some(error),
+            None => {}
+        }
+        Some(Ok(task))
+    })
 }
 
 impl TaskPage {

@@ -4,20 +4,21 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
 use tollgate_domain::ids::{BUDGET_TASK, LEDGER_TENANT};
 use tollgate_projection::alerts::{Alerts, AlertsRow, Observed, watch_key};
-use tollgate_projection::fold::read_task_key;
+use tollgate_projection::kept::{Entry, tasks_of};
 use tollgate_projection::status::Status;
 
+use super::overview::running_facets;
 use crate::query::Query;
 use crate::rows::RowError;
 use crate::seen::Seen;
 
-/// The most rows that one query reads.
+/// The most entries that one query reads.
 const SCAN: usize = 2000;
 
-/// Tasks with a running execution, among the next rows of the view.
+/// Tasks with a running execution.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RunningTasks {
-    /// After this key of the view; `None` to start at the first task.
+    /// After this key, which an earlier page gave; `None` to start at the first task.
     pub after: Option<Vec<u8>>,
 }
 
@@ -26,7 +27,7 @@ pub struct RunningTasks {
 pub struct RunningPage {
     /// Tenant and id of each.
     pub tasks: Vec<(String, String)>,
-    /// The key up to which rows were read; `None` if the end was reached.
+    /// The key up to which they were read; `None` if the end was reached.
     pub through: Option<Vec<u8>>,
 }
 
@@ -39,18 +40,29 @@ impl Query<Status> for RunningTasks {
         true
     }
 
+    fn reads_kept(&self) -> bool {
+        true
+    }
+
     fn answer(&self, view: &Seen<'_, Status>) -> Result<RunningPage, RowError> {
         let mut page = RunningPage::default();
-        for (nth, row) in view.scan(&[], self.after.as_deref()).enumerate() {
-            let (key, row) = row?;
-            if row.state.active.is_some()
-                && let Some((tenant, task)) = read_task_key(&key)
-            {
-                page.tasks.push((tenant.to_owned(), task.to_owned()));
+        let (after, mut read) = (self.after.as_deref(), 0);
+        for (tenant, facet) in running_facets(view, None)? {
+            let prefix = tasks_of(&tenant, &facet);
+            if after.is_some_and(|after| after > &*prefix && !after.starts_with(&prefix)) {
+                continue;
             }
-            if nth + 1 == SCAN {
-                page.through = Some(key.to_vec());
-                break;
+            for entry in view.scan_kept(&prefix, after) {
+                let (key, entry) = entry?;
+                if matches!(&*entry, Entry::Running(running) if running.active) {
+                    let task = String::from_utf8_lossy(key.get(prefix.len()..).unwrap_or_default());
+                    page.tasks.push((tenant.clone(), task.into_owned()));
+                }
+                read += 1;
+                if read == SCAN {
+                    page.through = Some(key);
+                    return Ok(page);
+                }
             }
         }
         Ok(page)

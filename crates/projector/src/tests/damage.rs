@@ -12,7 +12,7 @@ use tollgate_view_store::{Digest, StoreError, ViewStore};
 
 use crate::dedup::index_dir;
 use crate::row_error::RowError;
-use crate::testing::{Stream, append, memory, records, usage};
+use crate::testing::{Stream, append, lived, memory, records};
 use crate::view::{View, ViewError};
 
 /// A log in which some events stand twice.
@@ -20,11 +20,10 @@ async fn log(seed: u64) -> (Stream, Vec<StoredRecord>) {
     let mut random = Seeded::new(seed);
     let (one, two) = (memory(), memory());
     for nth in 0..120 {
-        let task = format!("T-{}", random.number(12));
-        let event = || usage(&task, &format!("e{nth}"), nth);
-        append(&*one, vec![event()]).await;
+        let event = lived(&mut random, nth);
+        append(&*one, vec![event.clone()]).await;
         if random.number(6) == 0 {
-            append(&*two, vec![event()]).await;
+            append(&*two, vec![event]).await;
         }
     }
     let stream = Stream::of(one.epoch(), [records(&*one).await, records(&*two).await].concat());

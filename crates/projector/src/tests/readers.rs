@@ -9,11 +9,13 @@ use serde::{Deserialize, Serialize};
 use tollgate_projection::fold::read_task_key;
 use tollgate_projection::status::{Status, TaskRow, figures};
 
+use crate::cache::Kept;
 use crate::pool::ReadPool;
 use crate::projector::Projector;
 use crate::query::{Query, QueryError, Wait};
-use crate::rows::{Kept, RowError, decode};
+use crate::rows::RowError;
 use crate::seen::{PAGE, Seen};
+use crate::stored::decode;
 use crate::testing::{append, memory, records, tokens, usage};
 use crate::view::{View, store_dir};
 
@@ -200,7 +202,7 @@ async fn pages_hold_the_rows_of_the_snapshot_whatever_is_changed_or_committed_me
     for next in 5..=records.len() {
         let (mut found, mut after) = (Vec::new(), None);
         loop {
-            let page = view.page(&before, &[], after.as_deref(), 2).unwrap();
+            let page = view.page(&before.rows, &[], after.as_deref(), 2).unwrap();
             found.extend(page.rows.into_iter().map(|(key, row)| match row {
                 Kept::Row(row) => (task_of(&key), used(&row)),
                 Kept::Bytes(bytes) => (task_of(&key), used(&decode(&bytes).unwrap())),
@@ -212,7 +214,7 @@ async fn pages_hold_the_rows_of_the_snapshot_whatever_is_changed_or_committed_me
         }
         assert_eq!(found, expected, "after {next} records");
         let key = tollgate_projection::fold::task_key("default", "B");
-        assert_eq!(view.get_before(&before, &key).unwrap(), None);
+        assert_eq!(view.get_before(&before.rows, &key).unwrap(), None);
         if let Some(record) = records.get(next) {
             view.apply(record).unwrap();
             if next % 2 == 0 {
@@ -222,5 +224,8 @@ async fn pages_hold_the_rows_of_the_snapshot_whatever_is_changed_or_committed_me
     }
     let other = tempfile::tempdir().unwrap();
     let anew = View::open(Status, &store_dir::<Status>(other.path()), &*log).await.unwrap();
-    assert!(matches!(anew.page(&before, &[], None, 2), Err(RowError::Overtaken)), "it is another view's");
+    assert!(
+        matches!(anew.page(&before.rows, &[], None, 2), Err(RowError::Overtaken)),
+        "it is another view's"
+    );
 }

@@ -34,8 +34,10 @@ impl<P: Projection> View<P> {
                 return Ok(());
             }
         }
-        match decode_stored(frame.payload) {
-            Ok(decoded) => self.fold(stored.sequence, &stored.record, frame, &decoded),
+        // Taken out while what it read is folded: it is as large as a pointer.
+        let mut decoder = self.decoder.take().unwrap_or_default();
+        let folded = match decoder.decode(frame.payload) {
+            Ok(decoded) => self.fold(stored.sequence, &stored.record, frame, decoded),
             Err(error) => {
                 write_task_key(stored.record.tenant(), frame.task, &mut self.task_key);
                 let (sequence, task) = (stored.sequence.0, frame.task);
@@ -43,7 +45,9 @@ impl<P: Projection> View<P> {
                 self.quarantine.park(&self.task_key, at, Some(error.to_string()));
                 Ok(())
             }
-        }
+        };
+        self.decoder = Some(decoder);
+        folded
     }
 
     /// Records an event whose id another event already took.

@@ -3,6 +3,7 @@
 pub(crate) mod error;
 mod events;
 mod foreign;
+mod read;
 #[cfg(test)]
 mod testing;
 mod uncommitted;
@@ -11,7 +12,7 @@ pub use self::foreign::FOREIGN;
 
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Mutex;
 
 use tollgate_domain::position::{Position, Sequence};
 use tollgate_log::contract::{DedupScope, EventLog, Found, Partitions};
@@ -20,21 +21,22 @@ use tollgate_log::key::Key;
 use tollgate_log::record::StoredRecord;
 use tollgate_projection::fold::Projection;
 use tollgate_view_store::{Digest, StoreError, ViewStore, Written};
+use tollgate_wire::Decoder;
 
 pub use self::error::ViewError;
 use self::foreign::foreign_key;
 use self::uncommitted::Uncommitted;
-use crate::before::Before;
 use crate::checkpoint::{Checkpoint, Follows};
 use crate::compare::{Misfit, compare};
 use crate::dedup::Dedup;
 use crate::quarantine::{Parked, Quarantine};
-use crate::rows::{CachedRows, Page, RowError, decode, encode};
+use crate::rows::{CachedRows, RowError};
+use crate::stored::{decode, encode};
 
 /// A view of the log, with the store that keeps it.
 pub struct View<P: Projection> {
     projection: P,
-    rows: CachedRows<P::Row>,
+    rows: CachedRows<P::Row, P::Kept>,
     /// What is kept up to date beside them. Questions lock it; who folds has it alone.
     live: Mutex<P::Live>,
     checkpoint: Checkpoint,
@@ -44,6 +46,8 @@ pub struct View<P: Projection> {
     /// Distinguishes originals from duplicates, on logs that hold both.
     dedup: Option<Dedup>,
     partitions: Partitions,
+    /// Reads events; `None` while one is folded.
+    decoder: Option<Box<Decoder>>,
     task_key: Vec<u8>,
     records: u64,
     events: u64,
@@ -138,6 +142,7 @@ impl<P: Projection> View<P> {
             checked: [false; tollgate_domain::position::PARTITIONS],
             dedup,
             partitions,
+            decoder: None,
             task_key: Vec::new(),
             records: 0,
             uncommitted: Uncommitted::default(),
@@ -230,12 +235,13 @@ impl<P: Projection> View<P> {
     ///
     /// The store's errors; nothing is written in that case.
     pub fn commit(&mut self) -> Result<usize, ViewError> {
+        self.count(usize::MAX)?;
         let written = self.write()?;
         Ok(self.settle(written))
     }
 
     /// The first half of a [commit](Self::commit); queries may run concurrently. Nothing may be applied until
-    /// [`Self::settle`].
+    /// [`Self::settle`]. What is kept beside the rows must be [up to date](Self::count).
     pub(crate) fn write(&self) -> Result<Written, ViewError> {
         Ok(self.rows.write(&self.quarantine.changes(), &encode(&self.checkpoint))?)
     }
@@ -308,27 +314,6 @@ impl<P: Projection> View<P> {
         after: Option<&'a [u8]>,
     ) -> impl Iterator<Item = Result<(Vec<u8>, Cow<'a, P::Row>), RowError>> + 'a {
         self.rows.scan(prefix, after)
-    }
-
-    /// Remembers its current rows.
-    pub(crate) fn snapshot(&self) -> Arc<Before<P::Row>> {
-        self.rows.snapshot()
-    }
-
-    /// A page of the rows of a snapshot.
-    pub(crate) fn page(
-        &self,
-        before: &Before<P::Row>,
-        prefix: &[u8],
-        after: Option<&[u8]>,
-        most: usize,
-    ) -> Result<Page<P::Row>, RowError> {
-        self.rows.page(before, prefix, after, most)
-    }
-
-    /// A row of a snapshot.
-    pub(crate) fn get_before(&self, before: &Before<P::Row>, key: &[u8]) -> Result<Option<P::Row>, RowError> {
-        self.rows.look_up_before(before, key)
     }
 
     /// The position up to which it is valid.

@@ -2,7 +2,7 @@
 //! are too many.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use tokio::sync::{Notify, watch};
 use tollgate_clock::Stopwatch;
 
 use super::limits::ConnectionLimits;
+use super::seat::Seat;
 use crate::metrics::{ConnectionMetrics, Cut};
 
 /// All open connections of a server.
@@ -27,6 +28,8 @@ pub(crate) struct Connection {
     clock: Stopwatch,
     state: Mutex<State>,
     cut: Notify,
+    /// Whether it speaks another protocol by now, until it ends.
+    is_upgraded: AtomicBool,
 }
 
 /// What a connection is doing.
@@ -44,12 +47,18 @@ enum Stage {
 
 struct State {
     stage: Stage,
+    /// Requests that are being read, worked on or answered: with HTTP/2 there may be several.
+    requests: usize,
+    /// Whether bytes that arrive need not be a request's: HTTP/2 has others.
+    is_multiplexed: bool,
     /// When the stage began.
     since: Duration,
     /// Since when bytes have been waiting for the client to read them.
     stalled: Option<Duration>,
     /// Why it is to be closed.
     cut: Option<Cut>,
+    /// What a connection holds that speaks WebSocket by now: its place among the clients that follow.
+    seat: Option<Arc<Seat>>,
 }
 
 /// Its place among the open connections; free again when dropped.
@@ -58,6 +67,15 @@ pub(crate) struct Place {
     all: Arc<Connections>,
     /// The connection.
     pub(crate) connection: Arc<Connection>,
+}
+
+/// A request under way.
+pub(super) struct Asked(Arc<Connection>);
+
+impl Drop for Asked {
+    fn drop(&mut self) {
+        self.0.answered();
+    }
 }
 
 impl Connections {
@@ -147,16 +165,49 @@ impl Connections {
 
 impl Connection {
     fn new(clock: Stopwatch) -> Self {
-        let state = State { stage: Stage::New, since: clock.elapsed(), stalled: None, cut: None };
-        Self { clock, state: Mutex::new(state), cut: Notify::new() }
+        let state = State {
+            stage: Stage::New,
+            requests: 0,
+            is_multiplexed: false,
+            since: clock.elapsed(),
+            stalled: None,
+            cut: None,
+            seat: None,
+        };
+        Self { clock, state: Mutex::new(state), cut: Notify::new(), is_upgraded: AtomicBool::new(false) }
     }
 
     /// Bytes have arrived.
     pub(super) fn read(&self) {
         let mut state = lock(&self.state);
-        if matches!(state.stage, Stage::New | Stage::Idle) {
+        if matches!(state.stage, Stage::New | Stage::Idle) && !state.is_multiplexed {
             state.enter(Stage::Head, self.clock.elapsed());
         }
+    }
+
+    /// It speaks HTTP/2. What keeps it open from now on is requests, not bytes: those of a ping are no request.
+    pub(super) fn multiplexed(&self) {
+        let mut state = lock(&self.state);
+        state.is_multiplexed = true;
+        state.enter(Stage::Idle, self.clock.elapsed());
+    }
+
+    /// It speaks another protocol from now on, and is busy with that until it ends.
+    pub(super) fn upgraded(&self, seat: Option<Arc<Seat>>) {
+        let mut state = lock(&self.state);
+        state.requests = state.requests.saturating_add(1);
+        state.seat = seat;
+        self.is_upgraded.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it speaks another protocol.
+    pub(super) fn is_upgraded(&self) -> bool {
+        self.is_upgraded.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is to be closed.
+    pub(super) fn is_cut(&self) -> bool {
+        lock(&self.state).cut.is_some()
     }
 
     /// The client has read bytes, or is not reading any now.
@@ -169,14 +220,21 @@ impl Connection {
         }
     }
 
-    /// A request's head is complete.
-    pub(super) fn asked(&self) {
-        lock(&self.state).enter(Stage::Busy, self.clock.elapsed());
+    /// A request's head is complete. It is under way until what is returned is dropped.
+    pub(super) fn asked(self: &Arc<Self>) -> Asked {
+        let mut state = lock(&self.state);
+        state.requests = state.requests.saturating_add(1);
+        state.enter(Stage::Busy, self.clock.elapsed());
+        Asked(Arc::clone(self))
     }
 
-    /// Its answer has been handed to the connection completely.
-    pub(super) fn answered(&self) {
-        lock(&self.state).enter(Stage::Idle, self.clock.elapsed());
+    /// The answer to a request has been handed to the connection completely, or its client has given it up.
+    fn answered(&self) {
+        let mut state = lock(&self.state);
+        state.requests = state.requests.saturating_sub(1);
+        if state.requests == 0 {
+            state.enter(Stage::Idle, self.clock.elapsed());
+        }
     }
 
     /// Whether no request is in progress.
@@ -238,63 +296,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const fn s(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    #[test]
-    fn each_stage_has_its_time() {
-        let limits = ConnectionLimits { head: s(15), idle: s(75), stalled: s(30), ..Default::default() };
-        for (stage, since, stalled, now, cut) in [
-            (Stage::New, 0, None, 15, None),
-            (Stage::New, 0, None, 16, Some(Cut::Head)),
-            (Stage::Head, 100, None, 115, None),
-            (Stage::Head, 100, None, 116, Some(Cut::Head)),
-            (Stage::Idle, 100, None, 175, None),
-            (Stage::Idle, 100, None, 176, Some(Cut::Idle)),
-            (Stage::Busy, 0, None, 1_000_000, None),
-            (Stage::Busy, 0, Some(100), 130, None),
-            (Stage::Busy, 0, Some(100), 131, Some(Cut::Stalled)),
-            (Stage::Idle, 100, Some(100), 131, Some(Cut::Stalled)),
-        ] {
-            let state = State { stage, since: s(since), stalled: stalled.map(s), cut: None };
-            assert_eq!(state.overdue(s(now), &limits), cut, "{stage:?} {since} {stalled:?} {now}");
-        }
-    }
-
-    #[tokio::test]
-    async fn where_all_places_are_taken_the_most_idle_gives_way_and_never_a_request() {
-        let limits = ConnectionLimits { connections: 3, ..Default::default() };
-        let all = Arc::new(Connections::new(limits, ConnectionMetrics::default()));
-        let mut places = Vec::new();
-        for _ in 0..3 {
-            places.push(all.place().await.expect("there is room"));
-        }
-        let [busy, idle, head] = <[Place; 3]>::try_from(places).ok().expect("three");
-        busy.connection.asked();
-        head.connection.read();
-        idle.connection.asked();
-        idle.connection.answered();
-        let mut later = Vec::new();
-        for gives_way in [head, idle] {
-            // As a connection's task does: it ends when it is to be cut.
-            let ends = async {
-                assert_eq!(gives_way.connection.to_be_cut().await, Cut::Crowded);
-                assert_eq!(*all.count.borrow(), 3, "its place is taken until its descriptor is free");
-                drop(gives_way);
-            };
-            let (place, ()) = tokio::join!(all.place(), ends);
-            later.push(place.expect("one gives way"));
-        }
-        later.iter().for_each(|place| place.connection.asked());
-        assert!(all.place().await.is_none(), "requests are worked on in all of them");
-        assert_eq!(lock(&busy.connection.state).cut, None);
-        drop(busy);
-        assert!(all.place().await.is_some(), "a place is free again");
-        drop(later);
-        assert_eq!(*all.count.borrow(), 0);
-    }
-}
+mod tests;

@@ -5,6 +5,8 @@ mod accept;
 mod connections;
 pub(crate) mod feed;
 mod limits;
+mod seat;
+mod tls;
 mod watched;
 
 use std::sync::Arc;
@@ -13,9 +15,12 @@ use prometheus_client::metrics::gauge::Gauge;
 use tokio::sync::Semaphore;
 use tollgate_wire::api::ConnectionHealth;
 
-pub(crate) use accept::accept;
+pub(crate) use accept::{Door, accept};
 pub use connections::Connections;
 pub use limits::{ConnectionLimits, open_files};
+pub(crate) use seat::Seat;
+pub(crate) use tls::Tls;
+pub use tls::{TlsError, TlsFiles};
 
 use self::feed::Feed;
 use crate::metrics::{ConnectionMetrics, Metrics};

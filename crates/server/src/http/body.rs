@@ -8,24 +8,29 @@ use axum::http::HeaderMap;
 use axum::http::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 use flate2::bufread::MultiGzDecoder;
 use futures_util::StreamExt;
+use serde::de::DeserializeOwned;
 use tokio::sync::OwnedSemaphorePermit;
 use tollgate_clock::Stopwatch;
 use tollgate_wire::api::Problem;
 
+use super::access::{Grant, Named};
 use super::{App, MAX_BODY_BYTES, Refusal};
 use crate::edge::{BODY_PIECE, Edge};
+use crate::fit;
 use crate::problem::{CROWDED, INVALID, MEDIA_TYPE, TOO_LARGE, TOO_SLOW};
 
 /// The body as text. It must be declared as JSON, so that a web page's form is refused before it is read.
 pub(crate) struct JsonText {
     text: String,
+    /// What the request's key allows.
+    grant: Grant,
     /// Its share of the memory that all bodies together may hold.
     _memory: Memory,
 }
 
 /// Memory that a body holds until its request is answered.
 #[derive(Default)]
-struct Memory {
+pub(super) struct Memory {
     bytes: usize,
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -42,13 +47,14 @@ impl FromRequest<App> for JsonText {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
         let encoding = encoding(request.headers())?;
+        let grant = Grant::of(request.extensions());
         let (bytes, mut memory) = collect(request.into_body(), &app.edge).await?;
         let bytes = match encoding {
             Encoding::Identity => bytes,
             Encoding::Gzip => unzip(&bytes, &mut memory, &app.edge)?,
         };
         match String::from_utf8(bytes) {
-            Ok(text) => Ok(Self { text, _memory: memory }),
+            Ok(text) => Ok(Self { text, grant, _memory: memory }),
             Err(error) => {
                 let at = error.utf8_error().valid_up_to();
                 Err(INVALID.with(format!("the body is not UTF-8: see byte {at}")).into())
@@ -63,15 +69,22 @@ impl JsonText {
         &self.text
     }
 
-    /// The body as a type; the message names line, column and field.
-    pub(crate) fn parse<'a, T: serde::Deserialize<'a>>(&'a self) -> Result<T, Refusal> {
+    /// What the request's key allows.
+    pub(crate) const fn grant(&self) -> &Grant {
+        &self.grant
+    }
+
+    /// The body as a type, if the request's key allows what it names; the message names the field, line and column.
+    pub(crate) fn parse<T: DeserializeOwned + Named>(&self) -> Result<T, Refusal> {
         let text = self.text.trim_ascii();
         // Serde would accept a list as the fields in their order.
         if !text.is_empty() && !text.starts_with('{') {
             return Err(INVALID.with("the body cannot be read: it must be a JSON object, `{…}`").into());
         }
-        serde_json::from_str(if text.is_empty() { "{}" } else { &self.text })
-            .map_err(|error| Refusal(INVALID.with(format!("the body does not fit this operation: {error}"))))
+        let text = if text.is_empty() { "{}" } else { &self.text };
+        let read: T = fit::read("the body", text.as_bytes()).map_err(Refusal)?;
+        read.check(&self.grant)?;
+        Ok(read)
     }
 }
 
@@ -110,7 +123,7 @@ fn text(headers: &HeaderMap, name: HeaderName) -> String {
 }
 
 /// Reads a body to its end, if it arrives in time.
-async fn collect(body: Body, edge: &Edge) -> Result<(Vec<u8>, Memory), Box<Problem>> {
+pub(super) async fn collect(body: Body, edge: &Edge) -> Result<(Vec<u8>, Memory), Box<Problem>> {
     let (took, mut read, mut memory) = (Stopwatch::start(), Vec::new(), Memory::default());
     let mut pieces = body.into_data_stream();
     loop {

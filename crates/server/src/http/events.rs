@@ -32,6 +32,8 @@ const MAX_FOUND: usize = 500;
 pub(crate) async fn append(State(app): State<App>, _: NoParams, body: JsonText) -> Handled<Response> {
     let request: AppendRequest = body.parse()?;
     let (events, gates) = (from_json(&request)?, gates_of(&request)?);
+    body.grant().may_append(&events)?;
+    body.grant().may_ask(&gates)?;
     let (response, new) = append_request(&app.ledger, events, &gates).await?;
     Ok(written(response, new))
 }

@@ -1,14 +1,14 @@
 //! Reading requests: path names, query strings with every unknown parameter reported, and who is asking.
 
-use std::net::SocketAddr;
-
-use axum::extract::{ConnectInfo, FromRequestParts, Path, Query};
+use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use tollgate_domain::nearest;
 
+use super::access::Grant;
+use super::proxies::ClientAddress;
 use super::{Handled, Refusal};
 use crate::problem::INVALID;
 
@@ -77,10 +77,10 @@ const MAX_READER_BYTES: usize = 128;
 
 /// Who is asking, and from where.
 pub(crate) struct Who {
-    /// The reader's own word; `anonymous` if it gives none.
+    /// The name of the key; where no key is asked for, the reader's own word, or `anonymous` if it gives none.
     pub(crate) reader: String,
-    /// The address of the machine that asks, or `local` for a process that is itself the ledger. Behind a
-    /// proxy it is the proxy's address: what it says about others could have been made up by anyone.
+    /// The address of the machine that asks, or `local` for a process that is itself the ledger. Behind a proxy that is
+    /// not trusted it is the proxy's: what that says about others could have been made up by anyone.
     pub(crate) address: String,
 }
 
@@ -88,8 +88,11 @@ impl<S: Send + Sync> FromRequestParts<S> for Who {
     type Rejection = Refusal;
 
     async fn from_request_parts(parts: &mut Parts, _state: &S) -> Result<Self, Refusal> {
-        let address = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-        let address = address.map_or_else(|| "local".to_owned(), |from| from.ip().to_canonical().to_string());
+        let address = parts.extensions.get::<ClientAddress>();
+        let address = address.map_or_else(|| "local".to_owned(), |ClientAddress(from)| from.to_string());
+        if let Some(key) = parts.extensions.get::<Grant>().and_then(Grant::name) {
+            return Ok(Self { reader: key.to_owned(), address });
+        }
         let Some(name) = parts.headers.get(READER) else {
             return Ok(Self { reader: "anonymous".to_owned(), address });
         };

@@ -7,13 +7,14 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{Stream, unfold};
-use prometheus_client::metrics::gauge::Gauge;
-use tokio::sync::{OwnedSemaphorePermit, broadcast};
+use tokio::sync::broadcast;
 use tollgate_wire::api::Problem;
 
+use super::access::Grant;
 use super::alerts::ChangesQuery;
 use super::extract::Params;
 use super::{App, Handled};
+use crate::edge::Seat;
 use crate::edge::feed::{Missed, Page};
 use crate::problem::{Answer, CROWDED, INVALID};
 
@@ -30,6 +31,7 @@ use crate::problem::{Answer, CROWDED, INVALID};
 pub(crate) async fn stream(
     State(app): State<App>,
     Params(query): Params<ChangesQuery>,
+    grant: Grant,
     headers: HeaderMap,
 ) -> Handled<Sse<impl Stream<Item = Result<Event, Infallible>>>> {
     let after = match headers.get("last-event-id").map(|id| id.to_str().unwrap_or_default()) {
@@ -44,8 +46,8 @@ pub(crate) async fn stream(
         },
         None => query.after.unwrap_or(0),
     };
-    let seat = Seat::take(&app)?;
-    let client = Client { app, after, waiting: None, live: None, _seat: seat };
+    let seat = seat(&app)?;
+    let client = Client { app, grant, after, waiting: None, live: None, _seat: seat };
     let events = unfold(client, |mut client| async { client.next().await.map(|event| (Ok(event), client)) });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
 }
@@ -53,6 +55,8 @@ pub(crate) async fn stream(
 /// A client that follows.
 struct Client {
     app: App,
+    /// With which key it came.
+    grant: Grant,
     /// It has all changes up to this record.
     after: u64,
     waiting: Option<(Page, usize)>,
@@ -61,8 +65,8 @@ struct Client {
 }
 
 impl Client {
-    /// The next change; `None` when the ledger closes or cannot answer, or the client is too slow: it then
-    /// reconnects.
+    /// The next change; `None` when the ledger closes or cannot answer, the client is too slow, or its key opens
+    /// nothing any more: it then reconnects.
     async fn next(&mut self) -> Option<Event> {
         loop {
             if let Some((page, place)) = self.waiting.take() {
@@ -89,6 +93,9 @@ impl Client {
                     }
                 }
             };
+            if !self.grant.still_holds(&self.app.ledger).await {
+                return None;
+            }
             self.take(page);
         }
     }
@@ -102,29 +109,12 @@ impl Client {
     }
 }
 
-/// A place among the clients that may follow at once; freed when dropped.
-struct Seat {
-    taken: Gauge,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Seat {
-    fn take(app: &App) -> Answer<Self> {
-        let permit = Arc::clone(&app.edge.streams).try_acquire_owned().map_err(|_| {
-            CROWDED.with(format!(
-                "the limit on clients following alerts ({}) is reached; try again later, ask /v1/alerts/changes instead, or raise \
-                 --max-streams",
-                app.edge.limits.streams
-            ))
-        })?;
-        let taken = app.edge.metrics.streams.clone();
-        taken.inc();
-        Ok(Self { taken, _permit: permit })
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.taken.dec();
-    }
+fn seat(app: &App) -> Answer<Seat> {
+    Seat::take(&app.edge).ok_or_else(|| {
+        CROWDED.with(format!(
+            "the limit on clients following alerts ({}) is reached; try again later, ask /v1/alerts/changes instead, or raise \
+             --max-streams",
+            app.edge.limits.streams
+        ))
+    })
 }

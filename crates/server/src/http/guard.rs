@@ -22,6 +22,8 @@ pub struct Hosts {
     own: BTreeSet<String>,
     /// Named by the operator.
     further: BTreeSet<String>,
+    /// Whether it serves over TLS itself.
+    tls: bool,
 }
 
 impl Hosts {
@@ -34,7 +36,13 @@ impl Hosts {
             SocketAddr::V6(address) => format!("[{}]", address.ip()),
         };
         let further = further.iter().map(|name| name.to_ascii_lowercase()).collect();
-        Self { own: own.into_iter().chain([ip]).collect(), further }
+        Self { own: own.into_iter().chain([ip]).collect(), further, tls: false }
+    }
+
+    /// Served over TLS.
+    #[must_use]
+    pub fn over_tls(self) -> Self {
+        Self { tls: true, ..self }
     }
 
     fn allows(&self, host: &str) -> bool {
@@ -42,11 +50,11 @@ impl Hosts {
         self.own.contains(&name) || self.further.contains(&name)
     }
 
-    /// Whether a page of this origin was served under this name. The server itself serves over `http`; in
-    /// front of an additional name there may be a proxy that adds TLS.
+    /// Whether a page of this origin was served under this name. Without TLS of its own the server serves over `http`;
+    /// in front of an additional name there may be a proxy that adds TLS.
     fn is_origin(&self, origin: &str, host: &str) -> bool {
         let Some((scheme, page)) = origin.split_once("://") else { return false };
-        let encrypted = self.further.contains(&without_port(host).to_ascii_lowercase());
+        let encrypted = self.tls || self.further.contains(&without_port(host).to_ascii_lowercase());
         page.eq_ignore_ascii_case(host) && (scheme == "http" || (scheme == "https" && encrypted))
     }
 }

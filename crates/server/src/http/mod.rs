@@ -1,7 +1,9 @@
 //! The HTTP API under `/v1`: JSON in, JSON out, problems as problem+json.
 
+mod access;
 mod alerts;
 mod allocations;
+mod beside;
 mod bills;
 mod body;
 mod budgets;
@@ -12,12 +14,14 @@ mod follow;
 mod govern;
 mod guard;
 mod identity;
+mod keys;
 mod money;
 mod observe;
 mod openapi;
 mod operate;
 mod price_decisions;
 mod prices;
+mod proxies;
 mod quarantine;
 mod reports;
 mod tasks;
@@ -36,9 +40,12 @@ use serde::Serialize;
 use tollgate_wire::api::Problem;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub(crate) use beside::bounded;
 pub use guard::Hosts;
 pub use openapi::document;
+pub use proxies::{InvalidNetwork, Network, Proxies};
 
+use self::access::Rates;
 use crate::edge::{ConnectionLimits, Edge};
 use crate::ledger::Ledger;
 use crate::problem::{INTERNAL, METHOD, NOT_FOUND};
@@ -55,6 +62,12 @@ pub struct App {
     pub hosts: Arc<Hosts>,
     /// What its connections share.
     pub edge: Arc<Edge>,
+    /// Whether requests need a key, once there is one.
+    asks_for_keys: bool,
+    /// How many requests each key sends.
+    rates: Arc<Rates>,
+    /// The proxies that say from where requests come.
+    proxies: Arc<Proxies>,
 }
 
 impl App {
@@ -62,7 +75,32 @@ impl App {
     #[must_use]
     pub fn new(ledger: Arc<Ledger>, hosts: Hosts, limits: ConnectionLimits) -> Self {
         let edge = Arc::new(Edge::new(limits, ledger.metrics()));
-        Self { ledger, hosts: Arc::new(hosts), edge }
+        Self {
+            ledger,
+            hosts: Arc::new(hosts),
+            edge,
+            asks_for_keys: true,
+            rates: Arc::default(),
+            proxies: Arc::default(),
+        }
+    }
+
+    /// Behind proxies whose word is taken.
+    #[must_use]
+    pub fn behind(self, proxies: Proxies) -> Self {
+        Self { proxies: Arc::new(proxies), ..self }
+    }
+
+    /// For requests that come from this process, on behalf of clients of another door.
+    #[must_use]
+    pub fn in_process(&self) -> Self {
+        Self { hosts: Arc::default(), ..self.clone() }
+    }
+
+    /// Without keys: for whoever runs in this process, and so has the log itself.
+    #[must_use]
+    pub fn without_keys(self) -> Self {
+        Self { asks_for_keys: false, ..self }
     }
 }
 
@@ -90,18 +128,17 @@ pub fn router(app: App) -> Router {
         .route("/v1/usage", get(usage::list))
         .route("/v1/usage/summary", get(usage::summary))
         .merge(price_decisions::routes())
-        .route("/v1/report", get(reports::report))
-        .route("/v1/report/accesses", get(reports::accesses))
+        .merge(reports::routes())
         .route("/v1/report/focus", get(money::focus))
         .route("/v1/report/export", get(money::export))
         .route("/v1/bills", post(bills::record))
         .route("/v1/bills/compare", get(bills::compare))
-        .route("/v1/report/savings", get(reports::savings))
         .merge(alerts::routes())
         .route("/v1/alerts/stream", get(follow::stream))
         .route("/v1/alerts/deliveries", get(deliveries::list))
         .route("/v1/alerts/{id}/resend", post(deliveries::resend))
         .merge(quarantine::routes())
+        .merge(keys::routes())
         .route("/v1/position", get(operate::position))
         .route("/v1/log", get(operate::log))
         .route("/v1/health", get(operate::health))
@@ -127,6 +164,7 @@ pub fn router(app: App) -> Router {
                 )),
             )
         })
+        .layer(from_fn_with_state(app.clone(), access::check))
         .layer(from_fn_with_state(app.clone(), identity::check))
         .layer(from_fn_with_state(app.clone(), guard::check))
         .layer(CatchPanicLayer::custom(|_| {

@@ -1,15 +1,18 @@
 //! The OpenAPI document, generated from the handlers.
 
 use axum::Json;
+use axum::http::Method;
 use utoipa::openapi::path::Parameter;
 use utoipa::openapi::schema::{SchemaType, Type};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{Content, OpenApi as Document, Ref, RefOr, Response, ResponseBuilder, Schema};
 use utoipa::{Modify, OpenApi};
 
+use super::access::{May, rule_of};
 use super::extract::NoParams;
 use super::{
-    alerts, allocations, bills, budgets, deliveries, events, follow, govern, money, operate, price_decisions,
-    prices, quarantine, reports, tasks, usage, views,
+    alerts, allocations, bills, budgets, deliveries, events, follow, govern, keys, money, operate,
+    price_decisions, prices, quarantine, reports, tasks, usage, views,
 };
 
 #[derive(OpenApi)]
@@ -19,7 +22,7 @@ use super::{
         description = "The budget ledger for AI agents. Errors are `application/problem+json` with a stable `code`. \
                        Every answer of a view says `as_of`; pass an append's `position` as `at_least` to see it."
     ),
-    modifiers(&Problems),
+    modifiers(&Problems, &Keys),
     paths(
         events::append,
         events::find,
@@ -93,6 +96,10 @@ use super::{
         operate::rebuild,
         operate::config,
         operate::reload,
+        keys::list,
+        keys::create,
+        keys::rotate,
+        keys::revoke,
     )
 )]
 struct Api;
@@ -101,9 +108,13 @@ struct Api;
 struct Problems;
 
 /// For every operation.
-const ANYWHERE: [(&str, &str); 6] = [
+const ANYWHERE: [(&str, &str); 7] = [
     ("400", "A parameter, header or body is invalid or unknown"),
-    ("403", "The request is addressed to another name, or is a cross-origin request"),
+    ("401", "The ledger has keys, and the request has none that opens"),
+    (
+        "403",
+        "The key does not allow it; or the request is addressed to another name, or is a cross-origin request",
+    ),
     ("405", "Method not allowed; see the header `Allow`"),
     ("421", "The header `tollgate-ledger` names a different ledger"),
     ("500", "Internal error"),
@@ -119,7 +130,7 @@ const WRITES: [(&str, &str); 6] = [
     ("409", "An id was already used with different content"),
     ("413", "The body is too large"),
     ("415", "The body is not UTF-8 JSON, plain or gzipped"),
-    ("429", "Too many requests are waiting for the log"),
+    ("429", "Too many requests are waiting for the log, or the key sends more than it may"),
     ("507", "The disk is full"),
 ];
 
@@ -148,6 +159,35 @@ impl Modify for Problems {
                         response.content.entry(PROBLEM_JSON.to_owned()).or_insert_with(content);
                     }
                 }
+            }
+        }
+    }
+}
+
+/// Says of every operation which key it needs, once the ledger has one.
+struct Keys;
+
+/// How a key is sent, by its name in the document.
+const KEY: &str = "key";
+
+impl Modify for Keys {
+    fn modify(&self, document: &mut Document) {
+        let bearer = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).bearer_format("tg_…");
+        let bearer = bearer.description(Some(
+            "Needed once the ledger has a key. The scopes are those of `tollgate key create`.",
+        ));
+        let components = document.components.get_or_insert_default();
+        components.add_security_scheme(KEY, SecurityScheme::Http(bearer.build()));
+        for (path, item) in &mut document.paths.paths {
+            for (method, operation) in [(Method::GET, &mut item.get), (Method::POST, &mut item.post)] {
+                let Some(operation) = operation else { continue };
+                operation.security = match rule_of(&method, path).map(|rule| rule.may) {
+                    Ok(May::Anybody) => Some(Vec::new()),
+                    Ok(May::AnyKey) => Some(vec![SecurityRequirement::new(KEY, Vec::<String>::new())]),
+                    Ok(May::Key(scope)) => Some(vec![SecurityRequirement::new(KEY, [scope.as_str()])]),
+                    // Nobody may use it, whatever the key; a test finds that.
+                    Err(_) => None,
+                };
             }
         }
     }

@@ -1,7 +1,6 @@
 //! Reports: what tasks and the ledger used, for people, programs and spreadsheets. Each read of a task's
 //! report is recorded.
 
-use axum::Json;
 use axum::extract::State;
 use axum::http::header::{
     ACCEPT, CACHE_CONTROL, CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY as POLICY, CONTENT_TYPE,
@@ -9,6 +8,8 @@ use axum::http::header::{
 };
 use axum::http::{HeaderMap, HeaderName};
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use axum::{Json, Router};
 use serde::Deserialize;
 use tollgate_domain::event::ReportKind;
 use tollgate_domain::money::{MoneyError, Usd};
@@ -25,6 +26,14 @@ use crate::problem::{Answer, INVALID};
 
 /// The header with the position as of which a plain-text answer is true.
 pub(super) const AS_OF: HeaderName = HeaderName::from_static("tollgate-as-of");
+
+/// The addresses of what is added up over the ledger, and of who read what.
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/v1/report", get(report))
+        .route("/v1/report/accesses", get(accesses))
+        .route("/v1/report/savings", get(savings))
+}
 
 /// What a report has to see, and how it is shown.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]

@@ -186,6 +186,7 @@ pub(crate) async fn gate(
 ) -> Handled<Json<GateResponse>> {
     let mut request: GateRequest = body.parse()?;
     request.producer = request.producer.or(caller.producer);
+    body.grant().producer(request.producer.as_deref())?;
     let tenant = tenant(caller.tenant.as_deref());
     Ok(Json(app.ledger.gate().ask(tenant, &task, &request).await?))
 }
@@ -200,6 +201,8 @@ async fn command(
     let defaults: Defaults = defaults(caller.tenant.as_deref(), caller.producer.as_deref())?;
     let submitted =
         Submitted::from_command(body.as_str(), kind, given, &defaults).map_err(|error| of_field(&error))?;
-    let appended = app.ledger.write().append(vec![ReadEvent::Good(Box::new(submitted))]).await;
+    let events = vec![ReadEvent::Good(Box::new(submitted))];
+    body.grant().may_append(&events)?;
+    let appended = app.ledger.write().append(events).await;
     answer(&app.ledger, appended)
 }

@@ -6,6 +6,7 @@ mod budgets;
 mod gate;
 mod in_force;
 mod keyed;
+mod keys;
 mod log_reader;
 mod loss;
 mod operate;
@@ -40,6 +41,7 @@ pub use budgets::{BudgetDecisions, PolicyPage};
 pub use gate::Gate;
 pub use in_force::{InForce, named_sources};
 pub(crate) use keyed::key_rule;
+pub use keys::{Keys, Made, MadeBy};
 pub use operate::{AccessQuery, AlertsBy, Delivering, Operations, ReadFile, Reading, VIEWS, stored_anchors};
 pub(crate) use operate::{Name, RemediationState};
 pub use settings::{BUILT_IN, Settings, SettingsError, SettingsOptions};
@@ -64,6 +66,7 @@ pub struct Ledger {
     log: Arc<dyn EventLog>,
     views: ViewSources,
     ask: Arc<Queries>,
+    keys: Keys,
     in_force: Arc<InForce>,
     write: Arc<Writer>,
     budgets: BudgetDecisions,
@@ -186,6 +189,7 @@ impl Ledger {
         let views = ViewSources::open(&options.views, &shared).await?;
         let (settings, recorded) = InForce::chosen(&named, &log, &views.reports).await;
         let ask = Arc::new(Queries::new(&shared, &views, settings, options.clock, options.redaction_key));
+        let keys = Keys::new(&shared, &ask);
         let files = Files { config: options.settings.config, price_sources };
         let in_force = InForce::new(&shared, &ask, &views, named, files, recorded);
         let in_force = Arc::new(in_force);
@@ -195,13 +199,19 @@ impl Ledger {
         let gate = Gate::new(&shared, &ask, &in_force, &write, &blocked, &budgets);
         let instance = Uuid::now_v7().simple().to_string();
         let operate = Operations::new(&shared, &views, &ask, &write, &in_force, &blocked, instance);
-        Ok(Self { log, views, ask, in_force, write, budgets, gate, operate })
+        Ok(Self { log, views, ask, keys, in_force, write, budgets, gate, operate })
     }
 
     /// The queries.
     #[must_use]
     pub fn ask(&self) -> &Queries {
         &self.ask
+    }
+
+    /// Who may ask for what over HTTP.
+    #[must_use]
+    pub const fn keys(&self) -> &Keys {
+        &self.keys
     }
 
     /// Config and prices in force.

@@ -10,10 +10,11 @@ use tokio::sync::Semaphore;
 use tokio::task::{JoinHandle, JoinSet};
 use tollgate_wire::api::{AppendRequest, AppendResponse};
 
+use crate::fit;
 use crate::intake::{append_request, from_json, from_protobuf, gates_of, to_protobuf};
 use crate::ledger::Ledger;
 use crate::nats::{CONTENT_TYPE, PROTOBUF, is_protobuf};
-use crate::problem::{Answer, INVALID};
+use crate::problem::Answer;
 
 /// The subject that requests are sent to.
 pub const APPEND_SUBJECT: &str = "tollgate.v1.append";
@@ -102,8 +103,7 @@ async fn append(ledger: &Ledger, payload: &[u8], protobuf: bool) -> Answer<(Appe
     let (events, gates) = if protobuf {
         (from_protobuf(payload)?, Vec::new())
     } else {
-        let request: AppendRequest = serde_json::from_slice(payload)
-            .map_err(|error| INVALID.with(format!("the request does not fit this operation: {error}")))?;
+        let request: AppendRequest = fit::read("the request", payload)?;
         (from_json(&request)?, gates_of(&request)?)
     };
     append_request(ledger, events, &gates).await

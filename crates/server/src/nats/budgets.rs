@@ -17,6 +17,7 @@ use tollgate_domain::position::Sequence;
 use tollgate_projector::queries::ListAllocations;
 
 use crate::asked::{allocation_state, page_limit, reading, tenant};
+use crate::fit;
 use crate::http::usage::{RecordsParams, SummaryParams};
 use crate::ledger::{Ledger, PolicyPage};
 use crate::nats::CONTENT_TYPE;
@@ -276,11 +277,14 @@ async fn look(ledger: &Ledger, operation: &str, payload: &[u8]) -> Answer<Vec<u8
     }
 }
 
+/// What does not fit, if something does not.
+const REQUEST: &str = "the request";
+
 /// A request about something that has a name, in a field beside those of the request.
 fn named<T: DeserializeOwned>(payload: &[u8]) -> Answer<(String, T)> {
     let mut fields: Map<String, Value> = read(payload)?;
     match fields.remove("name") {
-        Some(Value::String(name)) => Ok((name, fit(serde_json::from_value(Value::Object(fields)))?)),
+        Some(Value::String(name)) => Ok((name, fit::of_value(REQUEST, Value::Object(fields))?)),
         Some(other) => Err(INVALID.of_field("name", &other.to_string(), "must be a string")),
         None => Err(INVALID.of_field("name", "", "is missing")),
     }
@@ -288,11 +292,7 @@ fn named<T: DeserializeOwned>(payload: &[u8]) -> Answer<(String, T)> {
 
 fn read<T: DeserializeOwned>(payload: &[u8]) -> Answer<T> {
     let payload = if payload.trim_ascii().is_empty() { b"{}" } else { payload };
-    fit(serde_json::from_slice(payload))
-}
-
-fn fit<T>(read: serde_json::Result<T>) -> Answer<T> {
-    read.map_err(|error| INVALID.with(format!("the request does not fit this operation: {error}")))
+    fit::read(REQUEST, payload)
 }
 
 fn written(answer: &impl Serialize) -> Answer<Vec<u8>> {
@@ -314,6 +314,7 @@ mod tests {
             (r#"{"author":"ada"}"#, "name: ``: is missing"),
             (r#"{"name":1}"#, "name: `1`: must be a string"),
             ("[]", "does not fit"),
+            (r#"{"name":"a","author":7}"#, "does not fit this operation: author: invalid type: integer `7`"),
         ] {
             let problem = named::<ReleaseRequest>(sent.as_bytes()).unwrap_err();
             assert!(problem.detail.contains(because), "{sent}: {}", problem.detail);

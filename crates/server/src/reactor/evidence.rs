@@ -380,6 +380,7 @@ fn is_occasion(body: &EventBody) -> bool {
         | EventBody::Budget(_)
         | EventBody::Price(_)
         | EventBody::Bill(_)
+        | EventBody::Key(_)
         | EventBody::Report(_) => false,
     }
 }

@@ -101,6 +101,54 @@ async fn nothing_of_a_wrong_bill_is_recorded() {
 }
 
 #[tokio::test]
+async fn models_and_providers_are_compared_by_the_names_by_which_they_are_priced() {
+    let service = Service::new().await;
+    let used = |id: &str, provider: Value, model: &str| {
+        json!({"id": id, "task": "T-1", "occurred_at": "2026-11-02T12:00:00Z",
+            "usage_recorded": {"provider": provider, "model": model, "tokens": {"output": 1000}}})
+    };
+    let events = json!([
+        used("a", json!("OpenAI"), "gpt-5"),
+        used("b", Value::Null, "openai/gpt-5-mini"),
+        used("c", json!("openai"), "gpt-5-codex"),
+        used("d", json!("azure"), "gpt-5-nano"),
+    ]);
+    let (status, answer) = service.append(events).await;
+    assert_eq!(status, 201, "{answer}");
+    let lines = json!([
+        line("2026-11-02", "gpt-5-2025-08-07", 1000, "0.01"),
+        line("2026-11-02", "gpt-5-mini", 1000, "0.002"),
+        line("2026-11-02", "OpenAI/GPT-5-Codex", 1000, "0.01"),
+    ]);
+    let (status, answer) = service.post("/v1/bills", bill(lines.clone())).await;
+    assert_eq!(status, 201, "{answer}");
+    for provider in ["openai", "OpenAI", "openai.responses"] {
+        let path =
+            format!("/v1/bills/compare?provider={provider}&from=2026-11-02&to=2026-11-03&at_least=tail");
+        let (_, answer) = service.get(&path).await;
+        let rows = answer["rows"].as_array().unwrap().iter();
+        let rows: Vec<Value> =
+            rows.map(|row| json!([row["model"], row["names"], row["difference_usd"]])).collect();
+        assert_eq!(
+            rows,
+            [
+                json!(["gpt-5", ["gpt-5-2025-08-07"], "0"]),
+                json!(["gpt-5-codex", ["OpenAI/GPT-5-Codex"], "0"]),
+                json!(["gpt-5-mini", ["openai/gpt-5-mini"], "0"]),
+            ],
+            "{provider}: {answer}"
+        );
+        assert_eq!(answer["days_without_bill"], 0, "{answer}");
+    }
+    // A bill of the same provider by another of its names takes the place of the first one.
+    let mut again = bill(lines);
+    again["provider"] = json!("OpenAI");
+    let (_, answer) = service.post("/v1/bills", again).await;
+    assert_eq!((&answer["recorded_days"], &answer["known_days"]), (&json!(0), &json!(1)), "{answer}");
+    assert_eq!(compared(&service).await["total"]["billed_usd"], "0.022");
+}
+
+#[tokio::test]
 async fn differences_are_explained_from_the_ledger() {
     let service = Service::new().await;
     let used = |id: &str, at: &str, model: &str, tokens: u64| {

@@ -209,23 +209,100 @@ async fn the_log_is_read_for_a_few_tenants_at_once() {
 }
 
 #[tokio::test]
-async fn a_release_that_is_recorded_says_so_although_its_figures_are_not_known() {
+async fn what_is_recorded_is_answered_although_its_figures_are_not_known() {
     let memory = Arc::new(MemoryLog::new(Arc::new(ManualClock::at(at("2026-11-20T10:00:00Z")))));
     let held = Held::new(memory, DedupScope::Life);
     let service = Service::on(Arc::clone(&held) as Arc<_>).await;
+    set_policy(&service, "p", monthly(100)).await;
+    for name in ["a", "refused"] {
+        let tokens = if name == "a" { 5 } else { 500 };
+        let asked = json!({"allocation": name, "tokens": tokens});
+        let (status, made) = service.post("/v1/allocations", asked).await;
+        assert_eq!(status, StatusCode::OK, "{made}");
+    }
+    held.hold_spending();
+    held.records.add_permits(Semaphore::MAX_PERMITS);
+    tokio::time::pause();
+    let does = async |path: &str, body: Value| {
+        let (status, answer) = service.post(path, body).await;
+        assert_eq!(status, StatusCode::OK, "{path}: {answer}");
+        answer
+    };
+
+    let budget = does("/v1/budgets/b", json!({"title": "B"})).await;
+    assert_eq!((&budget["title"], &budget["policies"]), (&json!("B"), &json!([])), "{budget}");
+    let mut second = monthly(200);
+    second["if_version"] = json!(1);
+    second["budget"] = json!("b");
+    let raise = json!({"id": "r", "tokens": 50, "until": "2026-12-24", "author": "ada", "reason": "late"});
+    let withdraw = json!({"raise": "r", "author": "ada", "reason": "no more"});
+    for (path, body, versions, raised) in [
+        ("/v1/policies/p", second, 2, json!(null)),
+        // The latest version says that already.
+        (
+            "/v1/policies/p",
+            json!({"budget": "b", "window": "monthly", "limit_tokens": 200,
+            "enforcement": "hard_limit", "on_stale": "allow"}),
+            2,
+            json!(null),
+        ),
+        ("/v1/policies/p/raise", raise.clone(), 2, json!("in_force")),
+        // A retry.
+        ("/v1/policies/p/raise", raise, 2, json!("in_force")),
+        ("/v1/policies/p/withdraw", withdraw, 2, json!("withdrawn")),
+        // A name that nothing has.
+        (
+            "/v1/policies/q",
+            json!({"window": "daily", "limit_usd": "1", "scope": {"model": "nope"}}),
+            1,
+            json!(null),
+        ),
+    ] {
+        let answer = does(path, body).await;
+        assert_eq!(answer["versions"].as_array().map(Vec::len), Some(versions), "{answer}");
+        assert_eq!(
+            (&answer["version"], &answer["raises"][0]["state"]),
+            (&json!(versions), &raised),
+            "{answer}"
+        );
+        assert_eq!(answer["status"], json!(null), "{answer}");
+        let figures = answer["figures"].as_str().unwrap_or_default();
+        assert!(figures.starts_with("what was spent is not known yet: view spending: "), "{answer}");
+    }
+    let budget = does("/v1/budgets/default-policies", json!({})).await;
+    assert_eq!(budget["policies"].as_array().map(Vec::len), Some(19), "{budget}");
+}
+
+#[tokio::test]
+async fn an_allocation_is_answered_although_what_was_used_of_it_is_not_known() {
+    let memory = Arc::new(MemoryLog::new(Arc::new(ManualClock::at(at("2026-11-20T10:00:00Z")))));
+    let held = Held::new(memory, DedupScope::Life);
+    let service = Service::on(Arc::clone(&held) as Arc<_>).await;
+    held.hold_spending();
+    held.records.add_permits(Semaphore::MAX_PERMITS);
+    tokio::time::pause();
+    set_policy(&service, "p", monthly(100)).await;
     let (status, made) = service.post("/v1/allocations", json!({"allocation": "a", "tokens": 5})).await;
     assert_eq!((status, &made["state"]), (StatusCode::OK, &json!("open")), "{made}");
-    held.hold_spending();
-    tokio::time::pause();
-    for (what, asked, done) in
-        [("extend", json!({"tokens": 5}), "extended"), ("release", json!({}), "released")]
-    {
-        let (status, answer) = service.post(&format!("/v1/allocations/a/{what}"), asked).await;
-        assert_eq!((status, &answer["code"]), (StatusCode::SERVICE_UNAVAILABLE, &json!("stale")), "{answer}");
-        let said = format!("allocation `a` is {done}, and that is recorded at ");
-        assert!(answer["detail"].as_str().unwrap().starts_with(&said), "{answer}");
+    // What is done, and then: the state, the tokens of `amount`, whether it was done before.
+    for (path, asked, state, amount, repeated) in [
+        ("", json!({"allocation": "a", "tokens": 5}), "open", 5, true),
+        ("/a/extend", json!({"id": "e", "tokens": 7}), "open", 12, false),
+        ("/a/extend", json!({"id": "e", "tokens": 7}), "open", 12, true),
+        ("/a/release", json!({}), "released", 12, false),
+        // By how much it was extended is not known to this one.
+        ("/a/release", json!({}), "released", 5, true),
+        ("", json!({"allocation": "a", "tokens": 5}), "released", 5, true),
+    ] {
+        let (status, answer) = service.post(&format!("/v1/allocations{path}"), asked).await;
+        assert_eq!((status, &answer["state"]), (StatusCode::OK, &json!(state)), "{path}: {answer}");
+        assert_eq!(
+            (&answer["amount"]["tokens"], &answer["repeated"]),
+            (&json!(amount), &json!(repeated)),
+            "{answer}"
+        );
+        assert_eq!(answer["used"], json!(null), "{answer}");
+        let figures = answer["figures"].as_str().unwrap_or_default();
+        assert!(figures.starts_with("what was used is not known yet: view spending: "), "{answer}");
     }
-    // It is.
-    let (_, answer) = service.post("/v1/allocations/a/extend", json!({"tokens": 5})).await;
-    assert!(answer["detail"].as_str().unwrap().contains("not open"), "{answer}");
 }

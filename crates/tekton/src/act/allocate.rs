@@ -81,9 +81,12 @@ impl Tekton {
             return Ok(0);
         }
         let released = self.ledger.release_allocation(id, &ReleaseRequest::default()).await;
-        match released {
-            Ok(released) => Ok(released.released.tokens),
-            Err(error) => Err(of_unknown(error, "allocation_unknown", "Allocation", id)),
-        }
+        let released = released.map_err(|error| of_unknown(error, "allocation_unknown", "Allocation", id))?;
+        let released = match released.released {
+            Some(released) => Some(released),
+            // Not known when it was released.
+            None => self.allocation(id).await?.released,
+        };
+        Ok(released.map_or(0, |released| released.tokens))
     }
 }

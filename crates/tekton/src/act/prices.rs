@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use tollgate_client::Client;
 use tollgate_wire::api::PriceSetRequest;
 
 use crate::app::Tekton;
@@ -26,13 +27,13 @@ const SHIPPED: [(&str, &str, &str, &str); 11] = [
 
 impl Tekton {
     /// Puts the prices in force that ship with Tekton, of models that have none. Each is set once in the life of the
-    /// ledger.
+    /// ledger. That is what whoever opens the port does, with a client of their own.
     ///
     /// # Errors
     ///
     /// What the ledger says, as text.
-    pub async fn ship_prices(&self) -> Result<usize, String> {
-        self.shipped().await.map_err(|fault| fault.text)
+    pub async fn ship_prices(&self, own: &Client) -> Result<usize, String> {
+        self.asking(own.of_tenant(Some(self.tenant.clone()))).shipped().await.map_err(|fault| fault.text)
     }
 
     async fn shipped(&self) -> Handled<usize> {

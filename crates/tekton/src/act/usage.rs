@@ -9,7 +9,7 @@ use super::allocate::context_label;
 use crate::app::Tekton;
 use crate::fault::{Fault, Handled};
 use crate::names::{BUDGET, METADATA, OPERATION, PRODUCER, TASK_TYPE, USER, fresh, task_of};
-use crate::views::allocation::context;
+use crate::views::allocation::{context, remaining};
 use crate::views::usage::UsageEntry;
 
 /// What somebody used.
@@ -61,7 +61,7 @@ impl Tekton {
         });
         let raw = serde_json::value::to_raw_value(&event).map_err(|error| Fault::bad(error.to_string()))?;
         let request = AppendRequest {
-            tenant: self.tenant.clone(),
+            tenant: Some(self.tenant.clone()),
             producer: Some(PRODUCER.to_owned()),
             events: vec![raw],
             gates: Vec::new(),
@@ -73,7 +73,7 @@ impl Tekton {
     /// Usage as the log has it.
     async fn recorded(&self, task: &str, id: &str) -> Handled<UsageEntry> {
         let wanted = FindRequest {
-            tenant: self.tenant.clone(),
+            tenant: Some(self.tenant.clone()),
             task: task.to_owned(),
             producer: PRODUCER.to_owned(),
             ids: vec![id.to_owned()],
@@ -88,7 +88,7 @@ impl Tekton {
         let Some(allocation) = &record.allocation else { return Ok(0) };
         let read = Read { at_least: Some("tail".to_owned()), wait_ms: None };
         let found: Result<_, ClientError> = self.ledger.allocation(allocation, &read).await;
-        Ok(found?.remaining.tokens)
+        Ok(remaining(&found?))
     }
 }
 

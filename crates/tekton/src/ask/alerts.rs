@@ -61,7 +61,7 @@ impl Tekton {
         loop {
             let page = self.ledger.alert_changes(after, 0).await?;
             let more = page.changes.into_iter().filter(|change| change.change == Change::Raised);
-            raised.extend(more.map(|change| change.alert));
+            raised.extend(more.map(|change| change.alert).filter(|alert| alert.tenant == self.tenant));
             if page.last <= after {
                 break;
             }

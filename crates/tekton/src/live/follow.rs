@@ -5,8 +5,6 @@ use std::sync::Arc;
 
 use serde_json::Value;
 use tollgate_client::{AlertFilter, ClientError};
-use tollgate_domain::event::Change;
-use tollgate_domain::ids::DEFAULT_TENANT;
 use tollgate_wire::api::LogPage;
 
 use super::topic::{Topic, frame};
@@ -19,6 +17,9 @@ use crate::views::price::{model_of, provider_of};
 /// How long one look at the log waits for something new, in milliseconds.
 const WAIT_MS: u64 = 20_000;
 
+/// What the ledger says of a key that is not for what is asked.
+const NOT_PERMITTED: &str = "not_permitted";
+
 /// The periods that pages have cards for.
 const CARDS: [&str; 3] = ["daily", "weekly", "monthly"];
 
@@ -29,6 +30,8 @@ pub(super) struct Follow {
     after: u64,
     /// The last change of alerts.
     alerts_after: u64,
+    /// Whether it may see all tenants' records, those about prices among them.
+    sees_all: bool,
 }
 
 /// What records say that somebody may want to know.
@@ -86,21 +89,28 @@ impl News {
 impl Follow {
     /// From now on.
     pub(super) async fn begin(app: Arc<Tekton>) -> Handled<Self> {
-        let after = app.ledger.log(0, 1, None, 0).await?.tail;
-        let alerts_after = after;
-        Ok(Self { app, after, alerts_after })
+        let (page, sees_all) = match app.ledger.of_tenant(None).log(0, 1, None, 0).await {
+            Ok(page) => (page, true),
+            // With a key for some tenants only.
+            Err(error) if error.code() == Some(NOT_PERMITTED) => {
+                (app.ledger.log(0, 1, None, 0).await?, false)
+            }
+            Err(error) => return Err(error.into()),
+        };
+        Ok(Self { app, after: page.tail, alerts_after: page.tail, sees_all })
     }
 
     /// The next records, or none after a while. Nothing is lost if it is not waited for.
     pub(super) async fn next(&self) -> Result<LogPage, ClientError> {
         // Prices are of no tenant.
-        self.app.ledger.of_tenant(None).log(self.after, PAGE, None, WAIT_MS).await
+        let tenant = (!self.sees_all).then(|| self.app.tenant.clone());
+        self.app.ledger.of_tenant(tenant).log(self.after, PAGE, None, WAIT_MS).await
     }
 
     /// What a page of records says.
     pub(super) fn read(&mut self, page: &LogPage) -> News {
         self.after = self.after.max(page.last);
-        News::of(&page.events, self.app.tenant.as_deref().unwrap_or(DEFAULT_TENANT))
+        News::of(&page.events, &self.app.tenant)
     }
 
     /// Messages for these topics. The budget's is not among them: it is told of once in a while.
@@ -142,12 +152,13 @@ impl Follow {
     }
 
     async fn alerts(&mut self) -> Handled<Option<String>> {
-        // The view has what the log has told of.
-        self.app.ledger.alerts(&AlertFilter::default(), 1, &Tekton::latest()).await?;
-        let page = self.app.ledger.alert_changes(self.alerts_after, 0).await?;
-        self.alerts_after = self.alerts_after.max(page.last);
-        let raised = page.changes.into_iter().filter(|change| change.change == Change::Raised);
-        let raised = self.app.with_policies(raised.map(|change| change.alert).collect()).await?;
+        // With all that the log has told of. The latest are first.
+        let filter = AlertFilter { state: Some("all".to_owned()), ..AlertFilter::default() };
+        let found = self.app.ledger.alerts(&filter, PAGE, &Tekton::latest()).await?.alerts;
+        let mut raised: Vec<_> = found.into_iter().filter(|alert| alert.raised > self.alerts_after).collect();
+        raised.reverse();
+        self.alerts_after = raised.iter().map(|alert| alert.raised).fold(self.alerts_after, u64::max);
+        let raised = self.app.with_policies(raised).await?;
         if raised.is_empty() {
             return Ok(None);
         }

@@ -7,16 +7,16 @@ mod topic;
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::Path;
 use axum::extract::ws::WebSocketUpgrade;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{Path, State};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 
 use self::topic::Topic;
 use crate::app::Tekton;
-use crate::door::key;
+use crate::door::Caller;
 use crate::fault::Fault;
 
 /// The largest message that a client may send, in bytes.
@@ -36,9 +36,8 @@ async fn nowhere() -> Fault {
 }
 
 async fn open(
-    State(app): State<Arc<Tekton>>,
+    Caller(app): Caller,
     Path(what): Path<String>,
-    headers: HeaderMap,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Response {
     let Some(topic) = Topic::of_path(&what) else {
@@ -48,7 +47,6 @@ async fn open(
         Ok(upgrade) => upgrade,
         Err(rejection) => return Fault::bad(rejection.body_text()).into_response(),
     };
-    let admitted = app.options.admits(key(&headers));
     let upgrade = upgrade.max_message_size(MAX_MESSAGE_BYTES);
-    upgrade.on_upgrade(move |socket| socket::serve(app, socket, topic, admitted))
+    upgrade.on_upgrade(move |socket| socket::serve(app, socket, topic))
 }

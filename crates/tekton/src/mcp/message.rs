@@ -1,13 +1,10 @@
 //! `POST /mcp/message`: messages of components.
 
-use std::sync::Arc;
-
 use axum::body::Bytes;
-use axum::extract::State;
 
 use super::Operation;
 use super::run::{Done, run};
-use crate::app::Tekton;
+use crate::door::Caller;
 use crate::fault::{Answer, Handled};
 use crate::fields::Fields;
 use crate::json::{Json, object};
@@ -17,7 +14,7 @@ use crate::names::fresh;
 const SENDER: &str = "budget";
 
 /// A message and its answer: always 200, unless it does not say who sends it or what it is.
-pub(super) async fn message(State(app): State<Arc<Tekton>>, body: Bytes) -> Handled {
+pub(super) async fn message(Caller(app): Caller, body: Bytes) -> Handled {
     let mut read = Fields::of_body(&body)?;
     let (sender, kind) = (read.needed("sender"), read.needed("message_type"));
     let request = read.filled("message_id").unwrap_or_else(fresh);

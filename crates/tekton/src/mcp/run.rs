@@ -13,7 +13,7 @@ use crate::fault::{Fault, Handled};
 use crate::fields::Fields;
 use crate::json::{Json, object};
 use crate::names::{fresh, tier};
-use crate::views::allocation::tier as tier_of;
+use crate::views::allocation::{remaining, tier as tier_of};
 
 /// What an operation came to.
 pub(crate) struct Done {
@@ -91,7 +91,7 @@ async fn allocate(app: &Arc<Tekton>, sender: &str, read: &mut Fields) -> Handled
         "allocation_id" => &made.allocation,
         "context_id" => context,
         "amount" => made.amount.tokens,
-        "remaining" => made.remaining.tokens,
+        "remaining" => remaining(&made),
         "tier" => tier_of(&made),
         "provider" => made.provider.as_ref(),
         "model" => made.model.as_ref(),

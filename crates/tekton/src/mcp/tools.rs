@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{Path, State};
+use axum::extract::Path;
 
 use super::Operation;
 use super::run::{Done, run};
 use crate::app::Tekton;
+use crate::door::Caller;
 use crate::fault::{Answer, Fault, Handled};
 use crate::fields::Fields;
 use crate::json::{Json, object};
@@ -103,7 +104,7 @@ async fn result(app: &Arc<Tekton>, tool: &str, read: &mut Fields) -> Handled<Don
 }
 
 /// `POST /mcp/process`.
-pub(super) async fn process(State(app): State<Arc<Tekton>>, body: Bytes) -> Handled {
+pub(super) async fn process(Caller(app): Caller, body: Bytes) -> Handled {
     let mut read = Fields::of_body(&body)?;
     let tool = match read.filled("tool_name").or_else(|| read.filled("tool")) {
         Some(tool) => tool,
@@ -124,11 +125,7 @@ pub(super) async fn process(State(app): State<Arc<Tekton>>, body: Bytes) -> Hand
 }
 
 /// `POST /mcp/tools/{tool}/execute`: the result itself.
-pub(super) async fn execute(
-    State(app): State<Arc<Tekton>>,
-    Path(tool): Path<String>,
-    body: Bytes,
-) -> Handled {
+pub(super) async fn execute(Caller(app): Caller, Path(tool): Path<String>, body: Bytes) -> Handled {
     let mut read = Fields::of_body(&body)?;
     let mut parameters = if read.raw("parameters").is_some() { read.within("parameters") } else { read };
     Ok(Answer::ok(result(&app, &tool, &mut parameters).await?.payload))

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json as AxumJson, Router};
 
 use crate::app::Tekton;
+use crate::door::Caller;
 use crate::fault::Answer;
 use crate::json::{Json, object};
 use crate::names::escaped;
@@ -26,8 +26,6 @@ pub(crate) const DESCRIPTION: &str = "Token and cost budgets for LLM usage, answ
 /// What it can do, in the words that the registry is told.
 pub(crate) const CAPABILITIES: [&str; 5] =
     ["budget_allocation", "cost_tracking", "usage_monitoring", "assistant_service", "websocket_support"];
-
-type App = State<Arc<Tekton>>;
 
 /// The paths outside of `/api`.
 pub(crate) fn roots() -> Router<Arc<Tekton>> {
@@ -53,7 +51,7 @@ async fn root() -> Answer {
     })
 }
 
-async fn health(State(app): App) -> Answer {
+async fn health(Caller(app): Caller) -> Answer {
     let services = CAPABILITIES.iter().take(4).filter(|name| **name != "usage_monitoring").copied();
     let services: Vec<Json> = services.map(Json::from).collect();
     Answer::ok(object! {
@@ -70,15 +68,16 @@ async fn health(State(app): App) -> Answer {
     })
 }
 
-async fn short_health(State(app): App) -> Answer {
+async fn short_health(Caller(app): Caller) -> Answer {
     Answer::ok(object! {
         "status" => "healthy", "component" => COMPONENT, "version" => VERSION, "timestamp" => app.now(),
     })
 }
 
 /// Ready as soon as the ledger answers, whether a registry knows it or not.
-async fn ready(State(app): App) -> Answer {
-    let is_ready = app.ledger.position().await.is_ok();
+async fn ready(Caller(app): Caller) -> Answer {
+    // That it asks for a key is an answer, too.
+    let is_ready = app.admits().await.err().is_none_or(|fault| !fault.status.is_server_error());
     let told = object! {
         "ready" => is_ready,
         "component" => COMPONENT,
@@ -95,7 +94,7 @@ async fn workflow() -> Answer {
     )
 }
 
-async fn discover(State(app): App) -> Answer {
+async fn discover(Caller(app): Caller) -> Answer {
     let endpoints = PATHS.iter().map(|(method, path, about)| {
         let tag = path.trim_start_matches("/api/v1/").trim_start_matches("/api/").split('/').next();
         object! {

@@ -13,11 +13,12 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Bytes;
-use axum::extract::Path;
+use axum::extract::{FromRequestParts, Path};
 use axum::http::{Method, Uri};
 use axum::routing::{get, post};
 
 use crate::app::Tekton;
+use crate::door::Caller;
 use crate::fault::{Answer, Fault, Handled};
 use crate::fields::Fields;
 
@@ -46,14 +47,13 @@ impl Asked {
     }
 }
 
-impl<S: Send + Sync> axum::extract::FromRequest<S> for Asked
-where
-    Arc<Tekton>: axum::extract::FromRef<S>,
-{
+impl<S: Send + Sync> axum::extract::FromRequest<S> for Asked {
     type Rejection = Fault;
 
     async fn from_request(request: axum::extract::Request, state: &S) -> Result<Self, Fault> {
-        let app = axum::extract::FromRef::from_ref(state);
+        let (mut head, body) = request.into_parts();
+        let Caller(app) = Caller::from_request_parts(&mut head, state).await?;
+        let request = axum::extract::Request::from_parts(head, body);
         let query = Fields::of_query(request.uri().query().unwrap_or_default());
         let is_v1 = request.uri().path().starts_with("/api/v1/");
         let key = request.headers().get("idempotency-key").and_then(|key| key.to_str().ok());

@@ -16,9 +16,16 @@ pub(crate) struct Split {
     pub(crate) output: i64,
 }
 
-/// The tokens that were used of an allocation: those beyond it are among them.
-pub(crate) const fn used(allocation: &AllocationView) -> i64 {
-    allocation.used.tokens
+/// The tokens that were used of an allocation: those beyond it are among them. Where that is not known, it was only just
+/// made.
+pub(crate) fn used(allocation: &AllocationView) -> i64 {
+    allocation.used.as_ref().map_or(0, |used| used.tokens)
+}
+
+/// The tokens that are left of it.
+pub(crate) fn remaining(allocation: &AllocationView) -> i64 {
+    let unused = if is_active(allocation) { allocation.amount.tokens } else { 0 };
+    allocation.remaining.as_ref().map_or(unused, |remaining| remaining.tokens)
 }
 
 /// Whether more may be used of it.
@@ -60,13 +67,13 @@ pub(crate) fn allocation(allocation: &AllocationView, split: Split) -> Json {
         "input_tokens_used" => split.input,
         "output_tokens_used" => split.output,
         "estimated_cost" => usd(&allocation.amount.usd),
-        "actual_cost" => usd(&allocation.used.usd),
+        "actual_cost" => allocation.used.as_ref().map_or(Usd::ZERO, |used| usd(&used.usd)),
         "creation_time" => &allocation.decided_at,
         "expiration_time" => &allocation.expires_at,
         "last_updated" => &allocation.decided_at,
         "is_active" => is_active(allocation),
         "metadata" => kept(label(METADATA)),
-        "remaining_tokens" => allocation.remaining.tokens,
+        "remaining_tokens" => remaining(allocation),
         "usage_percentage" => share(used.into(), allocated.into(), Share::Fraction),
     }
 }

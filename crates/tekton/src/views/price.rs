@@ -36,6 +36,7 @@ impl Price {
             amounts: PriceAmounts {
                 usd_per_token: row.usd_per_token.clone(),
                 usd_per_unit: row.usd_per_unit.clone(),
+                without_own: Vec::new(),
             },
             version: decided.map_or(version, |decided| decided.price_version.as_str()).to_owned(),
             source: decided.map_or(source, |decided| decided.source.as_str()).to_owned(),
@@ -61,7 +62,7 @@ impl Price {
     }
 
     fn kind(&self) -> &'static str {
-        let PriceAmounts { usd_per_token: tokens, usd_per_unit: units } = &self.amounts;
+        let PriceAmounts { usd_per_token: tokens, usd_per_unit: units, .. } = &self.amounts;
         let has = |part: &str| units.keys().any(|unit| unit.contains(part));
         match () {
             () if !tokens.is_empty() => "token_based",

@@ -28,28 +28,113 @@ async fn pages_of_any_origin_may_ask() {
 }
 
 #[tokio::test]
-async fn keys_are_asked_for_where_they_are_set() {
-    let port = Port::with(|options| options.keys = vec!["k-1".to_owned()]).await;
-    for (path, headers, status) in [
-        ("/health", vec![], 200),
-        ("/api/budgets", vec![], 401),
-        ("/api/budgets", vec![("x-api-key", "k-2")], 401),
-        ("/api/budgets", vec![("x-api-key", "k-1")], 200),
-        ("/api/v1/budgets", vec![("authorization", "Bearer k-1")], 200),
-        ("/api/v1/budgets", vec![("authorization", "Basic k-1")], 401),
+async fn keys_of_the_ledger_are_asked_for_once_it_has_one() {
+    let port = Port::new().await;
+    // Before that, credentials are accepted and ignored.
+    assert_eq!(port.send("GET", "/api/budgets", &[("x-api-key", "any")], "").await.status.as_u16(), 200);
+    let key = port.key("reader", &["read"], &[]).await;
+    let other = Port::new().await.key("stranger", &["read"], &[]).await;
+    let (bearer, basic) = (format!("Bearer {key}"), format!("Basic {key}"));
+    for (headers, status, error) in [
+        (vec![], 401, "Authentication required"),
+        (vec![("x-api-key", "")], 401, "Authentication required"),
+        (vec![("authorization", &*basic)], 401, "Authentication required"),
+        (vec![("x-api-key", "any")], 401, "what was sent is no key"),
+        (vec![("x-api-key", &*other)], 401, "this ledger has no such key"),
+        (vec![("x-api-key", &*key)], 200, ""),
+        (vec![("authorization", &*bearer)], 200, ""),
     ] {
-        let told = port.send("GET", path, &headers, "").await;
-        assert_eq!(told.status.as_u16(), status, "{path} {headers:?}");
+        let told = port.send("GET", "/api/v1/budgets", &headers, "").await;
+        assert_eq!(told.status.as_u16(), status, "{headers:?}");
         if status == 401 {
-            assert_eq!(
-                (&told.headers["www-authenticate"], &told.json()["error"]),
-                (&http::HeaderValue::from_static("Bearer"), &json!("Authentication required"))
-            );
+            assert_eq!(told.headers["www-authenticate"], "Bearer");
+            assert!(told.json()["error"].as_str().unwrap().starts_with(error), "{headers:?}: {}", told.text);
+            assert!(!told.text.contains(&key) && !told.text.contains(&other), "{}", told.text);
         }
     }
-    // Without keys, credentials are accepted and ignored.
+    port.revoke("reader").await;
+    let told = port.send("GET", "/api/budgets", &[("x-api-key", &key)], "").await;
+    assert_eq!(told.status.as_u16(), 401, "{}", told.text);
+}
+
+/// Every path is asked without a key and with one that opens nothing but itself.
+#[tokio::test]
+async fn nothing_but_health_is_told_without_a_key() {
     let port = Port::new().await;
-    assert_eq!(port.send("GET", "/api/budgets", &[("x-api-key", "any")], "").await.status.as_u16(), 200);
+    port.key("reader", &["read"], &[]).await;
+    let health = ["/health", "/ready", "/api/v1/health", "/api/mcp/health", "/api/v1/mcp/health"];
+    for (method, path, _) in tollgate_tekton::paths::PATHS {
+        let v1 = path.replacen("/api/v1/", "/api/", 1).replacen("/api/", "/api/v1/", 1);
+        for path in [(*path).to_owned(), v1] {
+            let status = port.send(method, &path, &[], "{}").await.status.as_u16();
+            let is_health = health.contains(&&*path);
+            assert_eq!(status, if is_health { 200 } else { 401 }, "{method} {path}");
+        }
+    }
+    for path in ["/", "/nowhere", "/api/nowhere", "/api/v1/openapi.json", "/api/v1/docs"] {
+        assert_eq!(port.send("GET", path, &[], "").await.status.as_u16(), 401, "{path}");
+    }
+    // Pages may still ask what they may ask.
+    let asked = [("origin", "http://localhost:8080"), ("access-control-request-method", "GET")];
+    assert_eq!(port.send("OPTIONS", "/api/budgets", &asked, "").await.status.as_u16(), 200);
+}
+
+/// Each request with the scopes that the ledger asks for what it does.
+#[tokio::test]
+async fn a_key_may_do_here_what_it_may_do_with_the_ledger() {
+    let port = Port::new().await;
+    let budget = port.budget("Team").await;
+    let foreign = port.key("foreign", &["read", "append", "decide", "operate"], &["other"]).await;
+    let spend =
+        json!({"context_id": "c-1", "component": "ergon", "task_type": "chat", "tokens_allocated": 10});
+    let used = json!({"component": "ergon", "provider": "openai", "model": "gpt-4", "context_id": "c-1",
+        "input_tokens": 1, "output_tokens": 1});
+    for (method, path, body, status, scopes) in [
+        ("GET", "/api/budgets".to_owned(), json!({}), 200, "read"),
+        ("GET", format!("/api/budgets/{budget}/summary"), json!({}), 200, "read"),
+        ("GET", "/api/usage/records".to_owned(), json!({}), 200, "read"),
+        ("GET", "/api/alerts".to_owned(), json!({}), 200, "read"),
+        ("GET", "/api/prices".to_owned(), json!({}), 200, "read"),
+        ("POST", "/api/allocations".to_owned(), spend, 201, "decide read"),
+        ("POST", "/api/usage/record".to_owned(), used, 201, "append read"),
+        ("POST", "/api/alerts/check".to_owned(), json!({}), 200, "operate read"),
+        ("POST", "/api/budgets".to_owned(), json!({"name": "b"}), 201, "operate read"),
+        ("DELETE", format!("/api/budgets/{budget}"), json!({}), 200, "operate read"),
+    ] {
+        let all: Vec<&str> = scopes.split(' ').collect();
+        let body = body.to_string();
+        // One scope less, and it is refused before anything is done.
+        for left_out in &all {
+            let mut fewer: Vec<&str> = all.iter().copied().filter(|scope| scope != left_out).collect();
+            fewer.push("read_reports");
+            let name = format!("{method}-without-{left_out}-{}", path.len());
+            let key = port.key(&name, &fewer, &[]).await;
+            let told = port.send(method, &path, &[("x-api-key", &key)], &body).await;
+            assert_eq!(told.status.as_u16(), 403, "{method} {path} with {fewer:?}: {}", told.text);
+        }
+        let told = port.send(method, &path, &[("x-api-key", &foreign)], &body).await;
+        let of_nobody = path == "/api/prices";
+        assert_eq!(told.status.as_u16(), if of_nobody { 200 } else { 403 }, "{method} {path}: {}", told.text);
+        let key = port.key(&format!("{method}-{}-{}", path.len(), scopes.len()), &all, &[]).await;
+        let told = port.send(method, &path, &[("x-api-key", &key)], &body).await;
+        assert_eq!(told.status.as_u16(), status, "{method} {path} with {all:?}: {}", told.text);
+    }
+}
+
+#[tokio::test]
+async fn a_key_that_sends_too_much_is_told_when_to_come_again() {
+    let port = Port::new().await;
+    port.key("reader", &["read"], &[]).await;
+    let request = json!({"key": "slow", "scopes": ["read"], "requests_per_second": 1, "burst": 3});
+    let made = port.own.create_key(&serde_json::from_value(request).unwrap()).await.unwrap();
+    let key = made.secret.unwrap().0;
+    let refused = loop {
+        let told = port.send("GET", "/api/budgets", &[("x-api-key", &key)], "").await;
+        if told.status.as_u16() != 200 {
+            break told;
+        }
+    };
+    assert_eq!((refused.status.as_u16(), &refused.headers["retry-after"]), (429, &"1".parse().unwrap()));
 }
 
 #[tokio::test]

@@ -158,17 +158,52 @@ async fn what_happens_is_told_to_those_who_subscribed() {
 }
 
 #[tokio::test]
-async fn with_keys_a_socket_is_told_after_it_gave_one() {
-    let port = Port::with(|options| options.keys = vec!["k-1".to_owned()]).await;
+async fn with_keys_a_socket_is_told_after_it_gave_one_and_until_that_ends() {
+    let port = Port::new().await;
+    port.budget("Team").await;
+    let key = port.key("reader", &["read"], &[]).await;
     let mut socket = port.socket("/ws/budget/updates").await;
-    socket.hear().await;
+    assert_eq!(socket.hear().await["type"], "budget_update", "the greeting");
     for (said, success) in [
-        (r#"{"type":"subscription"}"#, false),
-        (r#"{"type":"authentication","payload":{"api_key":"k-2"}}"#, false),
-        (r#"{"type":"authentication","payload":{"api_key":"k-1"}}"#, true),
-        (r#"{"type":"subscription"}"#, true),
+        (r#"{"type":"subscription"}"#.to_owned(), false),
+        (r#"{"type":"authentication","payload":{}}"#.to_owned(), false),
+        (r#"{"type":"authentication","payload":{"api_key":"any"}}"#.to_owned(), false),
+        (format!(r#"{{"type":"authentication","payload":{{"api_key":"{key}"}}}}"#), true),
+        (r#"{"type":"subscription"}"#.to_owned(), true),
     ] {
-        socket.say(said).await;
+        socket.say(&said).await;
         assert_eq!(socket.hear().await["payload"]["success"], json!(success), "{said}");
     }
+    assert_eq!(socket.hear_of("budget_update").await["payload"]["summaries"][0]["period"], "daily");
+    port.revoke("reader").await;
+    assert_eq!(socket.end().await, (1008, "Authentication required".to_owned()));
+}
+
+#[tokio::test]
+async fn a_socket_whose_client_sends_a_key_with_it_is_told_at_once() {
+    let port = Port::new().await;
+    let allocator = port.key("allocator", &["read", "decide"], &["default"]).await;
+    let foreign = port.key("foreign", &["read"], &["other"]).await;
+    let mut socket = port.socket_with("/ws/budget/allocations", Some(&allocator)).await;
+    socket.hear().await;
+    let asked = json!({"context_id": "c-1", "component": "ergon", "tokens_allocated": 100}).to_string();
+    let made = port.send("POST", "/api/allocations", &[("x-api-key", &allocator)], &asked).await.json();
+    let told = socket.hear_of("allocation_update").await;
+    assert_eq!(told["payload"]["allocation_id"], made["allocation_id"]);
+    // A key that may not see this tenant is told nothing of it.
+    let mut socket = port.socket("/ws/budget/allocations").await;
+    socket.hear().await;
+    socket.say(&format!(r#"{{"type":"authentication","payload":{{"api_key":"{foreign}"}}}}"#)).await;
+    assert_eq!(socket.hear().await["payload"]["success"], json!(false));
+    let upgrade = [("connection", "upgrade"), ("upgrade", "websocket"), ("x-api-key", "any")];
+    assert_eq!(port.send("GET", "/ws/budget/updates", &upgrade, "").await.status.as_u16(), 401);
+}
+
+#[tokio::test]
+async fn sockets_end_when_the_port_closes() {
+    let port = Port::new().await;
+    let mut socket = port.socket("/ws/budget/prices").await;
+    socket.hear().await;
+    port.stop.send(true).unwrap();
+    assert_eq!(socket.end().await, (1001, "the port closes".to_owned()));
 }

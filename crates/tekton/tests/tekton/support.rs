@@ -9,8 +9,10 @@ use http::{HeaderMap, Request, StatusCode};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tollgate_client::{BoxFuture, Client, HttpTransport, Transport, TransportError};
 use tollgate_clock::ManualClock;
 use tollgate_log::memory::MemoryLog;
@@ -28,6 +30,10 @@ pub(crate) struct Port {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) app: Arc<Tekton>,
+    /// What whoever runs the ledger may do.
+    pub(crate) own: Client,
+    /// Tells the port that it is about to close.
+    pub(crate) stop: watch::Sender<bool>,
     pub(crate) address: String,
     http: HttpTransport,
     _dir: TempDir,
@@ -76,18 +82,20 @@ impl Port {
         let mut ledger = LedgerOptions::new(Views::below(dir.path()));
         ledger.clock = Arc::clone(&clock) as Arc<_>;
         let ledger = Arc::new(Ledger::open(log, ledger).await.unwrap());
-        let api = router(App::new(Arc::clone(&ledger), Hosts::default(), ConnectionLimits::default()));
+        let api = App::new(Arc::clone(&ledger), Hosts::default(), ConnectionLimits::default());
+        let own = router(api.in_process().without_keys());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mut options = Options::new(address.port());
         change(&mut options);
-        let client = Client::new(Arc::new(InProcess(api)));
-        let app = Tekton::new(client, None, Arc::clone(&clock) as Arc<_>, options);
-        app.ship_prices().await.unwrap();
+        let (client, own) = [router(api), own].map(|api| Client::new(Arc::new(InProcess(api)))).into();
+        let (stop, stopped) = watch::channel(false);
+        let app = Tekton::new(&client, None, Arc::clone(&clock) as Arc<_>, options, stopped);
+        app.ship_prices(&own).await.unwrap();
         let served = tollgate_tekton::router(Arc::clone(&app));
         tokio::spawn(async move { axum::serve(listener, served).await });
         let http = HttpTransport::new(&format!("http://{address}")).unwrap();
-        Self { ledger, clock, app, address: address.to_string(), http, _dir: dir }
+        Self { ledger, clock, app, own, stop, address: address.to_string(), http, _dir: dir }
     }
 
     /// Sends a request with headers.
@@ -121,6 +129,22 @@ impl Port {
         (told.status.as_u16(), told.json())
     }
 
+    /// Makes a key of the ledger, after that of an administrator; returns its secret.
+    pub(crate) async fn key(&self, name: &str, scopes: &[&str], tenants: &[&str]) -> String {
+        if !self.own.keys().await.unwrap().required {
+            let first = serde_json::json!({"key": "root", "scopes": ["admin"]});
+            self.own.create_key(&serde_json::from_value(first).unwrap()).await.unwrap();
+        }
+        let request = serde_json::json!({"key": name, "scopes": scopes, "tenants": tenants});
+        let made = self.own.create_key(&serde_json::from_value(request).unwrap()).await.unwrap();
+        made.secret.unwrap().0
+    }
+
+    /// Ends a key.
+    pub(crate) async fn revoke(&self, name: &str) {
+        self.own.revoke_key(name, &tollgate_wire::api::KeyRevokeRequest::default()).await.unwrap();
+    }
+
     /// A budget with its default policies; returns its id.
     pub(crate) async fn budget(&self, name: &str) -> String {
         let (status, made) = self.post("/api/budgets", serde_json::json!({ "name": name })).await;
@@ -130,9 +154,17 @@ impl Port {
 
     /// A socket.
     pub(crate) async fn socket(&self, path: &str) -> Socket {
+        self.socket_with(path, None).await
+    }
+
+    /// A socket of a client that sends a key.
+    pub(crate) async fn socket_with(&self, path: &str, key: Option<&str>) -> Socket {
         let stream = TcpStream::connect(&self.address).await.unwrap();
-        let url = format!("ws://{}{path}", self.address);
-        let (socket, _) = tokio_tungstenite::client_async(url, stream).await.unwrap();
+        let mut request = format!("ws://{}{path}", self.address).into_client_request().unwrap();
+        if let Some(key) = key {
+            request.headers_mut().insert("x-api-key", key.parse().unwrap());
+        }
+        let (socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
         Socket(socket)
     }
 }
@@ -150,6 +182,15 @@ impl Socket {
         loop {
             if let Message::Text(text) = self.0.next().await.unwrap().unwrap() {
                 return serde_json::from_str(&text).unwrap();
+            }
+        }
+    }
+
+    /// Why the server ends the socket: the code and the reason.
+    pub(crate) async fn end(&mut self) -> (u16, String) {
+        loop {
+            if let Message::Close(Some(frame)) = self.0.next().await.unwrap().unwrap() {
+                return (frame.code.into(), frame.reason.to_string());
             }
         }
     }

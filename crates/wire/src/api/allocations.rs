@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::event::Ruling;
 use utoipa::ToSchema;
 
-use super::amounts::{AmountView, LimitView};
+use super::amounts::{AmountView, LimitView, UnpricedView};
 use super::word::{self, AllocationStateWord, list};
 
 /// May this be spent? With an allocation's name it is also reserved.
@@ -95,7 +95,7 @@ pub struct PolicyFiguresView {
     pub reserved: Option<AmountView>,
     /// What was spent without a price: tokens, and at most how much money.
     #[serde(skip_serializing_if = "Option::is_none", default)]
-    pub unpriced: Option<AmountView>,
+    pub unpriced: Option<UnpricedView>,
     /// What else has no known price, by unit, such as `output_images`; times are in milliseconds.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub unpriced_units: BTreeMap<String, i64>,
@@ -176,16 +176,25 @@ pub struct AllocationView {
     /// Whether its cost is known. If not, no policy that limits money reserves any for it.
     #[serde(default)]
     pub priced: bool,
-    /// What was used of it so far.
-    pub used: AmountView,
-    /// What is reserved now.
-    pub remaining: AmountView,
-    /// What was set free by a release.
-    pub released: AmountView,
-    /// What its expiry set free.
-    pub expired: AmountView,
-    /// What was used beyond it.
-    pub overrun: AmountView,
+    /// What was used of it so far; absent if `figures` says why.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub used: Option<AmountView>,
+    /// What is reserved now; absent if `figures` says why.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub remaining: Option<AmountView>,
+    /// What was set free by a release; absent if `figures` says why.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub released: Option<AmountView>,
+    /// What its expiry set free; absent if `figures` says why.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub expired: Option<AmountView>,
+    /// What was used beyond it; absent if `figures` says why.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub overrun: Option<AmountView>,
+    /// Why what was used, and what follows from it, is left out: it was not known when this was decided. Ask for the
+    /// allocation later. Of an allocation that was released before, `amount` leaves out its extensions then.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub figures: Option<String>,
     /// Until when it is reserved.
     pub expires_at: String,
     /// When it was decided.

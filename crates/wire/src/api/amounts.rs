@@ -22,3 +22,13 @@ pub struct LimitView {
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub usd: Option<String>,
 }
+
+/// What was spent without a price.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UnpricedView {
+    /// Tokens.
+    pub tokens: i64,
+    /// US dollars, at most, with what else has no price; absent: nothing says what that may cost.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub usd: Option<String>,
+}

@@ -19,7 +19,7 @@ pub struct BillRequest {
     /// Who was billed; absent: `default`.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub tenant: Option<String>,
-    /// Who billed: the provider as usage names it, such as `openai`.
+    /// Who billed: the provider by any of its names, such as `openai`.
     pub provider: String,
     /// Which account there, if there are several. A bill takes the place of earlier ones of the same account.
     #[serde(skip_serializing_if = "Option::is_none", default)]
@@ -96,8 +96,12 @@ pub struct BillComparison {
 pub struct BillComparisonRow {
     /// The day.
     pub day: String,
-    /// The model.
+    /// The model: as bill and ledger name it, or, if they spell it differently, by the name by which it is priced.
     pub model: String,
+    /// The other names under which the bill or the ledger has it: with its provider, as a dated snapshot, in other
+    /// letters.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub names: Vec<String>,
     /// The amounts.
     #[serde(flatten)]
     pub amounts: ComparedAmounts,

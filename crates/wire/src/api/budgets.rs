@@ -205,6 +205,10 @@ pub struct PolicyView {
     /// How it stands in the current window; absent if it does not rule, or counts tasks or sessions one by one.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub status: Option<PolicyStatus>,
+    /// Why `status` is left out of the answer to a change that is recorded and in force: what was spent was not known.
+    /// Ask for the policy later.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub figures: Option<String>,
     /// Of a policy that counts tasks or sessions one by one, asked for by its name: up to 20 of them that reached a
     /// threshold, the highest level and the least left first. As of the position of this answer or a later one.
     #[serde(skip_serializing_if = "Vec::is_empty", default)]

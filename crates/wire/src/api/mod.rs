@@ -13,6 +13,7 @@ mod bills;
 mod budgets;
 mod gate;
 mod health;
+mod keys;
 mod ledger;
 mod limits;
 mod money;
@@ -40,7 +41,7 @@ pub use allocations::{
     AllocateRequest, AllocationList, AllocationView, CheckResponse, ExtendRequest, PolicyFiguresView,
     ReleaseRequest, RouteRequest, RouteResponse, RouteView,
 };
-pub use amounts::{AmountView, LimitView};
+pub use amounts::{AmountView, LimitView, UnpricedView};
 pub use append::{AppendRequest, AppendResponse, EventOutcome, FindRequest, FindResponse, Outcome};
 pub use bills::{
     BillComparison, BillComparisonRow, BillLineView, BillReason, BillRequest, BillResponse, ComparedAmounts,
@@ -54,6 +55,9 @@ pub use gate::{GateAfter, GateRequest, GateResponse, MAX_GATES, ReasonView, Util
 pub use health::{
     BreakerState, BudgetHealth, FigureRow, PhaseRow, ReviewList, ReviewTask, ThresholdProposal, TierRow,
     UtilizationClass, WeekRow,
+};
+pub use keys::{
+    KeyList, KeyRequest, KeyResponse, KeyRevokeRequest, KeyRotateRequest, KeyState, KeyView, SecretText,
 };
 pub use ledger::{ChosenGroups, DatedAhead, Group, LedgerReport, ReportPeriod, Totals};
 pub use limits::{LimitsResponse, PhaseLimitView, PhaseSignalsView, ProgressRulesView};

@@ -122,7 +122,7 @@ pub struct ViewHealth {
     pub lag_growth: Option<i64>,
     /// The position that it covers.
     pub as_of: String,
-    /// Number of rows.
+    /// Number of rows, with what is kept beside them.
     pub rows: u64,
     /// Tasks with events that could not be read.
     pub quarantined: Vec<QuarantinedTask>,
@@ -203,7 +203,7 @@ pub struct RebuildResponse {
     pub view: String,
     /// Whether the rebuilt view is the same as the live one, byte for byte.
     pub identical: bool,
-    /// Number of rows.
+    /// Number of rows, with what is kept beside them.
     pub rows: u64,
     /// Number of records applied.
     pub records: u64,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::amounts::{AmountView, LimitView};
+use super::amounts::{AmountView, LimitView, UnpricedView};
 use super::word::{self, PolicyLevel, list};
 
 /// How a policy stands in a window.
@@ -31,7 +31,7 @@ pub struct PolicyStatus {
     /// What is reserved and not used.
     pub reserved: AmountView,
     /// What was spent without a price: tokens, and at most how much money.
-    pub unpriced: AmountView,
+    pub unpriced: UnpricedView,
     /// What else has no known price, by unit, such as `output_images`; times are in milliseconds.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub unpriced_units: BTreeMap<String, i64>,

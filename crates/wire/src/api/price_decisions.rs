@@ -342,6 +342,9 @@ pub struct PriceAmounts {
     /// US dollars for one of each other unit; for a second of a time.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub usd_per_unit: BTreeMap<String, String>,
+    /// The kinds of tokens that the price does not name: they cost what other input, or output, does.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub without_own: Vec<String>,
 }
 
 /// The sources of prices.

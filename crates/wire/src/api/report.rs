@@ -40,6 +40,10 @@ pub struct TaskReport {
     pub executions: Vec<ExecutionReport>,
     /// Totals over all executions and unphased usage.
     pub totals: ReportTotals,
+    /// Each phase with its pace, its points and the limit that holds, in sentences; none if the budget does not follow
+    /// progress.
+    #[serde(skip_serializing_if = "Vec::is_empty", default)]
+    pub progress: Vec<String>,
     /// Executions and totals above their limits, in sentences.
     pub breaches: Vec<String>,
     /// Executions far above or below their limits, and measurement errors, in sentences.

@@ -259,6 +259,7 @@ pub(super) mod list {
         ExecutionState: super::ExecutionState,
         FigureVerdict: super::FigureVerdict,
         HealthStatus: super::HealthStatus,
+        KeyState: crate::api::KeyState,
         Importance: tollgate_domain::tier::Importance,
         Measure: tollgate_domain::budget::Measure,
         OnStale: tollgate_domain::budget::OnStale,

@@ -11,6 +11,7 @@ mod bill;
 mod budget;
 mod gate;
 mod inbox;
+mod key;
 mod ledger;
 mod limits;
 mod names;

@@ -1,7 +1,7 @@
 //! The overview of the contract lists every file, every kind with its number, and every field that a producer
 //! sends with one.
 
-const FILES: [(&str, &str); 14] = [
+const FILES: [(&str, &str); 15] = [
     ("alert.proto", include_str!("../../../../proto/tollgate/v1/alert.proto")),
     ("append.proto", include_str!("../../../../proto/tollgate/v1/append.proto")),
     ("bill.proto", include_str!("../../../../proto/tollgate/v1/bill.proto")),
@@ -9,6 +9,7 @@ const FILES: [(&str, &str); 14] = [
     ("event.proto", include_str!("../../../../proto/tollgate/v1/event.proto")),
     ("gate.proto", include_str!("../../../../proto/tollgate/v1/gate.proto")),
     ("inbox.proto", include_str!("../../../../proto/tollgate/v1/inbox.proto")),
+    ("key.proto", include_str!("../../../../proto/tollgate/v1/key.proto")),
     ("ledger.proto", include_str!("../../../../proto/tollgate/v1/ledger.proto")),
     ("limits.proto", include_str!("../../../../proto/tollgate/v1/limits.proto")),
     ("price.proto", include_str!("../../../../proto/tollgate/v1/price.proto")),

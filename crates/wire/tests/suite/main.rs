@@ -3,6 +3,7 @@
 mod contract;
 mod fields;
 mod golden;
+mod keys;
 mod later;
 mod money;
 mod noted;

@@ -26,7 +26,8 @@ const ALERT: &str = "9f86d081884c7d659a2feaa0c55ad015";
 pub(crate) fn events() -> Vec<(&'static str, Event)> {
     let execution = AlertScope::Execution(ExecutionId { phase: phase("THINK"), attempt: 2 });
     let view = |partition| AlertScope::View { name: "status".to_owned(), partition };
-    vec![
+    let mut events = crate::keys::events();
+    events.extend([
         ("condition_observed_silence", observed("T-2", AlertRule::Silence, execution, true)),
         ("condition_observed_conflict", observed("T-2", AlertRule::Conflict, AlertScope::Task, true)),
         ("condition_observed_lag", observed("_ledger", AlertRule::Lag, view(None), false)),
@@ -69,7 +70,8 @@ pub(crate) fn events() -> Vec<(&'static str, Event)> {
         ("inbox_resolved", own_event("_ledger", EventBody::Inbox(InboxEvent::InboxResolved(dropped())))),
         ("report_read", own_event("_ledger", read())),
         ("bill_day_recorded", own_event("_ledger", billed())),
-    ]
+    ]);
+    events
 }
 
 fn observed(task: &str, rule: AlertRule, scope: AlertScope, active: bool) -> Event {
@@ -207,7 +209,7 @@ fn scope() -> impl Strategy<Value = AlertScope> {
     ]
 }
 
-fn word<T: Copy + std::fmt::Debug>(
+pub(crate) fn word<T: Copy + std::fmt::Debug>(
     names: &'static [&'static str],
     read: impl Fn(&str) -> Option<T>,
 ) -> impl Strategy<Value = T> {
@@ -275,7 +277,7 @@ pub(crate) fn own_body() -> BoxedStrategy<EventBody> {
             EventBody::from(BillDayRecorded { provider, account, day: Day(day), source, lines })
         },
     );
-    prop_oneof![observed, attempted, requested, rejected, resolved, read, billed].boxed()
+    prop_oneof![observed, attempted, requested, rejected, resolved, read, billed, crate::keys::any()].boxed()
 }
 
 #[test]
@@ -318,6 +320,9 @@ fn what_the_ledger_writes_itself_is_refused() {
         "price_update_begun",
         "usage_repriced",
         "bill_day_recorded",
+        "key_created",
+        "key_rotated",
+        "key_revoked",
     ] {
         refused(&format!(r#""{kind}": {{}}"#), &format!("{kind}: `given`"), "written by the ledger itself");
     }
@@ -335,6 +340,9 @@ fn what_the_ledger_writes_itself_is_refused() {
         proto::event::Body::InboxResolved(proto::InboxResolved::default()),
         proto::event::Body::ReportRead(proto::ReportRead::default()),
         proto::event::Body::BillDayRecorded(proto::BillDayRecorded::default()),
+        proto::event::Body::KeyCreated(Box::default()),
+        proto::event::Body::KeyRotated(proto::KeyRotated::default()),
+        proto::event::Body::KeyRevoked(proto::KeyRevoked::default()),
     ] {
         let sent = proto::Event { producer: "p".to_owned(), body: Some(body), ..proto::Event::default() };
         let error = Submitted::from_proto(sent, &Defaults::default()).unwrap_err();

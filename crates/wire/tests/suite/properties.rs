@@ -6,7 +6,7 @@ use tollgate_domain::event::{EventBody, PhaseEnded, UsageEvent};
 use tollgate_domain::ids::{EventId, TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_domain::usage::estimate;
-use tollgate_wire::{Defaults, Place, Submitted, TextLength, decode_stored, proto};
+use tollgate_wire::{Decoder, Defaults, Place, Submitted, TextLength, decode_stored, proto};
 
 use crate::golden::sent_texts;
 use crate::strategies::{event, sendable, usage_event, without_added};
@@ -127,6 +127,22 @@ proptest! {
             if let Ok(decoded) = decode_stored(&stored) {
                 prop_assert_eq!(decode_stored(&[&stored, UNKNOWN].concat()), Ok(decoded));
             }
+        }
+    }
+
+    #[test]
+    fn an_event_reads_the_same_whatever_was_read_before_it(
+        events in proptest::collection::vec(prop_oneof![usage_event(), event()], 1..8),
+        cut in proptest::collection::vec(any::<bool>(), 8),
+    ) {
+        let mut decoder = Decoder::default();
+        for (event, cut) in events.iter().zip(cut) {
+            let submitted = Submitted::from_event(event.clone()).unwrap();
+            let mut stored = submitted.encode_stored(&event.body).unwrap();
+            if cut {
+                stored.pop();
+            }
+            prop_assert_eq!(decoder.decode(&stored).cloned(), decode_stored(&stored));
         }
     }
 

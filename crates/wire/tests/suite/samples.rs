@@ -92,6 +92,7 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
         | EventBody::Inbox(_)
         | EventBody::Budget(_)
         | EventBody::Bill(_)
+        | EventBody::Key(_)
         | EventBody::Report(_) => {}
     }
     body

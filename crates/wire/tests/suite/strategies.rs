@@ -76,6 +76,7 @@ pub(crate) fn without_added(mut event: Event) -> Event {
         | EventBody::Inbox(_)
         | EventBody::Budget(_)
         | EventBody::Bill(_)
+        | EventBody::Key(_)
         | EventBody::Report(_) => {}
     }
     event

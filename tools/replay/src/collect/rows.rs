@@ -13,7 +13,6 @@ use tollgate_domain::task::TaskStage;
 use tollgate_log::record::{EventFrame, StoredRecord};
 use tollgate_projection::fold::{read_task_key, write_task_key};
 use tollgate_projection::status::{TaskRow, fold_task};
-use tollgate_wire::decode_stored;
 
 use super::error::CollectError;
 use crate::calibrate::{History, samples_of};
@@ -24,7 +23,7 @@ use crate::error::ReplayError;
 use crate::estimates::Estimates;
 use crate::marks::Met;
 use crate::shelf::{Kept, Shelf};
-use crate::walk::recorded;
+use crate::walk::{Scratch, recorded};
 
 /// What is known of a partition up to a record.
 #[derive(Default, Serialize, Deserialize)]
@@ -94,7 +93,7 @@ impl Rows {
         &mut self,
         stored: &StoredRecord,
         originals: Option<&[bool]>,
-        key: &mut Vec<u8>,
+        scratch: &mut Scratch,
     ) -> Result<(), ReplayError> {
         for (place, frame) in stored.record.events().enumerate() {
             if originals.is_some_and(|originals| originals.get(place) == Some(&false)) {
@@ -103,7 +102,7 @@ impl Rows {
             }
             self.counts.events = self.counts.events.saturating_add(1);
             self.digest.add(&stored.record, &frame);
-            self.take_event(stored, &frame, key)?;
+            self.take_event(stored, &frame, scratch)?;
         }
         self.done = stored.sequence;
         self.records = self.records.saturating_add(1);
@@ -114,10 +113,11 @@ impl Rows {
         &mut self,
         stored: &StoredRecord,
         frame: &EventFrame<'_>,
-        key: &mut Vec<u8>,
+        scratch: &mut Scratch,
     ) -> Result<(), ReplayError> {
         let tenant = stored.record.tenant();
-        let Ok(decoded) = decode_stored(frame.payload) else {
+        let Scratch { key, decoder } = scratch;
+        let Ok(decoded) = decoder.decode(frame.payload) else {
             self.counts.unreadable = self.counts.unreadable.saturating_add(1);
             if tenant != LEDGER_TENANT {
                 write_task_key(tenant, frame.task, key);
@@ -125,7 +125,7 @@ impl Rows {
             }
             return Ok(());
         };
-        let event = recorded(stored, frame, &decoded);
+        let event = recorded(stored, frame, decoded);
         if !event.concerns_task() {
             return Ok(());
         }

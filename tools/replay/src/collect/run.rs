@@ -19,7 +19,7 @@ use crate::estimates::{EstimateView, Estimates};
 use crate::marks::{Marks, Met};
 use crate::session_phases::PhaseCoverage;
 use crate::source::History;
-use crate::walk::{self, Part, Walk, Watcher};
+use crate::walk::{self, Part, Scratch, Walk, Watcher};
 use crate::what_if::Candidate;
 use crate::what_if::result::{PartitionInput, Source};
 
@@ -44,7 +44,7 @@ pub struct Asked<'a> {
 /// One thread's work.
 struct Worker<'a> {
     checkpoint: Option<&'a Checkpoint>,
-    key: Vec<u8>,
+    scratch: Scratch,
 }
 
 /// Proposes limits from a history, up to the end that it had when it was opened. Writes only below the run's own
@@ -75,7 +75,7 @@ pub fn calibrate_history(
         Some(Begun { checkpoint, end, resumed }) => (Some(checkpoint), end, resumed),
         None => (None, history.end().clone(), false),
     };
-    let worker = || Worker { checkpoint: checkpoint.as_ref(), key: Vec::new() };
+    let worker = || Worker { checkpoint: checkpoint.as_ref(), scratch: Scratch::default() };
     let walk = Walk::new(history, &end, asked.checkpoint_events, progress);
     let parts = walk.run(asked.threads, runtime, worker)?;
     let calibrated = calibrated(history, asked, parts);
@@ -201,7 +201,7 @@ impl walk::Worker for Worker<'_> {
         stored: &StoredRecord,
         originals: Option<&[bool]>,
     ) -> Result<(), ReplayError> {
-        rows.take(stored, originals, &mut self.key)
+        rows.take(stored, originals, &mut self.scratch)
     }
 
     fn save(&self, rows: &mut [(PartitionId, Rows)]) -> Result<(), ReplayError> {

@@ -161,6 +161,7 @@ fn tokens(event: &Event) -> Option<&TokenCounts> {
         | EventBody::Price(_)
         | EventBody::Budget(_)
         | EventBody::Bill(_)
+        | EventBody::Key(_)
         | EventBody::Report(_) => None,
     }
 }

@@ -133,6 +133,7 @@ impl Books {
                 | EventBody::Price(_)
                 | EventBody::Budget(_)
                 | EventBody::Bill(_)
+                | EventBody::Key(_)
                 | EventBody::Report(_) => {}
             }
         }

@@ -21,7 +21,7 @@ use tollgate_projection::status::TaskRow;
 
 use super::figures::share;
 use super::result::ShareView;
-use super::settled::Settled;
+use super::settled::{Beginning, Settled};
 
 /// What is unusual among all tasks.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -159,6 +159,19 @@ impl Class {
     }
 }
 
+#[cfg(test)]
+impl Class {
+    pub(super) fn example() -> Self {
+        let took = |phase: &str, tokens| Took { phase: phase.parse().unwrap(), tokens, points: 3 };
+        Self {
+            complexity: Complexity::Medium,
+            importance: Importance::Low,
+            closed: Some(20_000),
+            phases: Box::new([took("PLAN", 1_000_000), took("REVIEW", 3)]),
+        }
+    }
+}
+
 impl Took {
     /// What is compared with the class.
     fn value(&self) -> (Of, u64) {
@@ -225,8 +238,8 @@ impl Anomalies {
 
 impl Usual {
     /// Notes what the phases of a task took, if it was completed.
-    pub(super) fn note(&mut self, key: &[u8], task: &Settled) {
-        let Some(class) = &task.class else { return };
+    pub(super) fn note(&mut self, key: &[u8], task: &Beginning) {
+        let Some(class) = task.class.as_ref().filter(|_| !task.is_remediation) else { return };
         let is_completed = task.stage == TaskStage::Closed(TaskOutcome::Completed);
         let Some(day) = class.closed.filter(|_| is_completed) else { return };
         for took in &class.phases {

@@ -2,13 +2,23 @@
 
 use serde::{Deserialize, Serialize};
 use tollgate_domain::breach::Utilization;
-use tollgate_domain::gate::{GateDecided, ReasonCode, TaskFigures, Verdict};
+use tollgate_domain::gate::{
+    GateDecided, ReasonCode, TaskFigures, Verdict, decide_without_sentences as decide,
+};
 use tollgate_domain::limits::TaskLimits;
 use tollgate_domain::phase::Advance;
 use tollgate_domain::progress::phase::Repeated;
 use tollgate_domain::time::Timestamp;
 
+use super::candidate::Rules;
 use super::settled::Used;
+
+/// What the gate is asked, and when.
+pub(super) struct Asked<'a> {
+    pub(super) task: &'a str,
+    pub(super) advance: &'a Advance,
+    pub(super) at: Timestamp,
+}
 
 /// What the live gate answered.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -123,4 +133,27 @@ pub(super) fn measured(
         | ReasonCode::Degraded
         | ReasonCode::PolicyExhausted => Some((severe.code, FigureUnit::Tokens, decided.tokens?)),
     }
+}
+
+/// A decision that warned or blocked, with the figures of the rule that made it so.
+pub(super) fn crossing(
+    asked: &Asked<'_>,
+    decided: &GateDecided,
+    figures: &TaskFigures<'_>,
+    limits: &TaskLimits,
+    rules: &Rules,
+) -> Option<Crossing> {
+    let (code, unit, measured) = measured(decided, figures, limits)?;
+    let blocks = || decide(figures, asked.advance, rules.own).verdict == Verdict::Block;
+    Some(Crossing {
+        verdict: decided.verdict,
+        at: asked.at,
+        advance: asked.advance.clone(),
+        code,
+        measured,
+        unit,
+        enforced: decided.verdict == Verdict::Block && blocks(),
+        set_aside: false,
+        after: Used::default(),
+    })
 }

@@ -1,9 +1,10 @@
 //! What would have happened under other limits: history is run once through all candidates.
 //!
-//! Reading order: [`Question`] is what is asked, [`what_if()`] runs it; `task` takes one task through all candidates,
-//! by the fold of the status view and the rules of the gate as they are (`following` where budgets follow progress);
-//! `settled` is what is kept of it; `partition` is all tasks of a partition; `money` runs usage through policies;
-//! `summary` makes the [`WhatIf`] of it all, whose bytes follow from history, candidates and version alone.
+//! Reading order: [`Question`] is what is asked, [`what_if()`] runs it; `task` takes one task through all
+//! candidates, by the fold of the status view and the rules of the gate as they are (`following` where budgets
+//! follow progress, `held` for imported sessions); `settled` is what is kept of it; `partition` is all tasks of a
+//! partition; `money` runs usage through policies; `summary` makes the [`WhatIf`] of it all, whose bytes follow
+//! from history, candidates and version alone.
 
 pub mod anomaly;
 mod candidate;
@@ -12,6 +13,7 @@ mod crossing;
 mod figures;
 mod findings;
 mod following;
+mod held;
 mod inputs;
 mod money;
 mod partition;

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tollgate_domain::event::{EventBody, LedgerEvent};
 use tollgate_domain::ids::LEDGER_TENANT;
@@ -12,7 +13,6 @@ use tollgate_log::record::{EventFrame, StoredRecord};
 use tollgate_projection::fold::write_task_key;
 use tollgate_projection::reports::Blocks;
 use tollgate_projection::savings::Configs;
-use tollgate_wire::decode_stored;
 
 use super::candidate::Rules;
 use super::compared::Compared;
@@ -25,7 +25,7 @@ use crate::digest::Digest;
 use crate::error::ReplayError;
 use crate::estimates::Estimates;
 use crate::shelf::{Kept, Shelf};
-use crate::walk::recorded;
+use crate::walk::{Scratch, recorded};
 
 /// What a thread knows of the candidates.
 pub(super) struct Setting<'a> {
@@ -104,7 +104,7 @@ impl PartitionState {
         stored: &StoredRecord,
         originals: Option<&[bool]>,
         setting: &Setting<'_>,
-        key: &mut Vec<u8>,
+        scratch: &mut Scratch,
     ) -> Result<(), ReplayError> {
         let mut last: Option<(&str, u32)> = None;
         for (place, frame) in stored.record.events().enumerate() {
@@ -114,7 +114,7 @@ impl PartitionState {
             }
             self.counts.events = self.counts.events.saturating_add(1);
             self.digest.add(&stored.record, &frame);
-            self.take_event(stored, &frame, setting, key, &mut last)?;
+            self.take_event(stored, &frame, setting, scratch, &mut last)?;
         }
         self.done = stored.sequence;
         self.records = self.records.saturating_add(1);
@@ -126,17 +126,18 @@ impl PartitionState {
         stored: &'r StoredRecord,
         frame: &EventFrame<'r>,
         setting: &Setting<'_>,
-        key: &mut Vec<u8>,
+        scratch: &mut Scratch,
         last: &mut Option<(&'r str, u32)>,
     ) -> Result<(), ReplayError> {
-        let Ok(decoded) = decode_stored(frame.payload) else {
+        let Scratch { key, decoder } = scratch;
+        let Ok(decoded) = decoder.decode(frame.payload) else {
             self.counts.unreadable = self.counts.unreadable.saturating_add(1);
             if stored.record.tenant() != LEDGER_TENANT {
                 self.set_aside(stored.record.tenant(), frame.task, key);
             }
             return Ok(());
         };
-        let event = recorded(stored, frame, &decoded);
+        let event = recorded(stored, frame, decoded);
         if let EventBody::Budget(decided) = event.body {
             self.money.decide(event.tenant, decided, &setting.money);
         }
@@ -233,10 +234,10 @@ pub(super) struct Tasks {
 }
 
 impl Tasks {
-    /// Each task with its place, by tenant and id. `None`: it cannot be judged.
-    pub(super) fn each(
+    /// Each task with its place, by tenant and id, or what it begins with. `None`: it cannot be judged.
+    pub(super) fn each<T: DeserializeOwned>(
         &mut self,
-        mut see: impl FnMut(&[u8], u32, Option<Settled>),
+        mut see: impl FnMut(&[u8], u32, Option<T>),
     ) -> Result<(), ReplayError> {
         for (key, at) in &self.names {
             let kept = self.kept.get(*at as usize).copied().flatten();

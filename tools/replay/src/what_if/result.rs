@@ -61,8 +61,8 @@ pub struct WhatIf {
     pub live: LiveFigures,
     /// One for each candidate, in the order in which they were named.
     pub candidates: Vec<CandidateResult>,
-    /// Every task whose outcome differs between candidates; with one candidate, between it and the live gate. By owner
-    /// and id.
+    /// Every task whose outcome differs between candidates; with one candidate, between it and the live gate, and each
+    /// that it warns of or blocks and about which the live gate was not asked. By owner and id.
     pub differing: Vec<DifferingTask>,
     /// Phases that took far more or less than those of their class.
     pub anomalies: AnomalyResult,

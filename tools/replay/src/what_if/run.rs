@@ -22,7 +22,7 @@ use crate::marks::Marks;
 use crate::session_phases::PhaseCoverage;
 use crate::shelf::Shelf;
 use crate::source::History;
-use crate::walk::{self, Part, Walk, Watcher};
+use crate::walk::{self, Part, Scratch, Walk, Watcher};
 
 /// What history is run through, and how.
 pub struct Question<'a> {
@@ -52,7 +52,7 @@ pub struct Question<'a> {
 struct Worker<'a> {
     setting: Setting<'a>,
     checkpoint: Option<&'a Checkpoint>,
-    key: Vec<u8>,
+    scratch: Scratch,
 }
 
 /// What would have happened under other limits. Reads history, and writes only below the run's own directory.
@@ -88,7 +88,7 @@ pub fn what_if(
             unopened: question.unopened,
         },
         checkpoint: checkpoint.as_ref(),
-        key: Vec::new(),
+        scratch: Scratch::default(),
     };
     let walk = Walk::new(history, &end, question.checkpoint_events, progress);
     let states = walk.run(question.threads, runtime, worker)?;
@@ -157,7 +157,7 @@ impl walk::Worker for Worker<'_> {
         stored: &StoredRecord,
         originals: Option<&[bool]>,
     ) -> Result<(), ReplayError> {
-        state.take(stored, originals, &self.setting, &mut self.key)
+        state.take(stored, originals, &self.setting, &mut self.scratch)
     }
 
     fn save(&self, states: &mut [(PartitionId, PartitionState)]) -> Result<(), ReplayError> {

@@ -19,13 +19,15 @@ use super::following::SettledProgress;
 use super::pool::Asking;
 use super::thresholds::{Passed, add_usage};
 
-/// A task whose outcome is settled: a fraction of a kilobyte, out of memory.
+/// A task whose outcome is settled: a fraction of a kilobyte, out of memory. It begins with the fields of
+/// [`Beginning`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct Settled {
-    pub(super) is_opened: bool,
     /// Whether it is the follow-up of a block: no planned work.
     pub(super) is_remediation: bool,
     pub(super) stage: TaskStage,
+    pub(super) class: Option<Class>,
+    pub(super) is_opened: bool,
     pub(super) enforcement: Enforcement,
     pub(super) mark: Option<Mark>,
     pub(super) used: Used,
@@ -33,10 +35,18 @@ pub(super) struct Settled {
     /// Whether the live gate stopped it for good: it blocked it, nobody let it pass, and it neither went on nor was
     /// completed. What it would have gone on to use never happened.
     pub(super) stopped_live: bool,
-    pub(super) class: Option<Class>,
     /// What the live gate's blocks were worth follows from; `None`: no planned work that was opened.
     pub(super) saved: Option<Box<SavedTask>>,
     pub(super) under: Vec<SettledUnder>,
+}
+
+/// What a [`Settled`] begins with, in the same order, so that it can be read without the rest: what is usual in a class
+/// follows from it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(super) struct Beginning {
+    pub(super) is_remediation: bool,
+    pub(super) stage: TaskStage,
+    pub(super) class: Option<Class>,
 }
 
 /// A settled task under one candidate.
@@ -104,6 +114,7 @@ impl Settled {
             | EventBody::Price(_)
             | EventBody::Budget(_)
             | EventBody::Bill(_)
+            | EventBody::Key(_)
             | EventBody::Report(_) => false,
         }
     }
@@ -209,5 +220,38 @@ impl Used {
         self.cost = self.cost.saturating_add(other.cost);
         self.unpriced_tokens = self.unpriced_tokens.saturating_add(other.unpriced_tokens);
         self.unpriced_units.add(&other.unpriced_units);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::shelf::Shelf;
+
+    #[test]
+    fn what_it_begins_with_is_read_without_the_rest() {
+        let beginning = Beginning {
+            is_remediation: true,
+            stage: TaskStage::Closed(TaskOutcome::Cancelled),
+            class: Some(Class::example()),
+        };
+        let Beginning { is_remediation, stage, class } = beginning.clone();
+        let task = Settled {
+            is_remediation,
+            stage,
+            class,
+            is_opened: true,
+            enforcement: Enforcement::On,
+            mark: Some(Mark::Runaway),
+            used: Used { tokens: 77, ..Used::default() },
+            live: Live::default(),
+            stopped_live: true,
+            saved: None,
+            under: Vec::new(),
+        };
+        let mut shelf = Shelf::default();
+        shelf.put(&task).unwrap();
+        let kept = shelf.put(&task).unwrap();
+        assert_eq!(shelf.get::<Beginning>(kept).unwrap(), beginning);
     }
 }

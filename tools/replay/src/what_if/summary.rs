@@ -25,7 +25,7 @@ use super::result::{
     TaskOutcomeView, WhatIf,
 };
 use super::run::Question;
-use super::settled::{Settled, SettledUnder};
+use super::settled::{Beginning, Settled, SettledUnder};
 use super::task::Unopened;
 use crate::concluded::ConcludedPhases;
 use crate::error::ReplayError;
@@ -197,12 +197,19 @@ impl All {
             .collect();
         let mut met = Met::new(question.marks);
         for of_partition in &mut *tasks {
-            of_partition.each(|key, _, task| {
+            of_partition.each(|key, _, task: Option<Beginning>| {
                 // Those that cannot be judged are met, too.
-                let mark = met.mark(key);
-                if let Some(mut task) = task.filter(|task| !task.is_remediation) {
-                    task.mark = mark.or(task.mark);
+                met.mark(key);
+                if let Some(task) = task {
                     usual.note(key, &task);
+                }
+            })?;
+            // Without a pool there is nothing more to know of a task.
+            if moves.is_empty() {
+                continue;
+            }
+            of_partition.each(|key, _, task: Option<Settled>| {
+                if let Some(task) = task.filter(|task| !task.is_remediation) {
                     add_moves(&mut moves, key, number, &task);
                 }
                 number += 1;
@@ -216,7 +223,7 @@ impl All {
         number = 0;
         for of_partition in tasks {
             let partition = of_partition.partition;
-            of_partition.each(|key, place, mut task| {
+            of_partition.each(|key, place, mut task: Option<Settled>| {
                 if let Some(task) = &mut task {
                     task.mark = met.mark(key).or(task.mark);
                 }
@@ -300,7 +307,8 @@ fn differs(task: &Settled) -> bool {
                 Some(Verdict::Block) => "blocked",
                 Some(Verdict::Warn) => "warned",
                 Some(Verdict::Allow) => "within",
-                None => return false,
+                // It was let go on: whatever would have stopped or warned it is something else.
+                None => return ["blocked", "over", "warned"].contains(word),
             };
             // The live gate did not see that either, unless it blocked.
             let is_unseen = *word == "over" && live != "blocked";

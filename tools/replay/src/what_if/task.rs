@@ -22,8 +22,9 @@ use tollgate_projection::status::{TaskRow, figures, fold_task, unlimited_figures
 use super::anomaly::Class;
 use super::candidate::{Given, Rules};
 use super::compared::Compared;
-use super::crossing::{Crossing, Live, measured};
+use super::crossing::{Asked, Crossing, Live, crossing};
 use super::following::Following;
+use super::held::HeldPhases;
 use super::pool::Asking;
 use super::settled::{Settled, SettledUnder, Used};
 use super::thresholds::{Passing, add_usage};
@@ -44,17 +45,12 @@ pub enum Unopened {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(super) struct OpenTask {
     row: TaskRow,
+    /// Only of a task that nobody opened, where such are judged.
+    held: HeldPhases,
     under: Vec<Under>,
     /// The advance that was decided last, if nothing happened since.
     asked: Option<Advance>,
     live: Live,
-}
-
-/// What the gate is asked, and when.
-struct Asked<'a> {
-    task: &'a str,
-    advance: &'a Advance,
-    at: Timestamp,
 }
 
 /// The task under one candidate.
@@ -90,11 +86,33 @@ impl OpenTask {
                 under.begin(&row, rules.limits_of(&TaskMetadata::default()), rules.pool.as_ref());
             }
         }
-        Self { row, under, asked: None, live: Live::default() }
+        Self { row, held: HeldPhases::default(), under, asked: None, live: Live::default() }
     }
 
     /// Takes the next event of the task. Returns whether it is closed now.
     pub(super) fn take(
+        &mut self,
+        event: &RecordedEvent<'_>,
+        rules: &[Rules],
+        unopened: Unopened,
+        compared: &mut [Compared],
+    ) -> bool {
+        if unopened == Unopened::Judge && self.row.opened.is_none() {
+            if self.held.hold(event) {
+                return false;
+            }
+            for _ in 0..self.held.due(event) {
+                let mut held = std::mem::take(&mut self.held);
+                held.pass_next(|earlier| {
+                    self.take_now(earlier, rules, unopened, compared);
+                });
+                self.held = held;
+            }
+        }
+        self.take_now(event, rules, unopened, compared)
+    }
+
+    fn take_now(
         &mut self,
         event: &RecordedEvent<'_>,
         rules: &[Rules],
@@ -120,8 +138,7 @@ impl OpenTask {
                 if unopened == Unopened::Judge && self.row.opened.is_none() =>
             {
                 let named = usage.execution.as_ref().map(|named| &named.phase);
-                // Usage outside of phases, and of one that was not begun, is judged as the task's. A ledger has the
-                // phases of an imported session before its usage.
+                // Usage outside of phases, and of one that was not begun, is judged as the task's.
                 let begun = &self.row.state.attempts;
                 let phase = named.filter(|phase| begun.contains_key(*phase)).cloned();
                 let advance = phase.map_or(Advance::Completion, Advance::Phase);
@@ -136,6 +153,7 @@ impl OpenTask {
             | EventBody::Price(_)
             | EventBody::Budget(_)
             | EventBody::Bill(_)
+            | EventBody::Key(_)
             | EventBody::Report(_) => {}
         }
         fold_task(&mut self.row, event);
@@ -222,7 +240,8 @@ impl OpenTask {
     }
 
     /// What is kept of the task once its outcome is settled.
-    pub(super) fn settle(self) -> Settled {
+    pub(super) fn settle(mut self) -> Settled {
+        self.held.pass_rest(|event| fold_task(&mut self.row, event));
         let total = figures(&self.row, None).total;
         let opened = self.row.opened.as_ref();
         let is_completed = self.row.state.stage == TaskStage::Closed(TaskOutcome::Completed);
@@ -242,9 +261,10 @@ impl OpenTask {
         });
         let saved = SavedTask::of(&self.row).map(Box::new);
         Settled {
-            is_opened: opened.is_some(),
             is_remediation: opened.is_some_and(|opened| opened.producer == LEDGER_PRODUCER),
             stage: self.row.state.stage,
+            class,
+            is_opened: opened.is_some(),
             enforcement: self.row.state.enforcement,
             mark: self.row.mark.as_ref().map(|marked| marked.mark),
             used: Used {
@@ -255,7 +275,6 @@ impl OpenTask {
             },
             live: self.live,
             stopped_live: self.row.blocked().is_some() && !self.live.went_on && !is_completed,
-            class,
             saved,
             under: under.collect(),
         }
@@ -352,27 +371,4 @@ impl Outcome {
 
 fn total_limit(limits: &TaskLimits, progress: Option<&TaskProgress>) -> u64 {
     progress.map_or_else(|| limits.total_tokens(), |progress| progress.total_limit(limits))
-}
-
-/// A decision that warned or blocked, with the figures of the rule that made it so.
-fn crossing(
-    asked: &Asked<'_>,
-    decided: &GateDecided,
-    figures: &TaskFigures<'_>,
-    limits: &TaskLimits,
-    rules: &Rules,
-) -> Option<Crossing> {
-    let (code, unit, measured) = measured(decided, figures, limits)?;
-    let blocks = || decide(figures, asked.advance, rules.own).verdict == Verdict::Block;
-    Some(Crossing {
-        verdict: decided.verdict,
-        at: asked.at,
-        advance: asked.advance.clone(),
-        code,
-        measured,
-        unit,
-        enforced: decided.verdict == Verdict::Block && blocks(),
-        set_aside: false,
-        after: Used::default(),
-    })
 }

@@ -260,6 +260,10 @@ fn tasks_that_were_not_opened_are_judged_before_each_call_if_asked_for() {
     let result = replay(&runtime, &history, &question).unwrap().result;
     assert_eq!(counts(&result.candidates[0]), [1, 0, 0, 0, 0, 1]);
     assert_eq!(result.candidates[0].saved.tokens, 11_000, "the third call would not have been made");
+    let [blocked] = &result.differing[..] else { panic!("one task: {:?}", result.differing) };
+    assert_eq!((blocked.live, blocked.outcomes[0].outcome), (None, "blocked"), "no gate was asked about it");
+    let first = blocked.outcomes[0].first.as_ref().unwrap();
+    assert_eq!((first.used, first.limit), (40_000, 23_400));
 }
 
 #[test]

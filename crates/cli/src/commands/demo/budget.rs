@@ -169,10 +169,12 @@ impl Story {
         line(&format!("  {:<10} {why}", if is_refused { "refused" } else { "allocated" }));
         line(&format!("  {:<10} {}, which fits: {}", "proposed", proposed.model, proposed.arithmetic));
         line(&format!("  {:<10} {} USD for {}", "allocated", settled.amount.usd, proposed.model));
-        line(&format!(
-            "  {:<10} {} USD of it; the other {} USD were released",
-            "used", settled.used.usd, settled.released.usd
-        ));
+        if let (Some(used), Some(released)) = (&settled.used, &settled.released) {
+            line(&format!(
+                "  {:<10} {} USD of it; the other {} USD were released",
+                "used", used.usd, released.usd
+            ));
+        }
     }
 }
 

@@ -42,6 +42,10 @@ fn a_raise_holds_for_its_time_and_has_an_author() {
     assert_eq!(code(LimitRaise { author: String::new(), ..raised.clone() }), "invalid_raise");
     assert_eq!(code(LimitRaise { until: at, ..raised.clone() }), "invalid_raise");
     assert_eq!(code(LimitRaise { by: Amount::NOTHING, ..raised.clone() }), "invalid_raise");
+    let absurd = Amount { tokens: 0, usd: usd("169999999999999999999") };
+    assert_eq!(code(LimitRaise { by: absurd, ..raised.clone() }), "invalid_raise");
+    let absurd = Amount { tokens: 1_000_000_000_000_000_001, usd: Usd::ZERO };
+    assert_eq!(code(LimitRaise { by: absurd, ..raised.clone() }), "invalid_raise");
     assert_eq!(code(LimitRaise { policy: "q".to_owned(), ..raised.clone() }), "unknown_policy");
     tenant.apply(&decide::raise_limit(&tenant.state, raised.clone(), at).unwrap());
     // What was refused a moment before stays refused, whoever asks for how it stood then.
@@ -271,6 +275,13 @@ fn requests_that_make_no_sense_are_refused_without_an_event() {
         (request("a", 0), "must be of something"),
         (request("a", -1), "tokens `-1`: must not be negative"),
         (request("a", 1_000_000_000_000_001), "tokens `1000000000000001`: must be at most 10^15"),
+        (
+            AllocationRequest {
+                amount: Amount { tokens: 0, usd: usd("1000000000000000.01") },
+                ..request("a", 0)
+            },
+            "usd `1000000000000000.01`: must be at most 10^15",
+        ),
         (AllocationRequest { priority: 0, ..request("a", 1) }, "priority must be from 1"),
         (AllocationRequest { expires_at: at, ..request("a", 1) }, "must be after the time"),
         (

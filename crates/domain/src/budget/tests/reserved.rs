@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::budget::model::random::Random;
+use crate::event::{Allocated, PolicySet};
 
 const VALUES: [&str; 3] = ["a", "b", "c"];
 
@@ -136,8 +137,9 @@ fn an_absurd_amount_of_money_spoils_no_sum_after_it() {
     let mut tenant = Tenant::of(vec![warns]);
     let most = Usd::from_units(i128::MAX);
     for (name, usd) in [("a", most), ("b", most), ("c", Usd::from_units(5))] {
+        // As an earlier version recorded it: nobody can ask for so much any more.
         let request = AllocationRequest { amount: Amount { tokens: 1, usd }, ..request(name, 1) };
-        tenant.allocates(request, &[], begin());
+        tenant.apply(&allocated(request));
     }
     for name in ["a", "b"] {
         tenant.apply(&decide::release(&tenant.state, name, None, begin()).unwrap());
@@ -147,4 +149,28 @@ fn an_absurd_amount_of_money_spoils_no_sum_after_it() {
     let figures = Figures { spent: nothing.collect(), ..Figures::default() };
     let found = judge(&tenant.state, &asked, Amount::NOTHING, &figures, begin());
     assert_eq!(found.policies[0].reserved, Amount { tokens: 1, usd: Usd::from_units(5) });
+}
+
+fn allocated(request: AllocationRequest) -> BudgetEvent {
+    Allocated { request, instead_of: None, policies: Vec::new(), decided_at: begin(), as_of: String::new() }
+        .into()
+}
+
+/// A sum that is larger than what can be kept fits no limit, however large that is.
+#[test]
+fn a_sum_that_cannot_be_kept_fits_no_limit() {
+    let most = Usd::from_units(i128::MAX);
+    for (limit, reserved, ruling) in [
+        (most, most, Ruling::Refused),
+        (Usd::from_units(i128::MAX - 1), Usd::from_units(i128::MAX - 2), Ruling::Warns),
+    ] {
+        let limit = AmountLimit { tokens: None, usd: Some(limit) };
+        let mut tenant = Tenant::of(Vec::new());
+        let policy = Policy { limit, ..policy("p") };
+        tenant.apply(&PolicySet { version: 1, policy, author: None, reason: None }.into());
+        let request =
+            |name: &str, usd| AllocationRequest { amount: Amount { tokens: 0, usd }, ..request(name, 0) };
+        tenant.apply(&allocated(request("a", reserved)));
+        says(&tenant, &request("b", Usd::from_units(1)), begin(), &[("p", ruling)]);
+    }
 }

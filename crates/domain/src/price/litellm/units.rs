@@ -26,7 +26,7 @@ impl Entry<'_> {
                     let read = self.price(name, raw).and_then(|usd| match usd {
                         Some(usd) if usd > too_dear(field.unit) && !confirmed => {
                             let rule = format!(
-                                "is more than {} USD for one; `\"price_confirmed\": true` in the entry takes it as it is",
+                                "is more than {} USD for one; a price book takes it as it is with `\"price_confirmed\": true` in the entry",
                                 too_dear(field.unit)
                             );
                             Err(problem(name, raw.get(), rule))

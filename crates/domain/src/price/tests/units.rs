@@ -104,8 +104,8 @@ fn a_unit_that_cannot_be_priced_leaves_the_rest_of_its_entry() {
     assert_eq!(
         left_out,
         [
-            "price of `bad`: input_cost_per_image `25`: is more than 10 USD for one; `\"price_confirmed\": true` in the entry \
-             takes it as it is; its calls that report input_images stay unpriced",
+            "price of `bad`: input_cost_per_image `25`: is more than 10 USD for one; a price book takes it as it is \
+             with `\"price_confirmed\": true` in the entry; its calls that report input_images stay unpriced",
             "price of `bad`: output_cost_per_image `-1`: must not be negative; its calls that report output_images stay unpriced",
         ]
     );

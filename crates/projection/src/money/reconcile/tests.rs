@@ -22,16 +22,15 @@ fn compare(given: &str, bill: &str) -> (Vec<BillComparisonRow>, ComparedAmounts)
         lines.add(Some(&mut calendar), &Zone::utc(), &CellKey::read(key).expect("a key"), cell);
     }
     let mut all = Reconciliation::default();
-    lines.iter().for_each(|line| all.usage(&line));
+    lines.iter().for_each(|line| all.usage(&line, &line.value(&LineDimension::Model).to_lowercase()));
     (20..=24).for_each(|day| all.cover(format!("2026-11-{day}").parse().expect("a day")));
     for line in bill.split(',').map(str::trim).filter(|line| !line.is_empty()) {
         let words: Vec<&str> = line.split_whitespace().collect();
         let day = format!("2026-11-{}", words[0]).parse().expect("a day");
         let tokens = words.get(3).map(|tokens| tokens.parse().expect("a number"));
-        all.bill(
-            day,
-            &BillLine { model: words[1].to_owned(), tokens, amount: words[2].parse().expect("an amount") },
-        );
+        let line =
+            BillLine { model: words[1].to_owned(), tokens, amount: words[2].parse().expect("an amount") };
+        all.bill(day, &line, &line.model.to_lowercase());
     }
     all.compare(|model| {
         let rate = "0.001".parse().ok().filter(|_| model == "m");
@@ -90,6 +89,31 @@ fn a_difference_is_explained_as_far_as_it_is_known() {
         }).collect::<Vec<_>>().join("; ");
         assert_eq!(shown, then, "{line}");
         assert_eq!(total.difference_usd, sum.to_string(), "{line}");
+    }
+}
+
+/// One line per case: `steps | bill | rows as day model names difference rest`.
+#[test]
+fn names_of_one_model_are_one_row() {
+    for line in "
+        use - model=m in=5 usd=0.005           | 21 M 0.005 5               | 21 m M,m 0 rest=0
+        use - model=m in=5 usd=0.005           | 21 m-2026-08-07 0.005 5    | 21 m m,m-2026-08-07 0 rest=0
+        use - model=m-2026-08-07 in=5 usd=0.005 | 21 m 0.006 5              | 21 m-2026-08-07 m,m-2026-08-07 0.001 rest=0
+        use - model=m in=5 usd=0.005           | 21 m 0.002 2, 21 m-2026-08-07 0.003 3 | 21 m m,m-2026-08-07 0 rest=0
+        use - model=m in=5 usd=0.005, use - model=m-20260807 in=2 usd=0.002 | 21 m 0.005 5, 21 m-20260807 0.003 2 | 21 m m 0 rest=0; 21 m-20260807 m-20260807 0.001 rest=0
+        use - model=m-20260807 in=5 usd=0.005, use - model=m-20260901 in=2 usd=0.002 | 21 m 0.007 7 | 21 m m,m-20260807,m-20260901 0 rest=0
+        use - model=m-20260807 in=5 usd=0.005, use - model=m-20260901 in=2 usd=0.002 |  | 21 m-20260807 m-20260807 -0.005 rest=0; 21 m-20260901 m-20260901 -0.002 rest=0
+    ".lines().map(str::trim).filter(|line| !line.is_empty()) {
+        let [given, bill, then]: [&str; 3] =
+            line.split('|').map(str::trim).collect::<Vec<_>>().try_into().expect("3 columns");
+        let (rows, _) = compare(given, bill);
+        let shown = rows.iter().map(|row| {
+            let mut names: Vec<&str> = row.names.iter().map(String::as_str).chain([row.model.as_str()]).collect();
+            names.sort_unstable();
+            let BillComparisonRow { day, model, amounts, .. } = row;
+            format!("{} {model} {} {} rest={}", &day[8..], names.join(","), amounts.difference_usd, amounts.unexplained_usd)
+        }).collect::<Vec<_>>().join("; ");
+        assert_eq!(shown, then, "{line}");
     }
 }
 

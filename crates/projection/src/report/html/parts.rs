@@ -15,6 +15,7 @@ use super::escape::escaped;
 use super::{NONE, pill};
 
 pub(super) fn write(report: &TaskReport, out: &mut String) -> std::fmt::Result {
+    list("Progress", &report.progress, out)?;
     list("Breaches", &report.breaches, out)?;
     list("Anomalies", &report.anomalies, out)?;
     explanations(report, out)?;

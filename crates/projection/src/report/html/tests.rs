@@ -98,6 +98,7 @@ fn no_name_becomes_a_part_of_the_page() {
     report.config_hash = Some(hostile.to_owned());
     let texts = [
         &mut report.summary,
+        &mut report.progress,
         &mut report.breaches,
         &mut report.anomalies,
         &mut report.warnings,

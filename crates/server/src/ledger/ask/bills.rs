@@ -1,10 +1,12 @@
 //! A provider's bills beside the ledger.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use tollgate_domain::ids::TaskId;
 use tollgate_domain::position::PartitionId;
-use tollgate_domain::time::Day;
+use tollgate_domain::price::{Call, name_of_provider};
+use tollgate_domain::time::{Day, Timestamp};
 use tollgate_domain::zone::{Grain, Zone};
 use tollgate_projection::money::{LineDimension, RECONCILED_BY, Reconciliation};
 use tollgate_projection::reports::{BillDay, Span};
@@ -16,6 +18,7 @@ use super::money::{KnownRates, MOST_LINES};
 use super::period::known_on;
 use super::query::Read;
 use super::{Queries, VIEW_WAIT};
+use crate::ledger::Settings;
 use crate::problem::{Answer, INVALID, of_query};
 
 /// Which bills to compare.
@@ -59,13 +62,7 @@ impl Queries {
     ///
     /// The problem with the query, or of reading the view.
     pub async fn compare_bills(&self, asked: &BillQuery, read: &Read) -> Answer<BillComparison> {
-        let zone = match asked.time_zone.as_deref() {
-            None => Zone::utc(),
-            Some(name) => {
-                let zone = name.parse::<Zone>();
-                zone.map_err(|error| INVALID.of_field("time_zone", name, &error.to_string()))?
-            }
-        };
+        let zone = zone(asked.time_zone.as_deref())?;
         let (from, to) = (day("from", &asked.from)?, day("to", &asked.to)?);
         if from >= to {
             let rule =
@@ -86,20 +83,20 @@ impl Queries {
             span: Span { since, until: None },
             known_on,
             dimensions: RECONCILED_BY.to_vec(),
-            only: vec![
-                (LineDimension::Tenant, asked.tenant.clone()),
-                (LineDimension::Provider, asked.provider.clone()),
-            ],
+            // A provider has many names, and a model may imply one.
+            only: vec![(LineDimension::Tenant, asked.tenant.clone())],
             most: MOST_LINES,
         };
         let (parts, as_of) = self.reports().ask_all(wait, &lines).await.map_err(|error| of_query(&error))?;
-        let (mut rates, now) = (KnownRates::under(self.settings()), self.now());
+        let (settings, now) = (self.settings(), self.now());
+        let mut rates = KnownRates::under(Arc::clone(&settings));
         let asked = asked.clone();
         self.make(move || {
             let mut all = Reconciliation::default();
+            let mut names = Names::of(&settings, &asked.provider, now);
             for (_, day, bill) in bills.into_iter().flatten() {
                 all.cover(day);
-                bill.lines.iter().for_each(|line| all.bill(day, line));
+                bill.lines.iter().for_each(|line| all.bill(day, line, &names.of_bill(&line.model)));
             }
             let mut found = LinesFound::default();
             parts.into_iter().for_each(|part| found.merge(part));
@@ -108,7 +105,12 @@ impl Queries {
                     "the ledger has more than {MOST_LINES} lines since {from}: compare later days"
                 )));
             }
-            found.lines.iter().for_each(|line| all.usage(&line));
+            for line in found.lines.iter() {
+                let named = [LineDimension::Provider, LineDimension::Model].map(|of| line.value(&of));
+                if let Some(model) = names.of_usage(named) {
+                    all.usage(&line, &model);
+                }
+            }
             let days = u64::from(to.0.abs_diff(from.0));
             let covered = all.covered_days() as u64;
             let (rows, total) =
@@ -127,6 +129,51 @@ impl Queries {
         })
         .await?
     }
+}
+
+/// By which name models are compared: the one by which the prices in force know them.
+struct Names<'a> {
+    settings: &'a Settings,
+    provider: &'a str,
+    /// The provider by its one name.
+    one_name: String,
+    at: Timestamp,
+    /// By provider and model; `None`: they are not the provider's.
+    known: HashMap<[String; 2], Option<String>>,
+}
+
+impl<'a> Names<'a> {
+    fn of(settings: &'a Settings, provider: &'a str, at: Timestamp) -> Self {
+        Self { settings, provider, one_name: name_of_provider(provider), at, known: HashMap::new() }
+    }
+
+    fn of_bill(&self, model: &str) -> String {
+        let Settings { prices, config, .. } = self.settings;
+        let call =
+            Call { provider: Some(self.provider), model: Some(model), service_tier: None, at: self.at };
+        prices.one_name(config.prices.apply(call))
+    }
+
+    /// The model of usage that the provider served, as the usage names it or as it is priced; `None`: another did.
+    fn of_usage(&mut self, named: [&str; 2]) -> Option<String> {
+        let key = named.map(str::to_owned);
+        if let Some(known) = self.known.get(&key) {
+            return known.clone();
+        }
+        let Settings { prices, config, .. } = self.settings;
+        let [provider, model] = named.map(|name| Some(name).filter(|name| !name.is_empty()));
+        let call = config.prices.apply(Call { provider, model, service_tier: None, at: self.at });
+        let names = [provider.map(name_of_provider), Some(prices.priced_as(call).provider)];
+        let is_served = names.into_iter().flatten().any(|name| name == self.one_name);
+        let found = is_served.then(|| prices.one_name(call));
+        self.known.insert(key, found.clone());
+        found
+    }
+}
+
+fn zone(named: Option<&str>) -> Answer<Zone> {
+    let Some(name) = named else { return Ok(Zone::utc()) };
+    name.parse::<Zone>().map_err(|error| INVALID.of_field("time_zone", name, &error.to_string()))
 }
 
 fn day(field: &str, text: &str) -> Answer<Day> {

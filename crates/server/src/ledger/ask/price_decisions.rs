@@ -2,6 +2,7 @@
 
 use tollgate_domain::price::{
     EntryHistory, Listed, PriceBook, PriceChange, PriceEntry, PriceHistory, PriceProposal, PriceRejection,
+    PricedKind,
 };
 use tollgate_domain::time::Timestamp;
 use tollgate_wire::api::{
@@ -132,7 +133,11 @@ impl Amounts<'_> {
 
 fn amounts(entry: &PriceEntry<'_>) -> PriceAmounts {
     let (tokens, units) = (entry.rates().into_iter(), entry.unit_rates().into_iter());
+    let given = entry.given_rates();
+    let is_given = |kind: PricedKind| given.iter().any(|(named, _)| *named == kind);
+    let without_own = entry.rates().into_iter().filter(|(kind, rate)| rate.is_some() && !is_given(*kind));
     PriceAmounts {
+        without_own: without_own.map(|(kind, _)| kind.as_str().to_owned()).collect(),
         usd_per_token: tokens
             .filter_map(|(kind, rate)| Some((kind.as_str().to_owned(), rate?.to_string())))
             .collect(),

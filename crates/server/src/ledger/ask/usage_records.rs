@@ -298,6 +298,7 @@ fn written(event: &RecordedEvent<'_>, usage: &Counted<'_>) -> UsageRecord {
         | EventBody::Price(_)
         | EventBody::Budget(_)
         | EventBody::Bill(_)
+        | EventBody::Key(_)
         | EventBody::Report(_) => unphased,
     };
     let (cost_usd, price_version) = match cost {

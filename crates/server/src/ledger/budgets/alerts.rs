@@ -13,6 +13,7 @@ use tollgate_domain::budget::{
 use tollgate_domain::event::{AlertEvent, ConditionObserved, EventBody, PolicyFigures};
 use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::position::Position;
+use tollgate_domain::printable::grouped;
 use tollgate_domain::time::Timestamp;
 use tollgate_log::contract::AppendOutcome;
 use tollgate_projector::queries::Raised;
@@ -185,9 +186,9 @@ pub(super) fn percent(level: Threshold) -> u32 {
 
 fn in_words(limit: AmountLimit) -> String {
     match (limit.usd, limit.tokens) {
-        (Some(usd), Some(tokens)) => format!("{usd} USD and {tokens} tokens"),
+        (Some(usd), Some(tokens)) => format!("{usd} USD and {} tokens", grouped(tokens.into())),
         (Some(usd), None) => format!("{usd} USD"),
-        (None, Some(tokens)) => format!("{tokens} tokens"),
+        (None, Some(tokens)) => format!("{} tokens", grouped(tokens.into())),
         (None, None) => "nothing".to_owned(),
     }
 }

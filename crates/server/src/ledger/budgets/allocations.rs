@@ -11,9 +11,9 @@ use tollgate_wire::api::{
     AllocateRequest, AllocationList, AllocationView, CheckResponse, ExtendRequest, Problem, ReleaseRequest,
 };
 
-use super::command::{Command, Done, Recorded, What};
+use super::command::{Command, Done, RELEASE, Recorded, What};
 use super::request::{allocation, fresh, id, tenant, ttl_ms, usd, wait};
-use super::{BudgetDecisions, answer, is_behind};
+use super::{BudgetDecisions, answer};
 use crate::ledger::ask::Read;
 use crate::ledger::own::ALLOCATE;
 use crate::problem::{ALLOCATION_UNKNOWN, Answer, INTERNAL, INVALID, OVER_BUDGET, STALE};
@@ -56,19 +56,18 @@ impl BudgetDecisions {
         let id = id(ALLOCATE, "allocation", &request.allocation)?;
         let mut command = Command::new(id, What::Allocate(Box::new(request)));
         command.usd_given = sent.usd.is_some();
+        command.ttl_given = ttl_ms(sent.ttl_s)?;
         command.wait = wait(sent.wait_ms)?;
         let recorded = self.recorded(&tenant, command).await?;
         match AllocationRow::of(&recorded.event, recorded.sequence) {
             Some(row) if !recorded.repeated => {
                 let Recorded { at, position, .. } = recorded;
-                Ok(answer::allocation(&row, Amount::NOTHING, tenant.as_str(), at, false, position))
+                Ok(answer::allocation(&row, Some(Amount::NOTHING), tenant.as_str(), at, false, position))
             }
             // A repeated answer says what became of it since.
             Some(row) => {
                 let name = &row.request.allocation;
-                let mut view = self.allocation_now(&tenant, name, recorded.position).await?;
-                view.repeated = true;
-                Ok(view)
+                self.allocation_after(&tenant, name, ("decided", &recorded)).await
             }
             None => Err(of_another_kind()),
         }
@@ -91,13 +90,7 @@ impl BudgetDecisions {
         let mut command = Command::new(id("extend", "id", &key)?, what);
         command.usd_given = sent.usd.is_some();
         match self.decided(&tenant, command).await? {
-            Done::Recorded(recorded) => {
-                let shown = self.allocation_now(&tenant, name, recorded.position.clone()).await;
-                let mut view =
-                    shown.map_err(|problem| recorded_anyway(name, "extended", &recorded, problem))?;
-                view.repeated = recorded.repeated;
-                Ok(view)
-            }
+            Done::Recorded(recorded) => self.allocation_after(&tenant, name, ("extended", &recorded)).await,
             Done::DoesNotFit { by, judgement } => {
                 let refusing = judgement.policies.iter().filter(|found| found.ruling.refuses());
                 // Money whose amount is not known is refused as such.
@@ -118,12 +111,9 @@ impl BudgetDecisions {
     pub async fn release(&self, name: &str, sent: &ReleaseRequest) -> Answer<AllocationView> {
         let tenant = tenant(sent.tenant.as_ref())?;
         let what = What::Release { allocation: name.to_owned(), author: sent.author.clone() };
-        let command = Command::new(id("release", "allocation", name)?, what);
+        let command = Command::new(id(RELEASE, "allocation", name)?, what);
         let recorded = self.recorded(&tenant, command).await?;
-        let shown = self.allocation_now(&tenant, name, recorded.position.clone()).await;
-        let mut view = shown.map_err(|problem| recorded_anyway(name, "released", &recorded, problem))?;
-        view.repeated = recorded.repeated;
-        Ok(view)
+        self.allocation_after(&tenant, name, ("released", &recorded)).await
     }
 
     /// An allocation, and what was used of it so far.
@@ -140,7 +130,12 @@ impl BudgetDecisions {
 
     /// The same as of the log's end, so that no use is left out that was acknowledged before. Where the view is behind,
     /// as of a decision about it at least: the answer says up to where.
-    async fn allocation_now(&self, tenant: &TenantId, name: &str, decided: String) -> Answer<AllocationView> {
+    pub(super) async fn allocation_now(
+        &self,
+        tenant: &TenantId,
+        name: &str,
+        decided: String,
+    ) -> Answer<AllocationView> {
         let read = |at_least: String| Read { at_least: Some(at_least), ..Read::default() };
         match self.allocation(tenant.as_str(), name, &read("tail".to_owned())).await {
             Err(problem) if problem.code == STALE.code => {
@@ -183,7 +178,7 @@ impl BudgetDecisions {
         let (used, as_of) = self.ask.spent(query, Some(&wanted), read.wait).await?;
         let (now, as_of) = (self.ask.now(), as_of.to_string());
         let view = |(row, used): (&AllocationRow, &_)| {
-            answer::allocation(row, Amount::from(used), tenant.as_str(), now, false, as_of.clone())
+            answer::allocation(row, Some(Amount::from(used)), tenant.as_str(), now, false, as_of.clone())
         };
         Ok((rows.iter().zip(&used.used).map(view).collect(), as_of))
     }
@@ -199,18 +194,6 @@ impl BudgetDecisions {
             | Done::Exhausted(_) => Err(of_another_kind()),
         }
     }
-}
-
-/// Why an allocation cannot be shown, with what became of it all the same.
-fn recorded_anyway(name: &str, done: &str, recorded: &Recorded, mut problem: Box<Problem>) -> Box<Problem> {
-    if is_behind(&problem) {
-        problem.detail = format!(
-            "allocation `{name}` is {done}, and that is recorded at {}: it need not be asked for again. What was used of it is not \
-             known yet: {}",
-            recorded.position, problem.detail
-        );
-    }
-    problem
 }
 
 /// Refuses a request that nobody gave a name, without the name that was made up for it.

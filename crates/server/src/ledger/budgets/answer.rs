@@ -1,7 +1,7 @@
 //! From decisions about money to answers.
 
 use tollgate_domain::budget::{
-    Amount, AmountLimit, Judgement, Policy, PolicyHistory, Rollover, SetBy, Window,
+    Amount, AmountLimit, BudgetState, Judgement, Policy, PolicyHistory, Rollover, SetBy, Window,
 };
 use tollgate_domain::event::{AllocationRequest, BudgetSet, LimitRaised, PolicyFigures, Ruling};
 use tollgate_domain::gate::grouped;
@@ -11,12 +11,18 @@ use tollgate_projection::budgets::AllocationRow;
 use tollgate_projection::report::unit_totals;
 use tollgate_wire::api::{
     AllocationStateWord, AllocationView, AmountView, BudgetView, CheckResponse, LimitView, PolicyFiguresView,
-    PolicyRule, RaiseState, RaiseView, VersionSource,
+    PolicyRule, PolicyView, RaiseState, RaiseView, UnpricedView, VersionSource,
 };
 
 pub(super) fn amount(amount: Amount) -> AmountView {
     let bound = if amount.tokens < 0 { i64::MIN } else { i64::MAX };
     AmountView { tokens: i64::try_from(amount.tokens).unwrap_or(bound), usd: amount.usd.to_string() }
+}
+
+/// What has no price; its money may be of any size.
+pub(super) fn unpriced(unpriced: Amount) -> UnpricedView {
+    let AmountView { tokens, usd } = amount(unpriced);
+    UnpricedView { tokens, usd: (unpriced.usd != Usd::MAX).then_some(usd) }
 }
 
 pub(super) fn limit(limit: AmountLimit) -> LimitView {
@@ -48,7 +54,46 @@ pub(super) fn budget(set: &BudgetSet, tenant: &str, policies: Vec<String>, as_of
     }
 }
 
-pub(super) fn rule(policy: &Policy) -> PolicyRule {
+/// The policies of a budget, by the version that rules, or else the last one.
+pub(super) fn policies_of(state: &BudgetState, budget: &str, now: Timestamp) -> Vec<String> {
+    let of = state.policies().iter().filter(|(_, history)| {
+        let latest = history.ruling_at(now).map(|(_, policy)| policy).or(history.versions.last());
+        latest.is_some_and(|policy| policy.budget.as_deref() == Some(budget))
+    });
+    of.map(|(name, _)| name.clone()).collect()
+}
+
+/// A policy without how it stands, and without a position.
+pub(super) fn policy(
+    (name, history): (&str, &PolicyHistory),
+    tenant: &str,
+    version: Option<u32>,
+    now: Timestamp,
+) -> PolicyView {
+    PolicyView {
+        policy: name.to_owned(),
+        tenant: tenant.to_owned(),
+        version,
+        versions: history.versions.iter().map(rule).collect(),
+        then: then(history, now),
+        set_by: set_by(history),
+        raises: history.raises.iter().map(|found| raise(history, found, now)).collect(),
+        status: None,
+        figures: None,
+        near: Vec::new(),
+        near_is_partial: false,
+        warnings: Vec::new(),
+        as_of: String::new(),
+    }
+}
+
+/// The version that rules when the one that rules now ends.
+fn then(history: &PolicyHistory, now: Timestamp) -> Option<u32> {
+    let (_, ruling) = history.ruling_at(now)?;
+    history.ruling_at(ruling.to?).map(|(version, _)| version)
+}
+
+fn rule(policy: &Policy) -> PolicyRule {
     let fixed = if let Window::Fixed(span) = policy.window { Some(span) } else { None };
     let (rollover, cap) = match policy.rollover {
         Rollover::Nothing => ("nothing", AmountLimit::default()),
@@ -83,7 +128,7 @@ pub(super) fn rule(policy: &Policy) -> PolicyRule {
 }
 
 /// Who set each version of a policy.
-pub(super) fn set_by(history: &PolicyHistory) -> Vec<VersionSource> {
+fn set_by(history: &PolicyHistory) -> Vec<VersionSource> {
     let of = |(version, by): (u32, &SetBy)| VersionSource {
         version,
         author: by.author.clone(),
@@ -92,7 +137,7 @@ pub(super) fn set_by(history: &PolicyHistory) -> Vec<VersionSource> {
     (1..).zip(&history.set_by).map(of).collect()
 }
 
-pub(super) fn raise(history: &PolicyHistory, raised: &LimitRaised, now: Timestamp) -> RaiseView {
+fn raise(history: &PolicyHistory, raised: &LimitRaised, now: Timestamp) -> RaiseView {
     let withdrawal = history.withdrawal_of(&raised.raise);
     let has_effect = history.ruling_at(now).is_some_and(|(_, policy)| {
         (raised.by.tokens > 0 && policy.limit.tokens.is_some())
@@ -140,17 +185,18 @@ pub(super) fn check(
     }
 }
 
+/// An allocation; `used`: what was used of it, if that is known.
 pub(super) fn allocation(
     row: &AllocationRow,
-    used: Amount,
+    used: Option<Amount>,
     tenant: &str,
     now: Timestamp,
     repeated: bool,
     as_of: String,
 ) -> AllocationView {
     let AllocationRow { request, .. } = row;
-    let unused = row.amount.beyond(used);
-    let nothing = Amount::NOTHING;
+    let unused = used.map(|used| row.amount.beyond(used));
+    let nothing = Some(Amount::NOTHING);
     let state = row.state_at(now);
     let [remaining, released, expired] = match state {
         AllocationStateWord::Refused => [nothing; 3],
@@ -159,6 +205,7 @@ pub(super) fn allocation(
         AllocationStateWord::Open => [unused, nothing, nothing],
     };
     let is_made = state != AllocationStateWord::Refused;
+    let overrun = if is_made { used.map(|used| used.beyond(row.amount)) } else { nothing };
     AllocationView {
         allocation: request.allocation.clone(),
         tenant: tenant.to_owned(),
@@ -174,11 +221,12 @@ pub(super) fn allocation(
         priority: request.priority,
         amount: amount(row.amount),
         priced: request.is_priced,
-        used: amount(used),
-        remaining: amount(remaining),
-        released: amount(released),
-        expired: amount(expired),
-        overrun: amount(if is_made { used.beyond(row.amount) } else { nothing }),
+        used: used.map(amount),
+        remaining: remaining.map(amount),
+        released: released.map(amount),
+        expired: expired.map(amount),
+        overrun: overrun.map(amount),
+        figures: None,
         expires_at: row.expires_at.to_string(),
         decided_at: row.decided_at.to_string(),
         policies: row.policies.iter().map(|found| figures(found, request)).collect(),
@@ -200,7 +248,7 @@ pub(super) fn figures(found: &PolicyFigures, request: &AllocationRequest) -> Pol
         limit: limit(found.limit),
         booked: known(found.booked),
         reserved: known(found.reserved),
-        unpriced: known(found.unpriced),
+        unpriced: has_figures.then(|| unpriced(found.unpriced)),
         unpriced_units: unit_totals(&found.unpriced_units),
         remaining: has_figures.then(|| remaining(found.limit, counted)),
         ruling: found.ruling,
@@ -243,7 +291,7 @@ pub(super) fn sentence(found: &PolicyFigures, asked: Option<&AllocationRequest>)
         let spent = spent(shown(booked.tokens), shown(reserved.tokens), most);
         parts.push(format!("{spent}{asked}"));
     }
-    parts.extend(without_price(found));
+    let without_price = without_price(found).map(|found| format!("; {found}")).unwrap_or_default();
     let numbers = parts.join("; ");
     let says = match found.ruling {
         Ruling::Fits => "fits",
@@ -267,7 +315,7 @@ pub(super) fn sentence(found: &PolicyFigures, asked: Option<&AllocationRequest>)
             "cannot say, and lets it pass: what was spent is not known up to the log's end, and `on_stale` is `allow`"
         }
     };
-    format!("policy `{policy}` (version {version}){of} {says}: {numbers}{until}")
+    format!("policy `{policy}` (version {version}){of} {says}: {numbers}{until}{without_price}")
 }
 
 /// What was spent without a price under a policy that limits money: whatever the policy measures, who decides by its

@@ -19,6 +19,9 @@ pub(super) const WAIT: Duration = Duration::from_secs(2);
 /// How long a view that did not answer is asked again, and one that an asker does not wait for.
 pub(super) const BRIEFLY: Duration = Duration::from_millis(250);
 
+/// What the id of the event that releases an allocation begins with; its name follows.
+pub(super) const RELEASE: &str = "release";
+
 /// What someone asks to be decided, under the id of the event that it becomes.
 #[derive(Clone, Debug)]
 pub(super) struct Command {
@@ -28,13 +31,16 @@ pub(super) struct Command {
     pub(super) usd_given: bool,
     /// Whether its sender says from when on: then a retry has to say the same.
     pub(super) from_given: bool,
+    /// How long what is allocated is reserved, in milliseconds from the decision on, if its sender says so: then a
+    /// retry has to say the same.
+    pub(super) ttl_given: Option<i64>,
     /// How long it waits for figures that cover the log's end.
     pub(super) wait: Duration,
 }
 
 impl Command {
     pub(super) const fn new(id: EventId, what: What) -> Self {
-        Self { id, what, usd_given: false, from_given: false, wait: WAIT }
+        Self { id, what, usd_given: false, from_given: false, ttl_given: None, wait: WAIT }
     }
 }
 
@@ -141,6 +147,8 @@ pub(super) struct Recorded {
     pub(super) repeated: bool,
     /// When it was decided, as the command sees it.
     pub(super) at: Timestamp,
+    /// How much was allocated, with extensions, of an allocation that this released.
+    pub(super) closed: Option<Amount>,
 }
 
 impl What {

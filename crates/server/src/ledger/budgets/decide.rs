@@ -1,5 +1,6 @@
 //! Deciding a tenant's commands in one order.
 
+mod before;
 mod known;
 mod read_out;
 
@@ -8,15 +9,14 @@ use std::time::Duration;
 
 use tokio::sync::Semaphore;
 use tollgate_domain::budget::decide::Extension;
-use tollgate_domain::budget::{BudgetRejection, BudgetState, Figures, decide, judge, needed};
+use tollgate_domain::budget::{Amount, BudgetRejection, BudgetState, Figures, decide, judge, needed};
 use tollgate_domain::event::{AllocationRequest, BudgetEvent, EventBody};
-use tollgate_domain::ids::{BUDGET_TASK, ProducerId, TaskId, TenantId};
+use tollgate_domain::ids::{BUDGET_TASK, TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_domain::time::Timestamp;
 use tollgate_log::contract::{
-    AppendError, AppendOutcome, Batch, EventLog, EventName, Expected, MAX_RECORD_BYTES, NewEvent,
+    AppendError, AppendOutcome, Batch, EventLog, Expected, MAX_RECORD_BYTES, NewEvent,
 };
-use tollgate_wire::DecodedEvent;
 
 use self::known::Start;
 pub(super) use self::known::is_behind;
@@ -26,10 +26,9 @@ use super::Job;
 use super::command::{BRIEFLY, Command, Done, Judged, Recorded, WAIT, What, longest};
 use super::exhausted::exhausted;
 use super::figures::requests_of;
-use super::repeated::{answer_again, is_latest};
+use super::repeated::is_latest;
 use super::request::{alternatives, price_of};
 use super::uses::Uses;
-use crate::ledger::OWN_PRODUCER;
 use crate::ledger::ask::Queries;
 use crate::ledger::in_force::InForce;
 use crate::ledger::own::{new_event, own};
@@ -70,6 +69,8 @@ struct Draft {
     nth: usize,
     event: BudgetEvent,
     stored: NewEvent,
+    /// How much was allocated, of an allocation that this releases.
+    closed: Option<Amount>,
 }
 
 impl Decider {
@@ -181,9 +182,10 @@ impl Decider {
                 };
                 through = through.max(sequence);
                 self.uses.decided(&draft.event);
-                let (event, position) = (draft.event, position.clone());
-                let recorded = Recorded { event, sequence, position, repeated: false, at };
-                answers[draft.nth] = Some(Ok(Done::Recorded(Box::new(recorded))));
+                let Draft { nth, event, closed, .. } = draft;
+                let position = position.clone();
+                let recorded = Recorded { event, sequence, position, repeated: false, at, closed };
+                answers[nth] = Some(Ok(Done::Recorded(Box::new(recorded))));
             }
             if all_new {
                 self.known = Some((state, through));
@@ -232,7 +234,10 @@ impl Decider {
             }
             match self.one(state, command, figures, at) {
                 Ok(Ok(event)) => {
-                    let draft = self.draft(nth, command, event)?;
+                    let mut draft = self.draft(nth, command, event)?;
+                    if let What::Release { allocation, .. } = &command.what {
+                        draft.closed = state.open(allocation).map(|open| open.amount);
+                    }
                     bytes += draft.stored.payload.len() + FRAME_ROOM;
                     if bytes > ROOM_FOR_EVENTS && !drafts.is_empty() {
                         break;
@@ -246,40 +251,6 @@ impl Decider {
             }
         }
         Ok(drafts)
-    }
-
-    /// The answers to commands whose events are in the log already.
-    async fn recorded_before(&self, commands: &[Command]) -> Answer<Vec<Option<Answer<Done>>>> {
-        let producer = ProducerId::new(OWN_PRODUCER).map_err(|error| INTERNAL.with(error.to_string()))?;
-        let name = |command: &Command| EventName {
-            tenant: self.tenant.clone(),
-            task: TaskId::budget(),
-            producer: producer.clone(),
-            id: command.id.clone(),
-        };
-        if commands.iter().all(|command| command.what.is_question()) {
-            return Ok(vec![None; commands.len()]);
-        }
-        let names: Vec<EventName> = commands.iter().map(name).collect();
-        let found = self.ask.find(names.clone()).await?;
-        let mut answers = Vec::with_capacity(commands.len());
-        for ((command, name), found) in commands.iter().zip(names).zip(found) {
-            answers.push(match found {
-                None => None,
-                Some(_) => match self.ask.recorded(name).await? {
-                    Some((sequence, DecodedEvent { body: EventBody::Budget(event), .. })) => {
-                        let mut position = Position::start(self.log.epoch().id);
-                        position.advance(self.partition, sequence);
-                        let position = position.to_string();
-                        let at = self.ask.now();
-                        let first = Recorded { event, sequence, position, repeated: true, at };
-                        Some(answer_again(command, first))
-                    }
-                    Some(_) | None => None,
-                },
-            });
-        }
-        Ok(answers)
     }
 
     /// What the judgements of these commands depend on. A view that is behind is no error: `None`, nothing is known.
@@ -336,7 +307,9 @@ impl Decider {
             What::Withdraw { policy, raise, author, reason } => {
                 decide::withdraw_raise(state, policy, raise, (author, reason), at)
             }
-            What::Allocate(request) => {
+            What::Allocate(mut request) => {
+                // By a retry the time shows how long was asked for.
+                request.expires_at = command.ttl_given.map_or(request.expires_at, |ttl| at.plus_millis(ttl));
                 let others = alternatives(&settings, state, &request, at);
                 decide::allocate(state, *request, &others, figures, at)
             }
@@ -384,7 +357,7 @@ impl Decider {
         let submitted = own(&self.tenant, &TaskId::budget(), command.id.as_str(), None, body.clone())
             .map_err(|error| REFUSED.with(format!("{}: {error}", command.what.in_words())))?;
         let stored = new_event(&submitted, &body).map_err(|error| INTERNAL.with(error.to_string()))?;
-        Ok(Draft { nth, event, stored })
+        Ok(Draft { nth, event, stored, closed: None })
     }
 }
 

@@ -1,6 +1,7 @@
 //! Decisions about money: budgets, policies, allocations. Those of one tenant are made in one order, and those
 //! that arrive together are decided together and appended as one record.
 
+mod after;
 mod alerts;
 mod allocations;
 mod answer;
@@ -143,13 +144,7 @@ impl BudgetDecisions {
 
     fn send(&self, tenant: &TenantId, job: Job) -> Answer<()> {
         let mut tenants = self.tenants();
-        let known = tenants.entry(tenant.clone()).or_insert_with(|| {
-            let (queue, jobs) = mpsc::channel(WAITING);
-            let decider = Decider::new(&self.log, &self.ask, &self.in_force, &self.turns, tenant.clone());
-            let decider = Arc::new(AsyncMutex::new(decider));
-            tokio::spawn(self.clone().follow(tenant.clone(), Arc::clone(&decider), jobs));
-            Tenant { queue, decider }
-        });
+        let known = self.known(&mut tenants, tenant);
         known.queue.try_send(job).map_err(|error| {
             let waiting =
                 format!("deciding about money of tenant `{tenant}`: {WAITING} requests are waiting");
@@ -157,6 +152,21 @@ impl BudgetDecisions {
                 mpsc::error::TrySendError::Full(_) => OVERLOADED.with(waiting),
                 mpsc::error::TrySendError::Closed(_) => STOPPED.with("the ledger is stopping"),
             }
+        })
+    }
+
+    /// What decides about a tenant.
+    fn decider(&self, tenant: &TenantId) -> Arc<AsyncMutex<Decider>> {
+        Arc::clone(&self.known(&mut self.tenants(), tenant).decider)
+    }
+
+    fn known<'a>(&self, tenants: &'a mut HashMap<TenantId, Tenant>, tenant: &TenantId) -> &'a Tenant {
+        tenants.entry(tenant.clone()).or_insert_with(|| {
+            let (queue, jobs) = mpsc::channel(WAITING);
+            let decider = Decider::new(&self.log, &self.ask, &self.in_force, &self.turns, tenant.clone());
+            let decider = Arc::new(AsyncMutex::new(decider));
+            tokio::spawn(self.clone().follow(tenant.clone(), Arc::clone(&decider), jobs));
+            Tenant { queue, decider }
         })
     }
 

@@ -7,7 +7,7 @@ use tollgate_domain::budget::{Dimension, Policy, PolicyHistory, Scope, SpentIn, 
 use tollgate_domain::ids::TenantId;
 use tollgate_domain::money::Usd;
 use tollgate_domain::nearest;
-use tollgate_domain::price::Call;
+use tollgate_domain::price::{Call, name_of_provider};
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::zone::Zone;
@@ -16,11 +16,11 @@ use tollgate_wire::api::{
     RaiseRequest, WithdrawRequest,
 };
 
-use super::BudgetDecisions;
 use super::allocations::of_another_kind;
 use super::command::{Command, Done, What};
 use super::request::{fresh, id, tenant, usd};
 use super::standing::When;
+use super::{BudgetDecisions, is_behind};
 use super::{answer, standing};
 use crate::asked::time_in;
 use crate::ledger::ask::Read;
@@ -44,17 +44,15 @@ impl BudgetDecisions {
             labels: sent.labels.clone(),
         };
         let recorded = self.recorded(&tenant, command("budget", sent.id.clone(), What::Budget(set))?).await?;
-        let read = Read { at_least: Some(recorded.position), ..Read::default() };
-        self.budget(tenant.as_str(), name, &read).await
+        self.budget_after(&tenant, name, recorded.position).await
     }
 
     /// Makes the budget and the policies that ship; those that exist stay as they are.
     pub async fn set_defaults(&self, sent: &DefaultsRequest) -> Answer<BudgetView> {
         let tenant = tenant(sent.tenant.as_ref())?;
-        let read = Read { at_least: Some("tail".to_owned()), ..Read::default() };
-        let (found, _) = self.ask.tenant_state(&tenant, &read).await?;
+        let (state, as_of) = self.state_by_now(&tenant).await?;
         let mut last = None;
-        if found.state.budget(defaults::BUDGET).is_none() {
+        if state.budget(defaults::BUDGET).is_none() {
             let set = BudgetChange {
                 budget: defaults::BUDGET.to_owned(),
                 title: Some("Default budget".to_owned()),
@@ -67,15 +65,14 @@ impl BudgetDecisions {
             last = Some(self.recorded(&tenant, command("budget", None, What::Budget(set))?).await?.position);
         }
         for policy in defaults::policies(self.ask.now()) {
-            if found.state.policy(&policy.id).is_some() {
+            if state.policy(&policy.id).is_some() {
                 continue;
             }
             let (policy, author) = (Box::new(policy), sent.author.clone());
             let what = What::Policy { policy, if_version: Some(0), author, reason: None };
             last = Some(self.recorded(&tenant, command("policy", None, what)?).await?.position);
         }
-        let read = Read { at_least: last.or(read.at_least), ..Read::default() };
-        self.budget(tenant.as_str(), defaults::BUDGET, &read).await
+        self.budget_after(&tenant, defaults::BUDGET, last.unwrap_or(as_of)).await
     }
 
     /// Makes a policy, or its next version.
@@ -95,13 +92,12 @@ impl BudgetDecisions {
                 return Err(of_another_kind());
             }
         };
-        let read = Read { at_least: Some(at_least), ..Read::default() };
-        let set = self.shown(tenant.as_str(), name, None, &read).await?;
+        let set = self.policy_after(&tenant, name, ("set", at_least)).await?;
         Ok(PolicyView { warnings, ..set })
     }
 
     /// A warning for each name that nothing has, usually a typo: a model of `degrade_to` or of the scope that neither
-    /// the price book nor any usage has, a phase of the scope that neither the config nor any usage has.
+    /// the price book nor any usage has, a provider or a phase of the scope that neither the config nor any usage has.
     async fn unknown_names(&self, tenant: &TenantId, policy: &Policy) -> Answer<Vec<String>> {
         let (settings, now) = (self.ask.settings(), self.ask.now());
         let is_priced = |model: &str| {
@@ -118,6 +114,13 @@ impl BudgetDecisions {
             let why = format!("the price book does not have it and no usage names it: the policy counts nothing until some does. {look}");
             ("model", model, format!("scope model `{model}`: {why}"))
         });
+        let provider = policy.scope.get(&Dimension::Provider).filter(|provider| {
+            !settings.prices.entries(now).any(|entry| name_of_provider(&entry.model().provider) == **provider)
+        });
+        let provider = provider.map(|provider| {
+            let why = format!("the price book has no model of it and no usage names it: the policy counts nothing until some does. {look}");
+            ("provider", provider, format!("scope provider `{provider}`: {why}"))
+        });
         let phase = policy.scope.get(&Dimension::Phase).and_then(|phase| {
             let unknown = settings.config.find_phase(&phase.parse().ok()?).err()?;
             let why = "no usage names it either: the policy counts nothing until some does";
@@ -125,6 +128,7 @@ impl BudgetDecisions {
         });
         let sums: Vec<(SpentIn, String)> = degrades
             .chain(model)
+            .chain(provider)
             .chain(phase)
             .filter_map(|(dimension, value, warning)| {
                 Some((SpentIn { scope: Scope::new([(dimension, value)]).ok()?, span: None }, warning))
@@ -134,7 +138,11 @@ impl BudgetDecisions {
             return Ok(Vec::new());
         }
         let asked = sums.iter().map(|(sum, _)| sum.clone()).collect();
-        let figures = self.figures_once(tenant, asked, Vec::new(), &self.ask.end().await?).await?;
+        let figures = match self.figures_once(tenant, asked, Vec::new(), &self.ask.end().await?).await {
+            // Whether any usage has such a name is not known: then nobody is warned of it.
+            Err(problem) if is_behind(&problem) => return Ok(Vec::new()),
+            figures => figures?,
+        };
         let is_used = |sum: &SpentIn| figures.spent.get(sum).is_some_and(|(spent, _)| spent.events > 0);
         Ok(sums.into_iter().filter(|(sum, _)| !is_used(sum)).map(|(_, warning)| warning).collect())
     }
@@ -158,8 +166,7 @@ impl BudgetDecisions {
             reason: sent.reason.clone(),
         };
         let recorded = self.recorded(&tenant, command("raise", Some(raise), What::Raise(raised))?).await?;
-        let read = Read { at_least: Some(recorded.position), ..Read::default() };
-        self.shown(tenant.as_str(), name, None, &read).await
+        self.policy_after(&tenant, name, ("raised", recorded.position)).await
     }
 
     /// Withdraws a raise from now on.
@@ -168,17 +175,13 @@ impl BudgetDecisions {
         let WithdrawRequest { id, raise, author, reason, .. } = sent.clone();
         let what = What::Withdraw { policy: name.to_owned(), raise, author, reason };
         let recorded = self.recorded(&tenant, command("withdraw", id, what)?).await?;
-        let read = Read { at_least: Some(recorded.position), ..Read::default() };
-        self.shown(tenant.as_str(), name, None, &read).await
+        self.policy_after(&tenant, name, ("without that raise", recorded.position)).await
     }
 
     /// In which zone a policy's days begin; UTC, if there is no such policy.
     async fn zone_of(&self, tenant: &TenantId, name: &str) -> Answer<Zone> {
-        let (found, _) = self
-            .ask
-            .tenant_state(tenant, &Read { at_least: Some("tail".to_owned()), ..Read::default() })
-            .await?;
-        let latest = found.state.policy(name).and_then(|history| history.versions.last());
+        let (state, _) = self.state_by_now(tenant).await?;
+        let latest = state.policy(name).and_then(|history| history.versions.last());
         Ok(latest.map_or_else(Zone::utc, |policy| policy.zone.clone()))
     }
 
@@ -196,17 +199,11 @@ impl BudgetDecisions {
         let tenant = tenant(Some(&tenant_name.to_owned()))?;
         let (found, as_of) = self.ask.tenant_state(&tenant, read).await?;
         let now = self.ask.now();
-        let policies = |budget: &str| {
-            let all = found.state.policies().iter();
-            let of = all.filter(|(_, history)| {
-                let latest = history.ruling_at(now).map(|(_, policy)| policy).or(history.versions.last());
-                latest.is_some_and(|policy| policy.budget.as_deref() == Some(budget))
-            });
-            of.map(|(name, _)| name.clone()).collect()
-        };
         let budgets = found.state.budgets().values();
-        let budgets =
-            budgets.map(|set| answer::budget(set, tenant_name, policies(&set.budget), as_of.clone()));
+        let budgets = budgets.map(|set| {
+            let policies = answer::policies_of(&found.state, &set.budget, now);
+            answer::budget(set, tenant_name, policies, as_of.clone())
+        });
         Ok(BudgetList { budgets: budgets.collect(), as_of })
     }
 
@@ -231,7 +228,7 @@ impl BudgetDecisions {
     }
 
     /// A policy in all its versions, and how it stands.
-    async fn shown(
+    pub(super) async fn shown(
         &self,
         tenant_name: &str,
         name: &str,
@@ -281,19 +278,10 @@ impl BudgetDecisions {
             let _ = time_in("at", at, &Zone::utc())?;
         }
         let (mut statuses, as_of) = standing::of(&self.ask, &tenant, &found.state, &whens, read.wait).await?;
-        let view = |(name, history): (&String, &PolicyHistory)| PolicyView {
-            policy: name.clone(),
-            tenant: tenant_name.to_owned(),
-            version: whens.get(name.as_str()).and_then(|when| when.version(&found.state, name)),
-            versions: history.versions.iter().map(answer::rule).collect(),
-            then: then(history, now),
-            set_by: answer::set_by(history),
-            raises: history.raises.iter().map(|raise| answer::raise(history, raise, now)).collect(),
-            status: statuses.remove(name.as_str()),
-            near: Vec::new(),
-            near_is_partial: false,
-            warnings: Vec::new(),
-            as_of: as_of.clone(),
+        let view = |(name, history): (&String, &PolicyHistory)| {
+            let version = whens.get(name.as_str()).and_then(|when| when.version(&found.state, name));
+            let view = answer::policy((name, history), tenant_name, version, now);
+            PolicyView { status: statuses.remove(name.as_str()), as_of: as_of.clone(), ..view }
         };
         let policies: Vec<PolicyView> = wanted.into_iter().map(view).collect();
         let next = policies.last().filter(|_| more).map(|last| last.policy.clone());
@@ -336,12 +324,6 @@ fn when(at: Option<&str>, history: &PolicyHistory, now: Timestamp) -> Answer<Whe
 fn unknown_budget<'a>(tenant: &str, name: &str, known: impl Iterator<Item = &'a String>) -> Box<Problem> {
     let hint = nearest::hint(name, &known.collect::<Vec<_>>());
     BUDGET_UNKNOWN.with(format!("budget `{name}` of tenant `{tenant}`: there is none; list them{hint}"))
-}
-
-/// The version that rules when the one that rules now ends.
-fn then(history: &PolicyHistory, now: Timestamp) -> Option<u32> {
-    let (_, ruling) = history.ruling_at(now)?;
-    history.ruling_at(ruling.to?).map(|(version, _)| version)
 }
 
 /// A command under the id that its sender chose, or one that nobody did.

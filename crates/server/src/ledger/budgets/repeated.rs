@@ -3,6 +3,7 @@
 use tollgate_domain::budget::decide::{BudgetChange, LimitRaise};
 use tollgate_domain::budget::{BudgetState, Policy, SetBy};
 use tollgate_domain::event::{AllocationRequest, BudgetEvent, BudgetSet, LimitRaised};
+use tollgate_domain::time::Timestamp;
 
 use super::command::{Command, Done, Recorded, What};
 use crate::problem::{Answer, CONFLICT};
@@ -18,8 +19,9 @@ pub(super) fn answer_again(command: &Command, first: Recorded) -> Answer<Done> {
     Ok(Done::Recorded(Box::new(first)))
 }
 
-/// Whether an event is the answer to the same command. Times are not compared: a retry comes later. Nor is a cost that
-/// followed from a price: prices change. Where another model was given, its provider and cost are its own.
+/// Whether an event is the answer to the same command. Times are not compared, but for how long something was asked
+/// for: a retry comes later. Nor is a cost that followed from a price: prices change. Where another model was given,
+/// its provider and cost are its own.
 fn is_same(command: &Command, event: &BudgetEvent) -> bool {
     let same = |asked: &AllocationRequest, found: &AllocationRequest, instead_of: Option<&String>| {
         let model = instead_of.or(found.model.as_ref());
@@ -35,12 +37,15 @@ fn is_same(command: &Command, event: &BudgetEvent) -> bool {
             && (is_other || asked.provider == found.provider)
             && costs_the_same
     };
+    let lasts = |found: &AllocationRequest, decided_at: Timestamp| {
+        command.ttl_given.is_none_or(|ttl| is_ttl(ttl, found.expires_at, decided_at))
+    };
     match (&command.what, event) {
         (What::Allocate(asked), BudgetEvent::Allocated(made)) => {
-            same(asked, &made.request, made.instead_of.as_ref())
+            same(asked, &made.request, made.instead_of.as_ref()) && lasts(&made.request, made.decided_at)
         }
         (What::Allocate(asked), BudgetEvent::AllocationRefused(refused)) => {
-            same(asked, &refused.request, None)
+            same(asked, &refused.request, None) && lasts(&refused.request, refused.decided_at)
         }
         (What::Extend { allocation, by, .. }, BudgetEvent::AllocationExtended(extended)) => {
             *allocation == extended.allocation
@@ -70,6 +75,19 @@ fn is_same(command: &Command, event: &BudgetEvent) -> bool {
         }
         (_, _) => false,
     }
+}
+
+/// Whether something that was decided then was asked for so long. Where nobody said how long, or an earlier version
+/// decided, the time began a little before the decision: then it is no whole number of seconds, and as long as a
+/// request may wait less than was asked for.
+fn is_ttl(ttl_ms: i64, expires_at: Timestamp, decided_at: Timestamp) -> bool {
+    const WAITED_MS: i64 = 65_000;
+    let micros = expires_at.micros().saturating_sub(decided_at.micros());
+    let asked = ttl_ms.saturating_mul(1000);
+    if micros % 1_000_000 == 0 {
+        return micros == asked;
+    }
+    (0..=WAITED_MS.saturating_mul(1000)).contains(&asked.saturating_sub(micros))
 }
 
 /// Whether a policy's latest version says the same, by the same author for the same reason: from the same time on, or

@@ -173,7 +173,7 @@ fn status(policy: &Policy, found: &PolicyFigures) -> PolicyStatus {
         limit: answer::limit(found.limit),
         booked: answer::amount(found.booked),
         reserved: answer::amount(found.reserved),
-        unpriced: answer::amount(found.unpriced),
+        unpriced: answer::unpriced(found.unpriced),
         unpriced_units: unit_totals(&found.unpriced_units),
         remaining_least: answer::remaining(found.limit, worst),
         remaining_most: answer::remaining(found.limit, found.booked),

@@ -297,6 +297,7 @@ fn correction(body: &EventBody) -> Option<Correction> {
         | EventBody::Price(_)
         | EventBody::Budget(_)
         | EventBody::Bill(_)
+        | EventBody::Key(_)
         | EventBody::Report(_) => None,
     }
 }

@@ -72,6 +72,19 @@ impl Decider {
         Ok(Start { state, last, is_current: true, without_view: true })
     }
 
+    /// What was decided by now as far as it can be known here, and the position of the last decision.
+    ///
+    /// # Errors
+    ///
+    /// The problem to answer with.
+    pub(in crate::ledger::budgets) async fn state(&mut self) -> Answer<(BudgetState, String)> {
+        let Start { state, last, .. } = self.current(self.others_decide(), BRIEFLY).await?;
+        self.known = Some((state.clone(), last));
+        let mut as_of = Position::start(self.log.epoch().id);
+        as_of.advance(self.partition, last);
+        Ok((state, as_of.to_string()))
+    }
+
     /// The state as the view has it, as of the end of its partition.
     async fn load(&mut self, up_to: Duration) -> Answer<(BudgetState, Sequence)> {
         let end = self.log.tail_of(self.partition).await.map_err(|error| of_read(&error))?;
