@@ -62,13 +62,14 @@ impl Tekton {
         Arc::new(Self { ledger, ..self.clone() })
     }
 
-    /// Whether the ledger answers this caller at all.
+    /// Whether this caller may read from the ledger: nearly everything here does, and what is changed is read back. The
+    /// question itself costs the ledger nothing.
     ///
     /// # Errors
     ///
     /// It asks for a key, or for another one; or it does not answer anybody.
     pub(crate) async fn admits(&self) -> Handled<()> {
-        self.ledger.position().await?;
+        self.ledger.limits(None, None, None, None).await?;
         Ok(())
     }
 

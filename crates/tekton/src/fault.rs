@@ -70,6 +70,11 @@ impl Fault {
         self.status == StatusCode::UNAUTHORIZED
     }
 
+    /// Whether it is refused for want of a key that may do it.
+    pub(crate) fn is_about_the_key(&self) -> bool {
+        matches!(self.status, StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN)
+    }
+
     fn body(&self) -> Json {
         let title = self.status.canonical_reason().unwrap_or("Error");
         let told = object! {

@@ -13,7 +13,7 @@ use tollgate_wire::api::LogPage;
 use super::follow::Follow;
 use super::topic::{Topic, frame};
 use crate::app::Tekton;
-use crate::fault::{Fault, Handled};
+use crate::fault::Handled;
 use crate::fields::Fields;
 use crate::json::{Json, object};
 
@@ -86,7 +86,7 @@ pub(super) async fn serve(app: Arc<Tekton>, mut socket: WebSocket, topic: Topic)
     let mut stopped = app.stopped.clone();
     let follow = match Follow::begin(Arc::clone(&app)).await {
         Ok(follow) => Some(follow),
-        Err(fault) if fault.is_unauthorized() => None,
+        Err(fault) if fault.is_about_the_key() => None,
         Err(_) => return,
     };
     if socket.send(Message::Text(connected.into())).await.is_err() {
@@ -259,10 +259,9 @@ impl Socket {
 
     /// Whether the ledger takes a key, which is the socket's own from then on.
     async fn shown(&mut self, key: &str) -> Handled<bool> {
-        let is_refused = |fault: &Fault| fault.is_unauthorized();
         let caller = match self.app.of_caller(key) {
             Ok(caller) => caller,
-            Err(fault) if is_refused(&fault) => return Ok(false),
+            Err(fault) if fault.is_about_the_key() => return Ok(false),
             Err(fault) => return Err(fault),
         };
         match Follow::begin(Arc::clone(&caller)).await {
@@ -270,7 +269,7 @@ impl Socket {
                 (self.app, self.follow) = (caller, Some(follow));
                 Ok(true)
             }
-            Err(fault) if is_refused(&fault) => Ok(false),
+            Err(fault) if fault.is_about_the_key() => Ok(false),
             Err(fault) => Err(fault),
         }
     }

@@ -7,6 +7,8 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json as AxumJson, Router};
 
+use tollgate_client::ClientError;
+
 use crate::app::Tekton;
 use crate::door::Caller;
 use crate::fault::Answer;
@@ -77,7 +79,11 @@ async fn short_health(Caller(app): Caller) -> Answer {
 /// Ready as soon as the ledger answers, whether a registry knows it or not.
 async fn ready(Caller(app): Caller) -> Answer {
     // That it asks for a key is an answer, too.
-    let is_ready = app.admits().await.err().is_none_or(|fault| !fault.status.is_server_error());
+    let is_ready = match app.ledger.position().await {
+        Ok(_) => true,
+        Err(ClientError::Problem(problem)) => problem.status < 500,
+        Err(_) => false,
+    };
     let told = object! {
         "ready" => is_ready,
         "component" => COMPONENT,

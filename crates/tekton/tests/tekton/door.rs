@@ -84,6 +84,11 @@ async fn nothing_but_health_is_told_without_a_key() {
 async fn a_key_may_do_here_what_it_may_do_with_the_ledger() {
     let port = Port::new().await;
     let budget = port.budget("Team").await;
+    let mut made = 0;
+    let mut name = || {
+        made += 1;
+        format!("key-{made}")
+    };
     let foreign = port.key("foreign", &["read", "append", "decide", "operate"], &["other"]).await;
     let spend =
         json!({"context_id": "c-1", "component": "ergon", "task_type": "chat", "tokens_allocated": 10});
@@ -107,17 +112,26 @@ async fn a_key_may_do_here_what_it_may_do_with_the_ledger() {
         for left_out in &all {
             let mut fewer: Vec<&str> = all.iter().copied().filter(|scope| scope != left_out).collect();
             fewer.push("read_reports");
-            let name = format!("{method}-without-{left_out}-{}", path.len());
-            let key = port.key(&name, &fewer, &[]).await;
+            let key = port.key(&name(), &fewer, &[]).await;
             let told = port.send(method, &path, &[("x-api-key", &key)], &body).await;
             assert_eq!(told.status.as_u16(), 403, "{method} {path} with {fewer:?}: {}", told.text);
         }
         let told = port.send(method, &path, &[("x-api-key", &foreign)], &body).await;
-        let of_nobody = path == "/api/prices";
-        assert_eq!(told.status.as_u16(), if of_nobody { 200 } else { 403 }, "{method} {path}: {}", told.text);
-        let key = port.key(&format!("{method}-{}-{}", path.len(), scopes.len()), &all, &[]).await;
+        // Prices are nobody's.
+        assert_eq!(
+            told.status.as_u16(),
+            if path == "/api/prices" { 200 } else { 403 },
+            "{method} {path}: {}",
+            told.text
+        );
+        let key = port.key(&name(), &all, &[]).await;
         let told = port.send(method, &path, &[("x-api-key", &key)], &body).await;
         assert_eq!(told.status.as_u16(), status, "{method} {path} with {all:?}: {}", told.text);
+    }
+    let key = port.key(&name(), &["read"], &[]).await;
+    for (path, count) in [("usage/records", 1), ("budgets", 2), ("allocations", 1)] {
+        let told = port.send("GET", &format!("/api/v1/{path}"), &[("x-api-key", &key)], "").await.json();
+        assert_eq!(told["total"], json!(count), "{path}: {told}");
     }
 }
 
