@@ -144,6 +144,10 @@ impl Connections {
         for connection in lock(&self.open).values() {
             let overdue = lock(&connection.state).overdue(now, &self.limits);
             if let Some(reason) = overdue {
+                // Nobody else waits for what was upgraded.
+                if connection.is_upgraded() && !connection.is_cut() {
+                    self.metrics.cut(reason);
+                }
                 connection.cut(reason);
             }
         }

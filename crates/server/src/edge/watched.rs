@@ -39,10 +39,14 @@ impl Watched {
             let connection = Arc::clone(connection);
             Box::pin(async move { connection.to_be_cut().await })
         });
-        if connection.is_cut() || cut.as_mut().poll(cx).is_ready() {
+        if connection.is_cut() {
             return Err(io::ErrorKind::ConnectionAborted.into());
         }
-        Ok(())
+        // Registers this task, to be woken when that changes.
+        match cut.as_mut().poll(cx) {
+            Poll::Ready(_) => Err(io::ErrorKind::ConnectionAborted.into()),
+            Poll::Pending => Ok(()),
+        }
     }
 }
 
