@@ -38,7 +38,7 @@ fn changes(read: &mut Fields) -> BudgetRequest {
     }
 }
 
-/// `GET /budgets`: a page, or with a name all of that name.
+/// `GET /budgets`: a page, or all of a name where the command line asks.
 pub(super) async fn list(mut asked: Asked) -> Handled {
     let page = asked.query.page();
     let (name, owner) = (asked.query.text("name"), asked.query.text("owner"));
@@ -50,7 +50,7 @@ pub(super) async fn list(mut asked: Asked) -> Handled {
             && owner.as_ref().is_none_or(|owner| it.owner.as_ref() == Some(owner))
             && is_active.is_none_or(|is_active| it.active == is_active)
     });
-    if name.is_some() && !page.is_named {
+    if name.is_some() && !asked.is_v1 && !page.is_named {
         return Ok(Answer::ok(found.iter().map(budget).collect::<Vec<_>>()));
     }
     let (found, total) = page_of(found, page);
