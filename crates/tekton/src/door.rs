@@ -1,5 +1,5 @@
-//! What every request passes: pages of any origin may ask, with a key of the ledger once it has one, for what is switched
-//! on.
+//! What every request passes: pages of any origin may ask, with a key of the ledger once it has one, for what is
+//! switched on.
 
 use std::sync::Arc;
 

@@ -16,8 +16,8 @@ pub(crate) struct Split {
     pub(crate) output: i64,
 }
 
-/// The tokens that were used of an allocation: those beyond it are among them. Where that is not known, it was only just
-/// made.
+/// The tokens that were used of an allocation: those beyond it are among them. Where that is not known, it was only
+/// just made.
 pub(crate) fn used(allocation: &AllocationView) -> i64 {
     allocation.used.as_ref().map_or(0, |used| used.tokens)
 }
