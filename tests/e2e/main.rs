@@ -28,5 +28,6 @@ mod prices;
 mod replaced;
 mod replay;
 mod segments;
+mod tekton;
 mod units;
 mod watch;

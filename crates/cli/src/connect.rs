@@ -320,7 +320,7 @@ pub(crate) async fn is_served(data: &Path) -> bool {
 }
 
 /// Requests to a router in this process.
-struct InProcess(axum::Router);
+pub(crate) struct InProcess(pub(crate) axum::Router);
 
 impl Transport for InProcess {
     fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {

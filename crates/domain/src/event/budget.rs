@@ -27,6 +27,12 @@ pub struct BudgetSet {
     pub active: bool,
     /// Who set it.
     pub author: Option<String>,
+    /// Free pairs.
+    pub labels: BTreeMap<String, String>,
+    /// When it was made; `None`: it was made before that was noted.
+    pub made_at: Option<Timestamp>,
+    /// When this was decided; `None`: it was decided before that was noted.
+    pub decided_at: Option<Timestamp>,
 }
 
 /// A policy was made, or another version of it.

@@ -82,6 +82,7 @@ use super::{
         deliveries::resend,
         alerts::one,
         alerts::acknowledge,
+        alerts::look,
         quarantine::list,
         quarantine::one,
         quarantine::redrive,

@@ -36,7 +36,7 @@ mod word;
 pub use access::{AccessList, AccessView};
 pub use alerts::{
     AcknowledgeRequest, AlertChangeView, AlertChanges, AlertList, AlertView, AttemptView, DeliveryList,
-    DeliveryView, FoldedView, ResendRequest, ResendResponse,
+    DeliveryView, FoldedView, LookResponse, ResendRequest, ResendResponse,
 };
 pub use allocations::{
     AllocateRequest, AllocationList, AllocationView, CheckResponse, ExtendRequest, PolicyFiguresView,

@@ -49,7 +49,7 @@ fn usd(text: &str) -> Usd {
     text.parse().expect("an amount")
 }
 
-fn budget() -> BudgetSet {
+pub(crate) fn budget() -> BudgetSet {
     BudgetSet {
         budget: "search".to_owned(),
         title: Some("Search team".to_owned()),
@@ -57,6 +57,9 @@ fn budget() -> BudgetSet {
         owner: Some("grace".to_owned()),
         active: true,
         author: Some("ada".to_owned()),
+        labels: BTreeMap::new(),
+        made_at: None,
+        decided_at: None,
     }
 }
 
@@ -231,11 +234,7 @@ fn expired() -> AllocationExpired {
 
 /// A decision about money.
 pub(crate) fn body() -> BoxedStrategy<EventBody> {
-    let budget =
-        (text(), optional(), optional(), any::<bool>()).prop_map(|(budget, title, owner, active)| {
-            let (description, author) = (title.clone(), owner.clone());
-            EventBody::from(BudgetSet { budget, title, description, owner, active, author })
-        });
+    let budget = crate::later::budget_set();
     let policy =
         (1..100_u32, policy(), optional(), optional()).prop_map(|(version, policy, author, reason)| {
             EventBody::from(PolicySet { version, policy, author, reason })

@@ -40,6 +40,7 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
         EventBody::Task(TaskEvent::PhaseStarted(started)) => started.attempt = Some(2),
         EventBody::Task(TaskEvent::PhaseEnded(ended)) => ended.attempt = ended.attempt.or(Some(300)),
         EventBody::Usage(UsageEvent::UsageRecorded(usage)) => {
+            let cost = usage.cost.booked().map_or(cost, Cost::of_booked);
             (usage.cost, usage.counts_as) = (cost, counted_as);
         }
         EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) if !name.contains("unresolved") => {

@@ -149,6 +149,7 @@ rules! {
     POST "/v1/prices/reject" Operate Ledger;
     POST "/v1/prices/set" Operate Ledger;
     POST "/v1/prices/reprice" Operate Ledger;
+    POST "/v1/alerts/look" Operate Ledger;
     POST "/v1/alerts/{id}/resend" Operate Ledger;
     POST "/v1/alerts/{id}/acknowledge" Operate Ledger;
     POST "/v1/quarantine/{id}/redrive" Operate Ledger;

@@ -292,7 +292,7 @@ impl Decider {
         };
         let settings = self.ask.settings();
         let event = match command.what.clone() {
-            What::Budget(change) => decide::set_budget(state, change),
+            What::Budget(change) => decide::set_budget(state, change, at),
             What::Policy { ref policy, if_version, ref author, ref reason }
                 if if_version.is_none() && is_latest(state, policy, command.from_given, (author, reason)) =>
             {

@@ -124,4 +124,5 @@ fn is_same_budget(change: &BudgetChange, set: &BudgetSet) -> bool {
         && same(&change.owner, &set.owner)
         && change.active.is_none_or(|active| active == set.active)
         && change.author == set.author
+        && change.labels.iter().all(|(key, value)| set.labels.get(key).map_or("", String::as_str) == value)
 }

@@ -93,6 +93,7 @@ operate       All         post /v1/prices/approve
 operate       All         post /v1/prices/reject
 operate       All         post /v1/prices/set
 operate       All         post /v1/prices/reprice
+operate       All         post /v1/alerts/look
 operate       All         post /v1/alerts/{id}/resend
 operate       All         post /v1/alerts/{id}/acknowledge
 operate       All         post /v1/quarantine/{id}/redrive
