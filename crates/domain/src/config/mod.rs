@@ -184,7 +184,7 @@ impl BudgetConfig {
     ///
     /// [`InvalidConfig`] with every problem found, not just the first.
     pub fn from_yaml(text: &str) -> Result<Self, InvalidConfig> {
-        read::from_yaml(text)
+        read::from_yaml(text).map_err(|invalid| invalid.placed_in(text))
     }
 
     /// SHA-256 of the canonical content, as 64 hex digits. Two files with the same meaning have the same

@@ -16,7 +16,7 @@ pub(super) const HEADER: &str = "tollgate.config.v1";
 /// later version may have written it.
 pub(super) fn from_canonical(canonical: &str) -> Result<BudgetConfig, InvalidConfig> {
     let refused = |rule: &str| InvalidConfig {
-        problems: vec![ConfigProblem { field: String::new(), value: String::new(), rule: rule.to_owned() }],
+        problems: vec![ConfigProblem { rule: rule.to_owned(), ..ConfigProblem::default() }],
     };
     let yaml = of(canonical).ok_or_else(|| refused("not the content of a config of this version"))?;
     let config = BudgetConfig::from_yaml(&yaml)?;

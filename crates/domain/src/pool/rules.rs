@@ -43,7 +43,7 @@ impl PoolRules {
     ///
     /// [`InvalidConfig`] with all that is wrong, each with its field, value and rule.
     pub fn from_yaml(text: &str) -> Result<Self, InvalidConfig> {
-        super::read::from_yaml(text)
+        super::read::from_yaml(text).map_err(|invalid| invalid.placed_in(text))
     }
 
     /// The share that a draw of a task of this importance must leave.
