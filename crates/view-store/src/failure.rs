@@ -34,9 +34,9 @@ impl StoreError {
     }
 }
 
-/// The bytes that must fit on the disk before a store is opened again: sled begins with blocks of half that
+/// The bytes that must fit on the disk before a store is opened again: sled begins with segments of half that
 /// size.
-const ROOM_BYTES: usize = 1 << 20;
+const ROOM_BYTES: usize = 2 << 20;
 
 pub(crate) fn failed(dir: &Path, error: impl std::fmt::Display) -> StoreError {
     StoreError::Failed { dir: dir.display().to_string(), message: error.to_string() }

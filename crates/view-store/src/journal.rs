@@ -24,12 +24,15 @@ const CACHE_BYTES: u64 = 4 << 20;
 
 const STATE: &[u8] = b"state";
 
-/// Where earlier versions, which kept each row in sled, had their state.
-const EARLIER_STATE: &[u8] = b"s";
 const PART: u8 = b'd';
 
-/// A part ends with the entry that makes it this long: sled keeps longer values in files of their own.
-const PART_BYTES: usize = 64 << 10;
+/// The bytes of a commit are cut into parts of at most this length.
+const PART_BYTES: usize = 8 << 10;
+
+/// The length of sled's segments. sled keeps up to 17 values together, and writes what is longer than a quarter of a
+/// segment as a file of its own. Where such a file cannot be written, sled 0.34 waits for it for ever, and every store
+/// of the process with it: so nothing may be that long. (17 parts and a state are at most 160 KiB.)
+const SEGMENT_BYTES: usize = 1 << 20;
 
 /// What a commit leaves.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -65,14 +68,17 @@ impl Journal {
     /// its view is built again from the log.
     pub(crate) fn open(dir: &Path) -> Result<(Self, Option<Found>), StoreError> {
         let config = sled::Config::new().path(dir).cache_capacity(CACHE_BYTES);
-        let open = || open_free(&config).map_err(|error| of_sled(dir, &error));
-        let mut journal = Self { db: open()? };
-        if journal.db.contains_key(EARLIER_STATE).map_err(|error| of_sled(dir, &error))? {
+        let open = |segment| {
+            let opened = open_free(&config.clone().segment_size(segment));
+            opened.map_err(|error| of_sled(dir, &error))
+        };
+        if let Some(earlier) = other_segment(dir) {
+            // Opened first: another process may have it.
+            drop(open(earlier)?);
             tracing::info!(dir = %dir.display(), "the rows of an earlier version are removed and made again");
-            drop(journal);
             remove_dir(dir).and_then(|()| make_private_dirs(dir)).map_err(|error| failed(dir, error))?;
-            journal = Self { db: open()? };
         }
+        let journal = Self { db: open(SEGMENT_BYTES)? };
         let found = journal.read(dir)?;
         Ok((journal, found))
     }
@@ -83,18 +89,19 @@ impl Journal {
             return if is_empty { Ok(None) } else { Err(damaged(dir, "rows without a checkpoint")) };
         };
         let (state, checkpoint) = State::read(&state).ok_or_else(|| damaged(dir, "state"))?;
-        let mut entries = Vec::new();
+        let mut bytes = Vec::new();
         let mut parts = Check::default();
         for number in state.first_part..state.end_part {
             let part = self.db.get(part_key(number)).map_err(|error| of_sled(dir, &error))?;
             let part =
                 part.ok_or_else(|| damaged(dir, &format!("part {number} of its latest rows is missing")))?;
             parts = parts_check(parts, &part);
-            entries.extend(read_entries(&part).ok_or_else(|| damaged(dir, "latest rows"))?);
+            bytes.extend_from_slice(&part);
         }
         if parts != state.parts {
             return Err(damaged(dir, "its latest rows do not match their check"));
         }
+        let entries = read_entries(&bytes).ok_or_else(|| damaged(dir, "its latest rows are not whole"))?;
         Ok(Some(Found { state, checkpoint, entries }))
     }
 
@@ -107,23 +114,17 @@ impl Journal {
         entries: impl Iterator<Item = (&'a [u8], Option<&'a [u8]>)>,
     ) -> Result<State, StoreError> {
         let mut batch = sled::Batch::default();
-        let mut part: Vec<u8> = Vec::new();
+        let mut bytes: Vec<u8> = Vec::new();
+        // The first entry of a commit has its whole key: the entries of all commits are read one after the other.
         let mut before: &[u8] = &[];
-        let mut end = |part: &mut Vec<u8>| {
-            state.parts = parts_check(state.parts, part);
-            batch.insert(&part_key(state.end_part), std::mem::take(part));
-            state.end_part += 1;
-        };
         for (key, value) in entries {
-            put_entry(&mut part, before, key, value);
+            put_entry(&mut bytes, before, key, value);
             before = key;
-            if part.len() >= PART_BYTES {
-                end(&mut part);
-                before = &[];
-            }
         }
-        if !part.is_empty() {
-            end(&mut part);
+        for part in bytes.chunks(PART_BYTES) {
+            state.parts = parts_check(state.parts, part);
+            batch.insert(&part_key(state.end_part), part);
+            state.end_part += 1;
         }
         batch.insert(STATE, state.to_bytes(checkpoint));
         self.db.apply_batch(batch).map_err(|error| of_sled(dir, &error))?;
@@ -205,6 +206,14 @@ fn part_key(number: u64) -> [u8; 9] {
 
 fn parts_check(before: Check, part: &[u8]) -> Check {
     check(&[&before, part].concat())
+}
+
+/// The length of the segments of sled's files there, if they are of an earlier version, which had another one.
+fn other_segment(dir: &Path) -> Option<usize> {
+    let settings = std::fs::read(dir.join("conf")).ok()?;
+    let settings = String::from_utf8_lossy(&settings);
+    let length = settings.lines().find_map(|line| line.strip_prefix("segment_size: "))?.parse().ok()?;
+    (length != SEGMENT_BYTES).then_some(length)
 }
 
 /// Opens sled. A store that has just been closed may still be locked: sled releases it on a thread of its own.

@@ -22,6 +22,7 @@ const LIVES: &[&str] = &[
     "use - out=50 est model=m1, adjust ? out=-20, -400h, use - out=3 output_images=2",
     "in A, open, start PLAN, use PLAN out=23401, in B, open, use - out=40000, by other, in C, open, by agent, in A, end PLAN",
     "open, gate VERIFY, start PLAN, use PLAN out=90000, gate VERIFY, end PLAN, start THINK, end THINK, close completed, mark runaway",
+    "config budgeted_latency: active, open, start PLAN, wait PLAN/1 9000, +1h, use - out=1, +1h, wait PLAN/1 8000, +2h, use - out=1",
     "open, start PLAN, end PLAN, start THINK, wait THINK/1 9000, +2h, use - out=1, importance high, end THINK, start VERIFY, +30h",
 ];
 
@@ -135,9 +136,13 @@ fn what_comes_and_goes_leaves_nothing_behind() {
 #[test]
 fn the_moment_at_which_a_limit_is_passed_is_exact() {
     // The limits of a Medium/medium task, and one execution that runs, or two.
-    for (life, waits) in [
+    for (life, wait) in [
         ("open, start PLAN, use PLAN out=1", 0),
-        ("open, start PLAN, +60s, end PLAN, start THINK, wait THINK/1 5000, use - out=1", 5000),
+        ("open, start PLAN, +60s, end PLAN, start THINK, wait THINK/1 5000, use - out=1", 0),
+        (
+            "config budgeted_latency: active, open, start PLAN, +60s, end PLAN, start THINK, wait THINK/1 5000, use - out=1",
+            5000,
+        ),
     ] {
         let story = story(life);
         let row = folded(&Status, &story.events).into_values().next().unwrap();
@@ -146,8 +151,6 @@ fn the_moment_at_which_a_limit_is_passed_is_exact() {
         let limit = row.state.limits.as_deref().unwrap().total_latency_ms();
         let began = row.executions.last().unwrap().started_at;
         let ended: u64 = figures(&row, None).latency_ms;
-        let budgeted = row.budgeted() == tollgate_domain::config::BudgetedLatency::Active;
-        let wait = if budgeted { waits } else { 0 };
         for (ms, status) in [
             (limit, "within"),
             (limit + 1, "warning"),

@@ -99,13 +99,38 @@ fn rows_of_an_earlier_version_are_removed_and_nothing_is_set_aside() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("view");
     let earlier = sled::open(&path).unwrap();
-    earlier.insert(b"s", &b"digest, number and checkpoint"[..]).unwrap();
-    earlier.insert(b"rrtask", &b"a row"[..]).unwrap();
+    earlier.insert(b"state", &b"digest, number and checkpoint"[..]).unwrap();
+    earlier.insert(b"d\0\0\0\0\0\0\0\0", &b"a row"[..]).unwrap();
     drop(earlier);
     let opened = ViewStore::open_or_set_aside(&path).unwrap();
     assert_eq!((opened.checkpoint, opened.set_aside, all(&opened.store)), (None, None, vec![]));
     assert!(opened.store.memory_reason().is_none());
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1);
+}
+
+/// sled writes what is long as files in `blobs`; where it cannot, it waits for ever, and so does every other store.
+#[test]
+fn nothing_is_so_long_that_sled_writes_it_as_a_file_of_its_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("view");
+    let long: Vec<String> = (0..40).map(|row| format!("{row}").repeat(25_000)).collect();
+    let mut expected = BTreeMap::new();
+    let (mut store, _) = ViewStore::open(&path).unwrap();
+    for commit in 0..60 {
+        // Long rows, many short ones, and enough at times that all become a run.
+        let mut rows: Vec<(String, String)> =
+            (0..200).map(|row| (format!("{commit}-{row}"), "x".repeat(100))).collect();
+        rows.extend((0..commit % 7).map(|row| (format!("long-{row}"), long[(row * commit) % 40].clone())));
+        rows.sort();
+        store.commit(rows.iter().map(|(key, value)| put(key, value)).collect(), &[7; 5_000]).unwrap();
+        store.flush().unwrap();
+        assert_eq!(std::fs::read_dir(path.join("blobs")).unwrap().count(), 0, "after commit {commit}");
+        expected.extend(rows);
+    }
+    drop(store);
+    let (store, checkpoint) = ViewStore::open(&path).unwrap();
+    assert_eq!(checkpoint.as_deref(), Some(&[7; 5_000][..]));
+    assert!(all(&store).into_iter().eq(expected));
 }
 
 #[test]
