@@ -107,13 +107,8 @@ fn content(path: &Path) -> Result<Zeroizing<String>, SecretReason> {
     // The mode is that of the file that is read, not of one that replaced it in the meantime.
     let file = File::open(path)?;
     let metadata = file.metadata()?;
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        let mode = metadata.permissions().mode() & 0o7777;
-        if mode & 0o077 != 0 {
-            return Err(SecretReason::Open { mode });
-        }
+    if let Some(mode) = tollgate_files::too_open(&metadata) {
+        return Err(SecretReason::Open { mode });
     }
     if metadata.len() > MAX_FILE_BYTES {
         return Err(SecretReason::Long);

@@ -9,6 +9,7 @@ pub mod disk;
 pub mod fault;
 pub mod filter;
 mod named;
+mod secret;
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -16,6 +17,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 pub use named::explained;
+pub use secret::too_open;
 
 /// Opens files that, if they are created, are accessible to their owner alone (mode 0600). Existing files
 /// keep their mode.

@@ -251,19 +251,12 @@ fn unreadable(what: &'static str, path: &Path, error: &std::io::Error) -> Creden
     CredentialsError::Unreadable { what, path: path.to_owned(), reason: error.to_string() }
 }
 
-#[cfg(unix)]
 fn check_mode(what: &'static str, path: &Path, file: &File) -> Result<(), CredentialsError> {
-    use std::os::unix::fs::PermissionsExt;
-    let mode = file.metadata().map_err(|error| unreadable(what, path, &error))?.permissions().mode() & 0o7777;
-    if mode & 0o077 == 0 {
-        return Ok(());
+    let metadata = file.metadata().map_err(|error| unreadable(what, path, &error))?;
+    match tollgate_files::too_open(&metadata) {
+        None => Ok(()),
+        Some(mode) => Err(CredentialsError::Open { what, path: path.to_owned(), mode }),
     }
-    Err(CredentialsError::Open { what, path: path.to_owned(), mode })
-}
-
-#[cfg(not(unix))]
-fn check_mode(_: &'static str, _: &Path, _: &File) -> Result<(), CredentialsError> {
-    Ok(())
 }
 
 impl fmt::Debug for Credentials {

@@ -15,6 +15,13 @@ pub(crate) struct BudgetsArgs {
     pub(crate) weeks: Option<u32>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct ReadyArgs {
+    /// The server (default: that of --server, else the one that serves the data directory)
+    #[arg(value_name = "URL")]
+    pub(crate) url: Option<String>,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum BreakerCommand {
     /// Show whether it is preventing the gate from blocking, and the measurements behind that

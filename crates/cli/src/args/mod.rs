@@ -45,7 +45,7 @@ pub(crate) use budgets::{
     WithdrawArgs,
 };
 pub(crate) use compat::{CompatArgs, RegistryForm};
-pub(crate) use govern::{BreakerCommand, HealthCommand};
+pub(crate) use govern::{BreakerCommand, HealthCommand, ReadyArgs};
 pub(crate) use key::{ApiKey, KeyCommand, KeyCreateArgs};
 pub(crate) use manual::{CompletionsArgs, ManArgs};
 pub(crate) use nats::NatsArgs;
@@ -317,6 +317,8 @@ pub(crate) enum Command {
     Route(Box<RouteArgs>),
     /// Show the ledger's tasks, health and views
     Status,
+    /// Ask a server whether it is ready; exit code 0 if so. Needs no key, and opens no data directory
+    Ready(ReadyArgs),
     /// Show or reset the circuit breaker, which stops enforcement while the ledger is slow
     #[command(subcommand)]
     Breaker(BreakerCommand),

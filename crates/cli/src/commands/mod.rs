@@ -21,6 +21,7 @@ mod price_decisions;
 mod prices;
 mod projector;
 mod quarantine;
+mod ready;
 mod recover;
 mod replay;
 mod segments;
@@ -67,6 +68,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Breaker(command) => govern::breaker(&global, command).await,
         Command::Health(command) => govern::health(&global, command).await,
         Command::Status => views::status(&global).await,
+        Command::Ready(args) => ready::run(&global, &args).await,
         Command::Report(report) => views::report(&global, &report).await,
         Command::Replay(command) => replay::run(&global, command).await,
         Command::Alerts(args) => alerts::run(&global, &args).await,

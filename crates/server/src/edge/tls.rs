@@ -1,6 +1,5 @@
 //! TLS: the certificate that the server shows, read again when its files change.
 
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -126,8 +125,8 @@ fn read(files: &TlsFiles) -> Result<[Vec<u8>; 2], TlsError> {
         })
     };
     let key = content("the key", &files.key)?;
-    let mode = std::fs::metadata(&files.key).map(|found| found.permissions().mode() & 0o7777);
-    if let Some(mode) = mode.ok().filter(|mode| mode & 0o077 != 0) {
+    let found = std::fs::metadata(&files.key).ok();
+    if let Some(mode) = found.as_ref().and_then(tollgate_files::too_open) {
         let reason = format!("others can read it (mode {mode:o}): chmod 600");
         return Err(TlsError::File { what: "the key", path: files.key.clone(), reason });
     }
@@ -164,6 +163,8 @@ fn acceptor(files: &TlsFiles, [certificate, key]: &[Vec<u8>; 2]) -> Result<TlsAc
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt;
+
     use super::*;
 
     /// A directory with a certificate and its key.
