@@ -1,7 +1,53 @@
-//! The package for Debian and its unit for systemd, where their tools are installed.
+//! What is installed: the package for Debian, its unit for systemd, the image, the chart, and what they say the program
+//! consists of. Each where its tools are installed.
 
+mod bill;
+mod chart;
+mod compose;
+mod image;
+
+use std::path::PathBuf;
+
+use serde_json::Value;
 use tollgate_test_process::Program;
 use tollgate_tests::{Place, binary};
+
+/// A file of the repository.
+fn of_repository(path: &str) -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/..")).join(path)
+}
+
+fn text_of(path: &str) -> String {
+    std::fs::read_to_string(of_repository(path)).unwrap()
+}
+
+/// Whether what the tools of packaging need is here; if not, says so.
+fn all_installed(programs: &[&str]) -> bool {
+    programs.iter().all(|program| tool(program, &["--version"]).is_some())
+}
+
+/// What a tool of packaging answers. It fetches nothing.
+fn packaged(script: &str, args: &[&str]) -> String {
+    let run = Program::new(of_repository(script)).args(args).env("CARGO_NET_OFFLINE", "true").output();
+    let said = String::from_utf8_lossy(&run.stderr);
+    assert!(run.status.success(), "{script} {args:?}: {said}");
+    String::from_utf8(run.stdout).unwrap()
+}
+
+/// A program of Python's that a checker of others needs; `None`, said aloud: there is none (`tools/test` makes one).
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn checkers(what: &str) -> Option<String> {
+    let python = std::env::var("TOLLGATE_TEST_CHECKERS").ok().filter(|python| !python.is_empty());
+    if python.is_none() {
+        eprintln!("skipped: {what}: TOLLGATE_TEST_CHECKERS names no python with tests/e2e/package/requirements.txt");
+    }
+    python
+}
+
+/// A value at a path such as `/spec/replicas`.
+fn at<'a>(value: &'a Value, path: &str) -> &'a Value {
+    value.pointer(path).unwrap_or_else(|| panic!("{path} is not in {value:#}"))
+}
 
 /// Runs a tool of the system; `None`, said aloud: it is not installed.
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
@@ -16,16 +62,14 @@ fn tool(program: &str, args: &[&str]) -> Option<(bool, String)> {
 
 #[test]
 fn a_package_has_the_program_its_pages_completions_and_a_hardened_unit() {
-    if tool("dpkg-deb", &["--version"]).is_none() {
+    if !all_installed(&["dpkg-deb", "python3"]) {
         return;
     }
     let place = Place::new();
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../tools/package/deb");
     let path = |name: &str| place.path(name).to_str().unwrap().to_owned();
     let program = binary();
     let args = ["--binary", program.to_str().unwrap(), "--out", &path("out"), "--compression", "none"];
-    let (made, said) = tool(script, &args).unwrap();
-    assert!(made, "{said}");
+    let said = packaged("tools/package/deb", &args);
     let package = said.trim();
     let (listed, files) = tool("dpkg-deb", &["--contents", package]).unwrap();
     assert!(listed, "{files}");
@@ -40,6 +84,7 @@ fn a_package_has_the_program_its_pages_completions_and_a_hardened_unit() {
         "./usr/share/fish/vendor_completions.d/tollgate.fish\n",
         "./etc/tollgate/tollgate.env\n",
         "./usr/share/doc/tollgate/copyright\n",
+        "./usr/share/doc/tollgate/sbom.cdx.json\n",
     ] {
         assert!(files.contains(file), "{file} is not in\n{files}");
     }
@@ -52,16 +97,13 @@ fn a_package_has_the_program_its_pages_completions_and_a_hardened_unit() {
     assert!(unpacked, "{said}");
     let (runs, said) = tool(&path("root/usr/bin/tollgate"), &["--version"]).unwrap();
     assert!(runs && said.starts_with("tollgate "), "{said}");
+    bill::check(&std::fs::read_to_string(place.path("root/usr/share/doc/tollgate/sbom.cdx.json")).unwrap());
 }
 
 #[test]
 fn the_unit_is_valid_and_gives_the_service_no_more_than_it_needs() {
     let place = Place::new();
-    let unit = std::fs::read_to_string(concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/../tools/package/systemd/tollgate.service"
-    ))
-    .unwrap();
+    let unit = text_of("tools/package/systemd/tollgate.service");
     // The program and its pages are not installed here.
     let program = binary();
     let here = unit

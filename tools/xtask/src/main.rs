@@ -14,6 +14,7 @@ mod places;
 mod repository;
 mod rings;
 mod source;
+mod threats;
 
 use std::io::{self, Write};
 use std::process::ExitCode;
@@ -90,6 +91,8 @@ fn house_rules(repository: &Repository) -> Vec<Finding> {
         let files = files.filter_map(|path| Some((path.clone(), Source::new(&repository.text(path)?))));
         findings.extend(glossary::check_types(&text, &files.collect::<Vec<_>>()));
     }
+    let threats = repository.text(threats::SECURITY).unwrap_or_default();
+    findings.extend(threats::check(&threats, &repository.files, &|path| repository.text(path)));
     findings.sort();
     findings
 }
