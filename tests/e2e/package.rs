@@ -39,7 +39,9 @@ fn packaged(script: &str, args: &[&str]) -> String {
 fn checkers(what: &str) -> Option<String> {
     let python = std::env::var("TOLLGATE_TEST_CHECKERS").ok().filter(|python| !python.is_empty());
     if python.is_none() {
-        eprintln!("skipped: {what}: TOLLGATE_TEST_CHECKERS names no python with tests/e2e/package/requirements.txt");
+        eprintln!(
+            "skipped: {what}: TOLLGATE_TEST_CHECKERS names no python with tests/e2e/package/requirements.txt"
+        );
     }
     python
 }

@@ -21,7 +21,13 @@ impl Rendered {
         let place = Place::new();
         place.write("values.json", &values.to_string());
         let mut chart = Program::new(python);
-        chart.arg(of_repository("tools/package/chart")).args(["--name", "led", "--namespace", "ops", "--values"]);
+        chart.arg(of_repository("tools/package/chart")).args([
+            "--name",
+            "led",
+            "--namespace",
+            "ops",
+            "--values",
+        ]);
         let run = chart.arg(place.path("values.json")).output();
         if !run.status.success() {
             return Err(String::from_utf8(run.stderr).unwrap());
@@ -91,11 +97,18 @@ fn every_pod_is_restricted_and_every_command_is_one_of_the_program() {
             assert_eq!(at(of_pod, "/seccompProfile/type"), "RuntimeDefault");
             let container = at(pod, "/containers/0");
             let own = at(container, "/securityContext");
-            let rights = (&own["allowPrivilegeEscalation"], &own["readOnlyRootFilesystem"], at(own, "/capabilities/drop"));
+            let rights = (
+                &own["allowPrivilegeEscalation"],
+                &own["readOnlyRootFilesystem"],
+                at(own, "/capabilities/drop"),
+            );
             assert_eq!(rights, (&json!(false), &json!(true), &json!(["ALL"])));
             assert!(at(container, "/resources/limits/memory").is_string());
             // Each mount has its volume, of the pod or of the set.
-            let claims = rendered.all("StatefulSet").into_iter().filter_map(|set| set.pointer("/spec/volumeClaimTemplates/0/metadata/name"));
+            let claims = rendered
+                .all("StatefulSet")
+                .into_iter()
+                .filter_map(|set| set.pointer("/spec/volumeClaimTemplates/0/metadata/name"));
             let volumes = pod["volumes"].as_array().into_iter().flatten().map(|volume| &volume["name"]);
             let volumes: Vec<&Value> = volumes.chain(claims).collect();
             for mount in at(container, "/volumeMounts").as_array().unwrap() {
@@ -120,19 +133,35 @@ fn who_reaches_a_server_follows_from_access() {
         let args = words(at(rendered.container("StatefulSet", "led-tollgate"), "/args")).join(" ");
         (rendered, args)
     };
-    let probe = |rendered: &Rendered| at(rendered.container("StatefulSet", "led-tollgate"), "/readinessProbe").clone();
-    let lets_in = |rendered: &Rendered| at(rendered.one("NetworkPolicy", "led-tollgate"), "/spec/ingress").clone();
+    let probe = |rendered: &Rendered| {
+        at(rendered.container("StatefulSet", "led-tollgate"), "/readinessProbe").clone()
+    };
+    let lets_in =
+        |rendered: &Rendered| at(rendered.one("NetworkPolicy", "led-tollgate"), "/spec/ingress").clone();
 
     let (rendered, args) = server(&json!({}));
     assert_eq!(args, "serve --listen=127.0.0.1:7070");
-    assert_eq!(at(&probe(&rendered), "/exec/command"), &json!(["tollgate", "ready", "http://127.0.0.1:7070"]));
+    assert_eq!(
+        at(&probe(&rendered), "/exec/command"),
+        &json!(["tollgate", "ready", "http://127.0.0.1:7070"])
+    );
     assert_eq!(lets_in(&rendered), json!([]));
-    assert!(rendered.notes.contains("kubectl exec -n ops led-tollgate-0 -c server -- tollgate key create root --scope admin"));
+    assert!(
+        rendered.notes.contains(
+            "kubectl exec -n ops led-tollgate-0 -c server -- tollgate key create root --scope admin"
+        )
+    );
 
     let (rendered, args) = server(&full("embedded"));
     assert_eq!(args.matches("--allow-remote").count(), 1, "{args}");
-    assert!(args.contains("--listen=0.0.0.0:7070") && args.contains("--tls-key=/etc/tollgate/tls/tls.key"), "{args}");
-    assert!(args.contains("--allow-host=led-tollgate.ops.svc ") && args.contains("--allow-host=ledger.example"), "{args}");
+    assert!(
+        args.contains("--listen=0.0.0.0:7070") && args.contains("--tls-key=/etc/tollgate/tls/tls.key"),
+        "{args}"
+    );
+    assert!(
+        args.contains("--allow-host=led-tollgate.ops.svc ") && args.contains("--allow-host=ledger.example"),
+        "{args}"
+    );
     assert_eq!(at(&probe(&rendered), "/httpGet/scheme"), "HTTPS");
     assert_eq!(at(&lets_in(&rendered), "/0/ports/0/port"), 7070);
     assert!(rendered.notes.contains("https://led-tollgate.ops.svc:7070"), "{}", rendered.notes);

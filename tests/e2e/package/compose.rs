@@ -21,7 +21,8 @@ fn resolved() -> Option<Value> {
         }
         let said = String::from_utf8_lossy(&run.stderr).into_owned();
         // A client of Docker's without its plugin knows no such command.
-        let is_compose = !["unknown command", "unknown shorthand", "unknown flag"].iter().any(|it| said.contains(it));
+        let is_compose =
+            !["unknown command", "unknown shorthand", "unknown flag"].iter().any(|it| said.contains(it));
         assert!(!is_compose, "{command:?}: {said}");
     }
     eprintln!("skipped: Docker Compose is not installed");
@@ -42,7 +43,11 @@ fn every_view_has_a_projector_and_servers_are_published_on_loopback_only() {
     for view in ["status", "reports", "alerts", "spending"] {
         let volume = &services[view]["volumes"][0];
         assert!(commands.iter().any(|(_, command)| *command == format!("projector {view}")), "{view}");
-        assert_eq!((&volume["source"], &volume["target"]), (&view.into(), &"/var/lib/tollgate".into()), "{view}");
+        assert_eq!(
+            (&volume["source"], &volume["target"]),
+            (&view.into(), &"/var/lib/tollgate".into()),
+            "{view}"
+        );
     }
     let place = Place::new();
     for (name, command) in &commands {
@@ -73,6 +78,10 @@ fn images_are_tagged_with_the_version_of_the_program() {
     for file in ["config/deploy/compose.yaml", "config/deploy/Dockerfile", "docs/guides/install.md"] {
         let text = text_of(file);
         assert!(text.contains(&tag), "{file} does not name {tag}");
-        assert_eq!(text.matches("tollgate:0.").count(), text.matches(&tag).count(), "{file}: another version");
+        assert_eq!(
+            text.matches("tollgate:0.").count(),
+            text.matches(&tag).count(),
+            "{file}: another version"
+        );
     }
 }

@@ -26,7 +26,8 @@ fn small_program(place: &Place) -> PathBuf {
 fn extracted(archive: &Path, to: &Path) {
     std::fs::create_dir_all(to).unwrap();
     let [archive, to] = [archive, to].map(|path| path.to_str().unwrap());
-    let (done, said) = tool("tar", &["--extract", "--same-permissions", "--file", archive, "--directory", to]).unwrap();
+    let (done, said) =
+        tool("tar", &["--extract", "--same-permissions", "--file", archive, "--directory", to]).unwrap();
     assert!(done, "{said}");
 }
 
@@ -78,7 +79,10 @@ fn the_image_has_the_program_its_libraries_and_a_user_without_rights_and_nothing
     let files = files.to_str().unwrap();
     let (_, listed) = tool("tar", &["--list", "--verbose", "--numeric-owner", "--file", files]).unwrap();
     let programs: Vec<&str> = listed.lines().filter(|line| line.contains("bin/")).collect();
-    assert!(programs.len() == 2 && programs[1].ends_with(" usr/bin/tollgate"), "no shell, no tools: {programs:?}");
+    assert!(
+        programs.len() == 2 && programs[1].ends_with(" usr/bin/tollgate"),
+        "no shell, no tools: {programs:?}"
+    );
     for line in listed.lines() {
         let own = line.ends_with(" var/lib/tollgate/");
         let owner = if own { format!("{USER}/{USER}") } else { "0/0".to_owned() };
@@ -91,7 +95,8 @@ fn the_image_has_the_program_its_libraries_and_a_user_without_rights_and_nothing
         assert!(listed.contains(&format!(" {part}\n")), "{part} is not in\n{listed}");
     }
     let (_, told) =
-        tool("tar", &["--extract", "--to-stdout", "--file", files, "usr/share/doc/tollgate/sbom.cdx.json"]).unwrap();
+        tool("tar", &["--extract", "--to-stdout", "--file", files, "usr/share/doc/tollgate/sbom.cdx.json"])
+            .unwrap();
     bill::check(&told);
     for package in ["libc6", "libgcc-s1", "ca-certificates"] {
         assert!(told.contains(&format!("\"pkg:deb/debian/{package}@")), "{package}");
@@ -163,7 +168,8 @@ fn the_image_serves_others_only_with_tls_and_keys_and_says_when_it_is_ready() {
     let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
     inside.mount("etc/tollgate/tls/tls.crt", &made.cert.pem(), 0o440, [0, USER]);
     inside.mount("etc/tollgate/tls/tls.key", &made.signing_key.serialize_pem(), 0o444, [0, USER]);
-    let tls = ["--allow-remote", "--tls-cert=/etc/tollgate/tls/tls.crt", "--tls-key=/etc/tollgate/tls/tls.key"];
+    let tls =
+        ["--allow-remote", "--tls-cert=/etc/tollgate/tls/tls.crt", "--tls-key=/etc/tollgate/tls/tls.key"];
     let (served, said) = inside.says(&serves(&tls));
     assert!(!served && said.contains("others can read it"), "{said}");
     inside.mount("etc/tollgate/tls/tls.key", &made.signing_key.serialize_pem(), 0o440, [0, USER]);
