@@ -176,7 +176,8 @@ pub(super) fn create_dirs(dir: &Path) -> Result<(), OpenError> {
     let ours = |name: &std::ffi::OsStr| {
         let bytes = name.as_encoded_bytes();
         let left = name == LOCK_FILE || name == UNFINISHED_LEDGER_FILE || name == "log";
-        left || bytes.starts_with(b".") || bytes.ends_with(b".yaml")
+        // The directory may be a volume of its own, whose file system keeps what it finds after a crash there.
+        left || name == "lost+found" || bytes.starts_with(b".") || bytes.ends_with(b".yaml")
     };
     for entry in fs::read_dir(dir).map_err(error)? {
         let name = entry.map_err(error)?.file_name();

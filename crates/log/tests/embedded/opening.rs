@@ -43,6 +43,15 @@ fn a_directory_that_holds_something_else_is_left_alone() {
 }
 
 #[test]
+fn a_new_volume_may_hold_what_its_file_system_put_there() {
+    let dir = tempfile::tempdir().unwrap();
+    std::fs::create_dir(dir.path().join("lost+found")).unwrap();
+    filled(dir.path(), 1);
+    assert!(open(dir.path()).is_ok());
+    assert!(dir.path().join("lost+found").is_dir());
+}
+
+#[test]
 fn segments_without_their_ledger_file_are_not_overwritten() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path(), 1);
