@@ -222,7 +222,9 @@ fn the_dockerfile_makes_what_the_script_makes() {
     let text = text_of("config/deploy/Dockerfile");
     let (_, stage) = text.rsplit_once("\nFROM scratch\n").expect("the last stage has no base");
     // What the script leaves to others to copy is all that the stage before makes.
-    assert!(text.contains("tools/package/rootfs --binary target/dist/tollgate --out /rootfs && mkdir /owned"));
+    assert!(
+        text.contains("tools/package/rootfs --binary target/dist/tollgate --out /rootfs && mkdir /owned")
+    );
     assert!(stage.contains("COPY --from=build /rootfs/ /\n"));
     assert!(stage.contains(&format!("COPY --from=build --chown={USER}:{USER} /owned/ /var/lib/\n")));
     assert!(!stage.contains("RUN "), "nothing can be run where there is no shell");
