@@ -90,7 +90,6 @@ fn http_2_is_spoken_with_who_asks_for_it() {
 }
 
 #[test]
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn a_connection_of_http_2_takes_64_requests_at_a_time() {
     // A client's first words, its settings (none), and that it goes away: the server says its own settings, and closes.
     let client =
