@@ -34,6 +34,14 @@ struct Pools {
     looked: Option<(PoolRules, Timestamp, Stopwatch)>,
 }
 
+/// Has the tasks that closed in this process give, for one that serves nobody; returns how many could not. The next
+/// server finds those.
+pub async fn give_closed(ledger: &Ledger) -> usize {
+    let mut pools = Pools { due: ledger.write().take_closed(), looked: None };
+    pools.give_due(ledger).await;
+    pools.due.len()
+}
+
 /// Has tasks give until it is told to stop.
 pub(crate) async fn run(ledger: Arc<Ledger>, mut stop: Receiver<bool>) {
     let mut pools = Pools::default();
@@ -69,6 +77,10 @@ impl Pools {
                 }
             }
         }
+        self.give_due(ledger).await;
+    }
+
+    async fn give_due(&mut self, ledger: &Ledger) {
         for (tenant, task) in std::mem::take(&mut self.due) {
             if let Err(problem) = ledger.budgets().give(&tenant, &task).await {
                 tracing::warn!(%task, detail = problem.detail, "a closed task could not give to its pool; will retry");
