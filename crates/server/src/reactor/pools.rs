@@ -1,7 +1,8 @@
 //! Has closed tasks give what they left to the pool of their owner, where the config has one.
 //!
-//! The server on which a task closes does so at once. What a server did not get to, because it was killed or the log was
-//! away, the next one finds as it starts, and every server now and then. A task gives once: the event's id says which.
+//! The server on which a task closes does so at once. What a server did not get to, because it was killed or the log
+//! was away, the next one finds as it starts, and every server now and then. A task gives once: the event's id says
+//! which.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
