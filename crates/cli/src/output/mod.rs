@@ -25,6 +25,7 @@ mod replay_money_csv;
 mod replay_pool;
 mod replay_progress;
 mod report;
+mod rows_csv;
 mod savings;
 mod session_phases;
 mod task;
@@ -39,6 +40,8 @@ use tollgate_domain::breach::Utilization;
 use tollgate_domain::printable::{is_hidden, printable, printable_lines};
 use tollgate_domain::units::in_words;
 use tollgate_wire::api::UtilizationView;
+
+use crate::args::{Form, Global};
 
 pub(crate) use alerts::{alerts, deliveries};
 pub(crate) use allocations::{allocation, allocation_list, check, route};
@@ -59,6 +62,7 @@ pub(crate) use prices::{price_list, price_quote};
 pub(crate) use quarantine::{quarantine, quarantined};
 pub(crate) use replay::{differing_csv, what_if};
 pub(crate) use report::{accesses, ledger_report};
+pub(crate) use rows_csv::rows_csv;
 pub(crate) use savings::savings;
 pub(crate) use task::{gate, limits, task_list, task_status};
 pub(crate) use usage::{usage_list, usage_summary};
@@ -82,6 +86,21 @@ pub(crate) fn say(text: &str) {
 /// Writes a line to stdout.
 pub(crate) fn line(text: &str) {
     say(&format!("{text}\n"));
+}
+
+/// Writes an answer in the form that was asked for: as a table, as JSON, or a list of it as CSV; of no name, the
+/// answer is one row.
+pub(crate) fn answer<T: Serialize>(
+    global: &Global,
+    list: &str,
+    answer: &T,
+    table: impl FnOnce(&T) -> String,
+) {
+    match global.form {
+        Form::Json => json(answer),
+        Form::Csv => out(&rows_csv(answer, list)),
+        Form::Table | Form::Md | Form::Html => say(&table(answer)),
+    }
 }
 
 /// Writes one JSON value to stdout, indented.
