@@ -58,7 +58,7 @@ pub(crate) async fn budget(global: &Global, command: BudgetCommand) -> Result<Ex
         BudgetCommand::Pool => {
             let read = read(global);
             let pool = ask(global, Access::Existing, async |it| it.client.pool(&read).await).await?;
-            output::answer(global, "drawers", &pool, output::live_pool);
+            super::answer(global, "drawers", &pool, output::live_pool);
         }
         BudgetCommand::Defaults { author } => {
             let request = DefaultsRequest { tenant: None, author };
@@ -88,7 +88,7 @@ async fn policies_of(
 }
 
 fn show_budget(global: &Global, budget: &BudgetView, policies: &PolicyList) {
-    output::answer(global, "", budget, |budget| output::budget(budget, policies));
+    super::answer(global, "", budget, |budget| output::budget(budget, policies));
 }
 
 pub(crate) async fn policy(global: &Global, command: PolicyCommand) -> Result<ExitCode, Failure> {
@@ -155,7 +155,7 @@ async fn withdraw(global: &Global, args: WithdrawArgs) -> Result<(), Failure> {
 }
 
 fn show_policy(global: &Global, policy: &PolicyView, at: Option<&str>) {
-    output::answer(global, "versions", policy, |policy| output::policy(policy, at));
+    super::answer(global, "versions", policy, |policy| output::policy(policy, at));
 }
 
 /// What counts, as it is typed: each dimension has one value, since usage has one.

@@ -52,6 +52,10 @@ pub(crate) fn check(global: &Global, args: &CheckArgs) -> Result<ExitCode, Failu
             let action = progress.spinning_action;
             line(&format!("  progress {judged} of {of} phases are judged, spinning: {action}"));
         }
+        if let Some(pool) = &config.pool {
+            let (window, ceiling) = (pool.window, pool.ceiling);
+            line(&format!("  pool     {window}, up to {ceiling} × a task's limit"));
+        }
         prices.iter().for_each(price_book::Checked::show);
     }
     Ok(ExitCode::SUCCESS)

@@ -16,7 +16,7 @@ pub(crate) async fn health(global: &Global, command: HealthCommand) -> Result<Ex
     let read = read(global);
     let health =
         ask(global, Access::Existing, async |it| it.client.budget_health(args.weeks, &read).await).await?;
-    output::answer(global, "figures", &health, output::budget_health);
+    super::answer(global, "figures", &health, output::budget_health);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -20,7 +20,7 @@ pub(crate) async fn run(global: &Global, command: KeyCommand) -> Result<ExitCode
         }
         KeyCommand::List => {
             let list = ask(global, Access::Existing, async |it| it.client.keys().await).await?;
-            output::answer(global, "keys", &list, output::key_list);
+            super::answer(global, "keys", &list, output::key_list);
         }
         KeyCommand::Rotate(args) => {
             let overlap_s = Some(u32::try_from(args.overlap).unwrap_or(u32::MAX));

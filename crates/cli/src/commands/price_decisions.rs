@@ -187,6 +187,6 @@ fn shown<T: Serialize>(
     answer: &T,
     table: impl FnOnce(&T) -> String,
 ) -> Result<ExitCode, Failure> {
-    output::answer(global, list, answer, table);
+    super::answer(global, list, answer, table);
     Ok(ExitCode::SUCCESS)
 }

@@ -34,7 +34,7 @@ pub(crate) async fn limits(global: &Global, args: &LimitsArgs) -> Result<ExitCod
         limits_of(&config, &source, complexity, importance, multiplier, completed)
             .map_err(|problem| Failure::from(ClientError::Problem(problem)))?
     };
-    output::answer(global, "phases", &limits, output::limits);
+    super::answer(global, "phases", &limits, output::limits);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -120,7 +120,7 @@ async fn accesses(global: &Global, wanted: &AccessesArgs) -> Result<ExitCode, Fa
         it.client.accesses(by, of_task, wanted.limit.into(), &read).await
     });
     let list = asked.await?;
-    output::answer(global, "accesses", &list, output::accesses);
+    super::answer(global, "accesses", &list, output::accesses);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -129,7 +129,7 @@ async fn savings(global: &Global, stated: &CostArgs) -> Result<ExitCode, Failure
     let read = read(global);
     let asked = ask(global, Access::Existing, async |it| it.client.savings(cost, interruption, &read).await);
     let savings = asked.await?;
-    output::answer(global, "classes", &savings, output::savings);
+    super::answer(global, "classes", &savings, output::savings);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -41,8 +41,6 @@ use tollgate_domain::printable::{is_hidden, printable, printable_lines};
 use tollgate_domain::units::in_words;
 use tollgate_wire::api::UtilizationView;
 
-use crate::args::{Form, Global};
-
 pub(crate) use alerts::{alerts, deliveries};
 pub(crate) use allocations::{allocation, allocation_list, check, route};
 pub(crate) use bill::{bill_comparison, bill_recorded};
@@ -86,21 +84,6 @@ pub(crate) fn say(text: &str) {
 /// Writes a line to stdout.
 pub(crate) fn line(text: &str) {
     say(&format!("{text}\n"));
-}
-
-/// Writes an answer in the form that was asked for: as a table, as JSON, or a list of it as CSV; of no name, the
-/// answer is one row.
-pub(crate) fn answer<T: Serialize>(
-    global: &Global,
-    list: &str,
-    answer: &T,
-    table: impl FnOnce(&T) -> String,
-) {
-    match global.form {
-        Form::Json => json(answer),
-        Form::Csv => out(&rows_csv(answer, list)),
-        Form::Table | Form::Md | Form::Html => say(&table(answer)),
-    }
 }
 
 /// Writes one JSON value to stdout, indented.
