@@ -142,7 +142,7 @@ fn lists_are_tables_json_and_csv() {
         assert_eq!(found["allocations"].as_array().unwrap().len(), usize::from(is_one), "{state}: {found}");
     }
     assert!(place.fails(2, "--data d allocate list --state gone").contains("expired"));
-    assert!(place.fails(2, "--data d policy show search --format csv").contains("--format md, html and csv"));
+    assert!(place.fails(2, "--data d budget defaults --format csv").contains("--format md, html and csv"));
 }
 
 #[test]

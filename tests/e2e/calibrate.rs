@@ -199,13 +199,13 @@ fn what_cannot_be_calibrated_is_said_and_nothing_is_written() {
         (
             6,
             "--from sessions --phases wrong.yaml",
-            "wrong.yaml: rolout: `enforce`: unknown key, must be one of rules",
+            "wrong.yaml: line 1: rolout: `enforce`: unknown key, must be one of rules",
         ),
         (1, "--from nowhere", "--from nowhere: does not exist; name a data directory"),
         (6, "--from data --config wrong.yaml", "unknown key"),
         (2, "--from data --false-positives 51", "must be a percentage from 0 to 50"),
         (2, "--from data --false-positives 1.25", "with at most one decimal"),
-        (2, "--from data --format csv", "--format md, html and csv"),
+        (2, "--from data --format md", "--format md, html and csv"),
     ] {
         let found = place.fails(code, &format!("replay calibrate {line} --out out"));
         assert!(found.contains(said), "{line}: {found}");

@@ -27,6 +27,7 @@ mod pool;
 mod prices;
 mod replaced;
 mod replay;
+mod rows;
 mod segments;
 mod tekton;
 mod units;

@@ -67,6 +67,17 @@ fn a_server_with_a_pool_and_replay_of_its_history_say_the_same() {
     let drawn: Vec<(&Value, &Value)> = drawers.map(|it| (&it["task"], &it["drawn_tokens"])).collect();
     assert_eq!(drawn, [(&json!("H"), &json!(35_100)), (&json!("M"), &json!(17_550))]);
     assert_eq!(candidates[1]["pool"], Value::Null, "that config has none: {candidates}");
+    // All that is said of a config with a pool is said with it: M and H are warned, as they were.
+    assert_eq!((&candidates[0]["blocked"], &pool["blocked_without"]), (&json!(1), &json!(3)), "{candidates}");
+    let differing = replayed["result"]["differing"].as_array().unwrap().iter();
+    let outcomes: Vec<(&Value, &Value)> =
+        differing.map(|it| (&it["task"], &it["outcomes"][0]["outcome"])).collect();
+    assert_eq!(outcomes, [(&json!("H"), &json!("warned")), (&json!("M"), &json!("warned"))], "{replayed}");
+    let drew = &replayed["result"]["differing"][0]["outcomes"][0]["first"];
+    assert_eq!(
+        (&drew["rule"], &drew["used"], &drew["limit"]),
+        (&json!("pool_drawn"), &json!(69_000), &json!(70_200))
+    );
     // Another pool beside that of a config: which was meant nobody knows.
     place.write("pool.yaml", "pool: {}\n");
     let told = place.fails(3, "replay what-if --from data --config pooled.yaml --pool pool.yaml");

@@ -35,7 +35,17 @@ impl MemoryLog {
     /// An empty log.
     #[must_use]
     pub fn new(clock: Arc<dyn Clock>) -> Self {
-        let epoch = Epoch { id: Uuid::now_v7(), created_at: clock.now() };
+        Self::of_epoch(Uuid::now_v7(), clock)
+    }
+
+    /// An empty log without an identity of its own: what is appended in the same order is at the same position in each.
+    #[must_use]
+    pub fn without_identity(clock: Arc<dyn Clock>) -> Self {
+        Self::of_epoch(Uuid::nil(), clock)
+    }
+
+    fn of_epoch(id: Uuid, clock: Arc<dyn Clock>) -> Self {
+        let epoch = Epoch { id, created_at: clock.now() };
         let state = State {
             index: IdIndex::in_memory(),
             records: Vec::new(),

@@ -1,12 +1,12 @@
 //! Which answers can be written in which form.
 
 use super::{
-    AlertsArgs, AllocateCommand, BillCommand, BudgetCommand, Command, Form, PolicyCommand, PricesCommand,
-    ReplayCommand, ReportCommand, TaskCommand, UsageCommand,
+    AlertsCommand, BillCommand, BudgetCommand, Command, Form, KeyCommand, PolicyCommand, PricesCommand,
+    QuarantineCommand, ReportCommand, TaskCommand, UsageCommand,
 };
 
 /// What is said where one cannot.
-const RULE: &str = "--format md, html and csv: only of the report of a task, `tollgate report TASK`; csv also of lists (`task`, `budget`, `policy`, `allocate`, `usage` and `prices list`, `prices history`, `alerts`), of `usage summary`, of `bill compare`, of the totals, `tollgate report`, of `report export`, and of `replay what-if`";
+const RULE: &str = "--format md, html and csv: md and html only of the report of a task, `tollgate report TASK`; csv also wherever a table is shown: lists, figures, and what `show` shows";
 
 /// What is said of charges, whose format is one of CSV.
 const OF_CHARGES: &str = "--format json: charges in the format of FOCUS are CSV: leave --format out, or use `report export --format json`, which has the same usage and money";
@@ -24,22 +24,44 @@ impl Form {
 
     /// Whether the answer of a command can be written in this form.
     fn fits(self, command: &Command) -> bool {
-        let of_task = matches!(command, Command::Report(report) if report.task.is_some());
-        let of_list = matches!(command, Command::Task(TaskCommand::List(_)))
-            || matches!(command, Command::Report(report)
-                if matches!(report.what, None | Some(ReportCommand::Focus(_) | ReportCommand::Export(_))))
-            || matches!(command, Command::Budget(BudgetCommand::List))
-            || matches!(command, Command::Bill(BillCommand::Compare(_)))
-            || matches!(command, Command::Prices(PricesCommand::List(_) | PricesCommand::History(_)))
-            || matches!(command, Command::Alerts(AlertsArgs { command: None, follow: false, .. }))
-            || matches!(command, Command::Policy(PolicyCommand::List(_)))
-            || matches!(command, Command::Allocate(AllocateCommand::List(_)))
-            || matches!(command, Command::Replay(ReplayCommand::WhatIf(_)))
-            || matches!(command, Command::Usage(UsageCommand::List(_) | UsageCommand::Summary(_)));
         match self {
             Self::Table | Self::Json => true,
-            Self::Csv => of_task || of_list,
-            Self::Md | Self::Html => of_task,
+            Self::Csv => has_rows(command),
+            Self::Md | Self::Html => matches!(command, Command::Report(report) if report.task.is_some()),
         }
+    }
+}
+
+/// Whether a command's answer is a table, or has one.
+fn has_rows(command: &Command) -> bool {
+    match command {
+        Command::Report(_)
+        | Command::Limits(_)
+        | Command::Health(_)
+        | Command::Check(_)
+        | Command::Route(_)
+        | Command::Allocate(_)
+        | Command::Replay(_)
+        | Command::Status
+        | Command::Budget(BudgetCommand::List | BudgetCommand::Show { .. } | BudgetCommand::Pool)
+        | Command::Policy(PolicyCommand::List(_) | PolicyCommand::Show { .. })
+        | Command::Task(TaskCommand::List(_) | TaskCommand::Show(_))
+        | Command::Usage(UsageCommand::List(_) | UsageCommand::Summary(_))
+        | Command::Bill(BillCommand::Compare(_))
+        | Command::Key(KeyCommand::List)
+        | Command::Quarantine(QuarantineCommand::List { .. }) => true,
+        Command::Prices(command) => matches!(
+            command,
+            PricesCommand::List(_)
+                | PricesCommand::Show(_)
+                | PricesCommand::History(_)
+                | PricesCommand::Sources
+                | PricesCommand::Reprice(_)
+        ),
+        Command::Alerts(alerts) => match &alerts.command {
+            None => !alerts.follow,
+            Some(command) => matches!(command, AlertsCommand::Deliveries(_)),
+        },
+        _ => false,
     }
 }

@@ -54,10 +54,7 @@ async fn deliveries(global: &Global, args: &DeliveriesArgs) -> Result<ExitCode, 
         it.client.deliveries(alert, endpoint, args.all, 1000, &read).await
     });
     let list = list.await?;
-    match global.format {
-        Format::Json => json(&list),
-        Format::Table => say(&output::deliveries(&list)),
-    }
+    super::answer(global, "deliveries", &list, output::deliveries);
     Ok(ExitCode::SUCCESS)
 }
 

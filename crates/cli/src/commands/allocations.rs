@@ -22,10 +22,7 @@ use crate::output::{self, json, out, say};
 pub(crate) async fn check(global: &Global, args: &CheckSpendArgs) -> Result<ExitCode, Failure> {
     let request = request(global, args.spend.clone(), args.usd.clone())?;
     let answer = ask(global, Access::Existing, async |it| it.client.check(&request).await).await?;
-    match global.format {
-        Format::Json => json(&answer),
-        Format::Table => say(&output::check(&answer)),
-    }
+    super::answer(global, "policies", &answer, output::check);
     Ok(if answer.allowed { ExitCode::SUCCESS } else { ExitCode::from(BLOCKED) })
 }
 
@@ -41,10 +38,7 @@ pub(crate) async fn route(global: &Global, args: RouteArgs) -> Result<ExitCode, 
         tier,
     };
     let answer = ask(global, Access::Existing, async |it| it.client.route(&request).await).await?;
-    match global.format {
-        Format::Json => json(&answer),
-        Format::Table => say(&output::route(&answer)),
-    }
+    super::answer(global, "", &answer, output::route);
     Ok(if answer.chosen.is_some() { ExitCode::SUCCESS } else { ExitCode::from(BLOCKED) })
 }
 
@@ -103,10 +97,7 @@ async fn list(global: &Global, args: AllocationListArgs) -> Result<(), Failure> 
 }
 
 fn show(global: &Global, allocation: &AllocationView) {
-    match global.format {
-        Format::Json => json(allocation),
-        Format::Table => say(&output::allocation(allocation)),
-    }
+    super::answer(global, "", allocation, output::allocation);
 }
 
 fn request(global: &Global, spend: SpendArgs, usd: Option<String>) -> Result<AllocateRequest, Failure> {

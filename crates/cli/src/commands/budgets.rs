@@ -58,10 +58,7 @@ pub(crate) async fn budget(global: &Global, command: BudgetCommand) -> Result<Ex
         BudgetCommand::Pool => {
             let read = read(global);
             let pool = ask(global, Access::Existing, async |it| it.client.pool(&read).await).await?;
-            match global.format {
-                Format::Json => json(&pool),
-                Format::Table => say(&output::live_pool(&pool)),
-            }
+            super::answer(global, "drawers", &pool, output::live_pool);
         }
         BudgetCommand::Defaults { author } => {
             let request = DefaultsRequest { tenant: None, author };
@@ -91,10 +88,7 @@ async fn policies_of(
 }
 
 fn show_budget(global: &Global, budget: &BudgetView, policies: &PolicyList) {
-    match global.format {
-        Format::Json => json(budget),
-        Format::Table => say(&output::budget(budget, policies)),
-    }
+    super::answer(global, "", budget, |budget| output::budget(budget, policies));
 }
 
 pub(crate) async fn policy(global: &Global, command: PolicyCommand) -> Result<ExitCode, Failure> {
@@ -161,10 +155,7 @@ async fn withdraw(global: &Global, args: WithdrawArgs) -> Result<(), Failure> {
 }
 
 fn show_policy(global: &Global, policy: &PolicyView, at: Option<&str>) {
-    match global.format {
-        Format::Json => json(policy),
-        Format::Table => say(&output::policy(policy, at)),
-    }
+    super::answer(global, "versions", policy, |policy| output::policy(policy, at));
 }
 
 /// What counts, as it is typed: each dimension has one value, since usage has one.

@@ -9,17 +9,14 @@ use super::{ask, read};
 use crate::args::{BreakerCommand, Format, Global, HealthCommand};
 use crate::connect::Access;
 use crate::exit::Failure;
-use crate::output::{self, json, line, say};
+use crate::output::{self, json, line};
 
 pub(crate) async fn health(global: &Global, command: HealthCommand) -> Result<ExitCode, Failure> {
     let HealthCommand::Budgets(args) = command;
     let read = read(global);
     let health =
         ask(global, Access::Existing, async |it| it.client.budget_health(args.weeks, &read).await).await?;
-    match global.format {
-        Format::Json => json(&health),
-        Format::Table => say(&output::budget_health(&health)),
-    }
+    super::answer(global, "figures", &health, output::budget_health);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -8,7 +8,7 @@ use super::ask;
 use crate::args::{Format, Global, KeyCommand, KeyCreateArgs};
 use crate::connect::Access;
 use crate::exit::Failure;
-use crate::output::{self, json, line, note, say};
+use crate::output::{self, json, line, note};
 
 pub(crate) async fn run(global: &Global, command: KeyCommand) -> Result<ExitCode, Failure> {
     match command {
@@ -20,10 +20,7 @@ pub(crate) async fn run(global: &Global, command: KeyCommand) -> Result<ExitCode
         }
         KeyCommand::List => {
             let list = ask(global, Access::Existing, async |it| it.client.keys().await).await?;
-            match global.format {
-                Format::Json => json(&list),
-                Format::Table => say(&output::key_list(&list)),
-            }
+            super::answer(global, "keys", &list, output::key_list);
         }
         KeyCommand::Rotate(args) => {
             let overlap_s = Some(u32::try_from(args.overlap).unwrap_or(u32::MAX));

@@ -32,12 +32,14 @@ mod views;
 
 use std::process::ExitCode;
 
+use serde::Serialize;
 use tollgate_client::Read;
 use tollgate_import::reader::Format as Source;
 
-use crate::args::{Args, Command, ConfigCommand, Global, ImportCommand, LogCommand};
+use crate::args::{Args, Command, ConfigCommand, Form, Global, ImportCommand, LogCommand};
 use crate::connect::{Access, Connection};
 use crate::exit::Failure;
+use crate::output::{json, out, rows_csv, say};
 
 /// How long a query waits for its view to see the end of the log.
 const WAIT_MS: u64 = 10_000;
@@ -88,6 +90,21 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Restore(restore) => maintain::restore(&global, &restore),
         Command::Completions(args) => Ok(manual::completions(&args)),
         Command::Man(args) => manual::pages(&args),
+    }
+}
+
+/// Writes an answer in the form that was asked for: as a table, as JSON, or a list of it as CSV; of no name, the
+/// answer is one row.
+pub(crate) fn answer<T: Serialize>(
+    global: &Global,
+    list: &str,
+    answer: &T,
+    table: impl FnOnce(&T) -> String,
+) {
+    match global.form {
+        Form::Json => json(answer),
+        Form::Csv => out(&rows_csv(answer, list)),
+        Form::Table | Form::Md | Form::Html => say(&table(answer)),
     }
 }
 

@@ -15,18 +15,18 @@ use tollgate_wire::api::{
 
 use super::ask;
 use crate::args::{
-    Form, Format, Global, PriceApproveArgs, PriceDecisionArgs, PriceHistoryArgs, PriceRejectArgs,
-    PriceSetArgs, PriceUpdateArgs, RepriceArgs,
+    Form, Global, PriceApproveArgs, PriceDecisionArgs, PriceHistoryArgs, PriceRejectArgs, PriceSetArgs,
+    PriceUpdateArgs, RepriceArgs,
 };
 use crate::connect::{Access, is_ledger, is_served};
 use crate::exit::{FAILED, Failure};
-use crate::output::{self, error_line, json, out, say};
+use crate::output::{self, error_line, out};
 
 pub(crate) async fn update(global: &Global, args: PriceUpdateArgs) -> Result<ExitCode, Failure> {
     let PriceUpdateArgs { dry_run, refresh, accept_shrink } = args;
     let request = PriceUpdateRequest { dry_run, refresh, accept_shrink };
     let report = ask(global, Access::MayCreate, async |it| it.client.update_prices(&request).await).await?;
-    let ended = shown(global, &report, output::price_update)?;
+    let ended = shown(global, "days", &report, output::price_update)?;
     // Sources that the file no longer names were not asked.
     let asked = report.sources.iter().filter(|source| source.kind.is_some());
     let failed: Option<Vec<String>> =
@@ -45,7 +45,7 @@ pub(crate) async fn approve(global: &Global, args: PriceApproveArgs) -> Result<E
     let PriceDecisionArgs { price_version, by, reason, id } = decision;
     let request = PriceDecisionRequest { id, price_version, by, reason, from };
     let answer = ask(global, Access::Existing, async |it| it.client.approve_price(&request).await).await?;
-    shown(global, &answer, output::price_decision)
+    shown(global, "", &answer, output::price_decision)
 }
 
 pub(crate) async fn reject(global: &Global, args: PriceRejectArgs) -> Result<ExitCode, Failure> {
@@ -53,7 +53,7 @@ pub(crate) async fn reject(global: &Global, args: PriceRejectArgs) -> Result<Exi
     let PriceDecisionArgs { price_version, by, reason, id } = decision;
     let request = PriceDecisionRequest { id, price_version, by, reason, from: None };
     let answer = ask(global, Access::Existing, async |it| it.client.reject_price(&request).await).await?;
-    shown(global, &answer, output::price_decision)
+    shown(global, "", &answer, output::price_decision)
 }
 
 pub(crate) async fn set(global: &Global, args: PriceSetArgs) -> Result<ExitCode, Failure> {
@@ -90,7 +90,7 @@ pub(crate) async fn set(global: &Global, args: PriceSetArgs) -> Result<ExitCode,
         reason,
     };
     let answer = ask(global, Access::MayCreate, async |it| it.client.set_price(&request).await).await?;
-    shown(global, &answer, output::price_decision)
+    shown(global, "", &answer, output::price_decision)
 }
 
 /// The kinds of tokens, each with its flag.
@@ -151,7 +151,7 @@ pub(crate) async fn history(global: &Global, args: PriceHistoryArgs) -> Result<E
         out(&output::price_history_csv(&decided));
         return Ok(ExitCode::SUCCESS);
     }
-    shown(global, &decided, output::price_history)
+    shown(global, "", &decided, output::price_history)
 }
 
 pub(crate) async fn sources(global: &Global) -> Result<ExitCode, Failure> {
@@ -163,7 +163,7 @@ pub(crate) async fn sources(global: &Global) -> Result<ExitCode, Failure> {
         let file = global.price_sources.as_deref().unwrap_or(&own);
         named_sources(file).map_err(|problem| Failure::from(ClientError::Problem(problem)))?
     };
-    shown(global, &sources, output::price_sources)
+    shown(global, "sources", &sources, output::price_sources)
 }
 
 /// Whether there is a ledger to ask.
@@ -178,17 +178,15 @@ pub(crate) async fn reprice(global: &Global, args: RepriceArgs) -> Result<ExitCo
     let RepriceArgs { model, provider, from, to, dry_run, by, reason } = args;
     let request = RepriceRequest { model, provider, from, to, dry_run, by, reason };
     let report = ask(global, Access::Existing, async |it| it.client.reprice(&request).await).await?;
-    shown(global, &report, output::repriced)
+    shown(global, "days", &report, output::repriced)
 }
 
 fn shown<T: Serialize>(
     global: &Global,
+    list: &str,
     answer: &T,
-    table: impl Fn(&T) -> String,
+    table: impl FnOnce(&T) -> String,
 ) -> Result<ExitCode, Failure> {
-    match global.format {
-        Format::Json => json(answer),
-        Format::Table => say(&table(answer)),
-    }
+    super::answer(global, list, answer, table);
     Ok(ExitCode::SUCCESS)
 }

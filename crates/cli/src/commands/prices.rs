@@ -82,10 +82,7 @@ async fn show(global: &Global, args: PriceShowArgs) -> Result<ExitCode, Failure>
         quote_of(&book, &config.prices, &query, SystemClock.now())
             .map_err(|problem| Failure::from(ClientError::Problem(problem)))?
     };
-    match global.format {
-        Format::Json => json(&quote),
-        Format::Table => say(&output::price_quote(&quote)),
-    }
+    super::answer(global, "lines", &quote, output::price_quote);
     Ok(ExitCode::SUCCESS)
 }
 

@@ -27,7 +27,7 @@ pub(crate) async fn run(global: &Global, command: QuarantineCommand) -> Result<E
             .await?;
             let foreign = health.views.iter().flat_map(|view| &view.quarantined);
             let foreign = foreign.filter(|waits| waits.task == FOREIGN).max_by_key(|waits| waits.waiting);
-            if as_json { json(&list) } else { say(&output::quarantine(&list, foreign)) }
+            super::answer(global, "messages", &list, |list| output::quarantine(list, foreign));
         }
         QuarantineCommand::Explain { id } => {
             let message =

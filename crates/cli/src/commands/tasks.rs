@@ -31,10 +31,7 @@ pub(crate) async fn run(global: &Global, command: TaskCommand) -> Result<ExitCod
         TaskCommand::Show(TaskName { task }) => {
             let read = read(global);
             let status = ask(global, Access::Existing, async |it| it.client.task(&task, &read).await).await?;
-            match global.format {
-                Format::Json => json(&status),
-                Format::Table => say(&output::task_status(&status)),
-            }
+            super::answer(global, "executions", &status, output::task_status);
         }
         TaskCommand::List(args) => list(global, &args).await?,
         TaskCommand::Explain(StoryArgs { task, redact }) => {

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use tollgate_client::{ClientError, ReportQuery};
 use tollgate_domain::config::BudgetConfig;
-use tollgate_projection::report::ledger_csv;
+use tollgate_projection::report::{ledger_csv, tasks_csv};
 use tollgate_server::ledger::limits_of;
 use tollgate_wire::api::{HealthStatus, TaskReport};
 
@@ -34,10 +34,7 @@ pub(crate) async fn limits(global: &Global, args: &LimitsArgs) -> Result<ExitCod
         limits_of(&config, &source, complexity, importance, multiplier, completed)
             .map_err(|problem| Failure::from(ClientError::Problem(problem)))?
     };
-    match global.format {
-        Format::Json => json(&limits),
-        Format::Table => say(&output::limits(&limits)),
-    }
+    super::answer(global, "phases", &limits, output::limits);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -80,6 +77,8 @@ pub(crate) async fn status(global: &Global) -> Result<ExitCode, Failure> {
             "units": report.totals.units, "unpriced_units": report.totals.unpriced_units,
             "health": health, "log": position,
         }));
+    } else if global.form == Form::Csv {
+        out(&tasks_csv(&tasks.tasks));
     } else {
         let tokens = output::grouped(report.totals.tokens.total);
         let (count, usd) = (output::counted(report.tasks, "task"), &report.totals.cost_usd);
@@ -121,10 +120,7 @@ async fn accesses(global: &Global, wanted: &AccessesArgs) -> Result<ExitCode, Fa
         it.client.accesses(by, of_task, wanted.limit.into(), &read).await
     });
     let list = asked.await?;
-    match global.format {
-        Format::Json => json(&list),
-        Format::Table => say(&output::accesses(&list)),
-    }
+    super::answer(global, "accesses", &list, output::accesses);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -133,10 +129,7 @@ async fn savings(global: &Global, stated: &CostArgs) -> Result<ExitCode, Failure
     let read = read(global);
     let asked = ask(global, Access::Existing, async |it| it.client.savings(cost, interruption, &read).await);
     let savings = asked.await?;
-    match global.format {
-        Format::Json => json(&savings),
-        Format::Table => say(&output::savings(&savings)),
-    }
+    super::answer(global, "classes", &savings, output::savings);
     Ok(ExitCode::SUCCESS)
 }
 

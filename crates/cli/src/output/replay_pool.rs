@@ -18,7 +18,7 @@ pub(super) fn pool(result: &WhatIf) -> String {
         let Some(pool) = &candidate.pool else { continue };
         // Writing to a String cannot fail, here and below.
         let _ = writeln!(text, "\n{}: beside the same limits without the pool", candidate.name);
-        for (what, figures) in sums(candidate.blocked, pool) {
+        for (what, figures) in sums(pool) {
             let _ = writeln!(text, "  {what:<22} {figures}");
         }
         text += &tiers(pool);
@@ -27,13 +27,13 @@ pub(super) fn pool(result: &WhatIf) -> String {
     text
 }
 
-fn sums(blocked_without: u64, pool: &PoolResult) -> [(&'static str, String); 9] {
+fn sums(pool: &PoolResult) -> [(&'static str, String); 9] {
     let tokens = |tokens: u64| counted(tokens, "token");
     [
         ("given", format!("{} by {}", tokens(pool.given_tokens), counted(pool.givers, "task"))),
         ("drawn", format!("{}, {} came back", tokens(pool.drawn_tokens), grouped_u64(pool.returned_tokens))),
         ("expired", format!("{}, {} are left", tokens(pool.expired_tokens), grouped_u64(pool.left_tokens))),
-        ("blocked", format!("{}, not {}", counted(pool.blocked, "task"), grouped_u64(blocked_without))),
+        ("blocked", format!("{}, not {}", counted(pool.blocked, "task"), grouped_u64(pool.blocked_without))),
         (
             "spared",
             format!(

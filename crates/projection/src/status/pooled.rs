@@ -10,6 +10,7 @@ use super::row::TaskRow;
 
 /// What a task has to do with its owner's pool now that it is closed; `None`: nothing, or it is not closed. Only a task
 /// that the gate could block and that was completed gives: one that was called off left nothing over, it was not done.
+/// Nor does one that used nothing: whatever it was, it was no work that was planned with that limit.
 #[must_use]
 pub fn settling(task: &str, row: &TaskRow) -> Option<Settling> {
     let (TaskStage::Closed(outcome), Some(closed)) = (row.state.stage, &row.closed) else { return None };
@@ -18,7 +19,7 @@ pub fn settling(task: &str, row: &TaskRow) -> Option<Settling> {
     let own = u128::from(total.saturating_sub(limits.drawn_tokens));
     let used = figures(row, None).total.tokens.used();
     let small = |tokens: u128| u64::try_from(tokens).unwrap_or(u64::MAX);
-    let gives = outcome == TaskOutcome::Completed && row.state.enforcement == Enforcement::On;
+    let gives = outcome == TaskOutcome::Completed && row.state.enforcement == Enforcement::On && used > 0;
     let unused = if gives { small(own.saturating_sub(used)) } else { 0 };
     let settling = Settling {
         task: task.to_owned(),

@@ -30,6 +30,13 @@ pub(super) struct Tally {
     pub(super) unused: Share,
 }
 
+impl Tally {
+    /// Blocked tasks that nobody marked a runaway: to stop those is what limits are for.
+    const fn starved(&self) -> Share {
+        Share { part: self.blocked.saturating_sub(self.runaways.part), of: self.judged }
+    }
+}
+
 /// The one thing that all figures together advise.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
@@ -46,11 +53,10 @@ enum Verdict {
 impl Verdict {
     /// What speaks against enforcing comes before what speaks for it, and what is not known before both.
     fn of(tally: &Tally, returned: &ReturnView) -> Self {
-        let blocked = Share { part: tally.blocked, of: tally.judged };
         let wrong = interval(tally.good);
         match wrong {
             _ if tally.judged == 0 => Self::NotJudged,
-            _ if blocked.above(10) => Self::DoNotEnforce,
+            _ if tally.starved().above(10) => Self::DoNotEnforce,
             Some((low, _)) if tally.good.of >= FEWEST_GOOD && low > 500 => Self::DoNotEnforce,
             None => Self::TooLittleData,
             Some(_) if tally.judged < MIN_TASKS || tally.good.of < FEWEST_GOOD => Self::TooLittleData,
@@ -107,16 +113,22 @@ fn reasons(tally: &Tally) -> Vec<String> {
     }
     let blocked = Share { part: tally.blocked, of: tally.judged };
     let percent = blocked.rounded().unwrap_or_default();
+    let starved = tally.starved();
+    let unmarked = if tally.runaways.part == 0 { "" } else { ", runaways left out" };
     if blocked.above(50) {
         findings.push(format!(
             "{percent} % of the tasks would be blocked: these limits are not made for this work; calibrate them before they are compared any \
              further"
         ));
-    } else if blocked.above(10) {
+    } else if starved.above(10) {
+        let percent = starved.rounded().unwrap_or_default();
+        findings.push(format!(
+            "{percent} % of the tasks would be blocked{unmarked}: above 10 % enforcement starves tasks"
+        ));
+    } else if starved.above(5) {
+        let percent = starved.rounded().unwrap_or_default();
         findings
-            .push(format!("{percent} % of the tasks would be blocked: above 10 % enforcement starves tasks"));
-    } else if blocked.above(5) {
-        findings.push(format!("{percent} % of the tasks would be blocked: the target is below 5 %"));
+            .push(format!("{percent} % of the tasks would be blocked{unmarked}: the target is below 5 %"));
     }
     let beyond = Share { part: tally.blocked.saturating_add(tally.warned), of: tally.judged };
     if beyond.above(10) && !blocked.above(10) {
@@ -288,6 +300,18 @@ mod tests {
             let found = findings(&tally, &returned);
             let verdicts = found.iter().filter(|finding| finding.starts_with("verdict: "));
             assert_eq!((verdicts.count(), found[0].as_str()), (1, expected.said()), "{found:?}");
+        }
+    }
+
+    #[test]
+    fn to_stop_runaways_starves_nobody() {
+        for (blocked, expected) in [(143, Verdict::Enforce), (144, Verdict::DoNotEnforce)] {
+            let (good, runaways) = (Share { part: 0, of: 257 }, Share { part: 43, of: 43 });
+            let tally = Tally { judged: 1000, blocked, good, runaways, ..Tally::default() };
+            let returned = returned(ReturnVerdict::MeetsGoal, EnforcementAdvice::Enforce);
+            assert_eq!(Verdict::of(&tally, &returned), expected, "{tally:?}");
+            let starves = findings(&tally, &returned).iter().any(|said| said.contains("starves"));
+            assert_eq!(starves, expected == Verdict::DoNotEnforce, "{tally:?}");
         }
     }
 }

@@ -29,7 +29,7 @@ pub use money::{
 };
 
 /// The version of the result's form.
-pub const FORMAT: u32 = 6;
+pub const FORMAT: u32 = 7;
 
 /// A result, and where its history was read.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]

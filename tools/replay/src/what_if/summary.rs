@@ -77,7 +77,8 @@ const POLICIES: [&str; 5] = [
 ];
 
 const POOL: &str = "pool: a task that is blocked for its own tokens alone goes on if it can draw all that it used beyond its limit, in whole steps; gifts and draws are \
-     decided by time, for each owner; a task that is blocked gives nothing";
+     decided by time, for each owner; a task that is blocked gives nothing; \
+     decisions beside those of the live gate are what the rules say without a pool";
 
 /// The result of a run: the same for the same history, candidates and version.
 pub(super) fn summary(
@@ -160,6 +161,8 @@ struct All {
     candidates: Vec<Figures>,
     /// One for each candidate that has a pool.
     pools: Vec<Option<PoolFigures>>,
+    /// Whether a pool is part of its candidate, and not beside it.
+    pools_judge: bool,
     anomalies: Anomalies,
     configs: Configs,
     savings: Savings,
@@ -177,6 +180,7 @@ impl All {
             live: LiveFigures::default(),
             candidates: vec![Figures::default(); candidates],
             pools: Vec::new(),
+            pools_judge: false,
             anomalies: Anomalies::default(),
             configs: Configs::new(),
             savings: Savings::default(),
@@ -218,6 +222,7 @@ impl All {
             question.pool_of(candidate).map(|pool| PoolFigures::new(moves.settle(pool)))
         });
         self.pools = settled.collect();
+        self.pools_judge = question.pool.is_none();
         number = 0;
         for of_partition in tasks {
             let partition = of_partition.partition;
@@ -256,13 +261,15 @@ impl All {
         count(&mut self.live.blocked, task.live.blocked_at.is_some());
         count(&mut self.live.ruled_blocked, task.live.ruled == Some(Verdict::Block));
         count(&mut self.live.warned, task.live.verdict == Some(Verdict::Warn));
-        for (figures, under) in self.candidates.iter_mut().zip(&task.under) {
-            figures.add(key, task, under);
-        }
         for (pool, under) in self.pools.iter_mut().zip(&task.under) {
             if let Some(pool) = pool {
                 pool.add(key, number, task, under);
             }
+        }
+        let with_pools = self.with_pools(number, task);
+        let task = with_pools.as_ref().unwrap_or(task);
+        for (figures, under) in self.candidates.iter_mut().zip(&task.under) {
+            figures.add(key, task, under);
         }
         self.anomalies.judge(key, task);
         if let Some(saved) = task.saved() {
@@ -271,6 +278,23 @@ impl All {
         if differs(task) {
             self.differing.push(differing(key, task));
         }
+    }
+
+    /// The task as it fares under candidates that have a pool of their own, if any has.
+    fn with_pools(&self, number: u32, task: &Settled) -> Option<Settled> {
+        if !self.pools_judge {
+            return None;
+        }
+        let mut with = None;
+        for (nth, (pool, under)) in self.pools.iter().zip(&task.under).enumerate() {
+            if let Some(judged) = pool.as_ref().and_then(|pool| pool.with_pool(number, under)) {
+                let task = with.get_or_insert_with(|| task.clone());
+                if let Some(place) = task.under.get_mut(nth) {
+                    *place = judged;
+                }
+            }
+        }
+        with
     }
 }
 

@@ -294,9 +294,10 @@ impl Under {
         let (Some(asking), Some(limits)) = (&mut self.asking, &self.limits) else { return };
         let gives = row.state.stage == TaskStage::Closed(TaskOutcome::Completed)
             && row.state.enforcement == Enforcement::On;
+        let used = figures(row, None).total.tokens.total();
         let progress = self.following.as_deref().map(|following| &following.progress);
         let limit = total_limit(limits, progress);
-        asking.close(at, gives, figures(row, None).total.tokens.total(), limit);
+        asking.close(at, gives && used > 0, used, limit);
     }
 
     /// The limit of all phases together, with what progress added to it; nothing without limits.

@@ -15,7 +15,7 @@ use super::pictures::Pictures;
 use super::progress::{Watched, watched};
 use crate::args::{CalibrateArgs, Form, Global};
 use crate::exit::{Failure, INTERRUPTED};
-use crate::output::{calibrated_md, calibrated_summary, json, note, out};
+use crate::output::{calibrated_md, calibrated_summary, json, note, out, rows_csv};
 
 /// The proposed config.
 const PROPOSAL: &str = "calibrated.yaml";
@@ -63,7 +63,8 @@ pub(super) async fn run(global: &Global, args: &CalibrateArgs) -> Result<ExitCod
     }
     match global.form {
         Form::Json => json(&calibrated),
-        Form::Table | Form::Csv | Form::Md | Form::Html => {
+        Form::Csv => out(&rows_csv(&calibrated.result.calibration, "groups")),
+        Form::Table | Form::Md | Form::Html => {
             out(&calibrated_summary(&calibrated));
             note(&match out_dir {
                 Some(dir) => format!("the config is {}", dir.join(PROPOSAL).display()),

@@ -1,18 +1,32 @@
 //! Sums over tasks under one candidate with a pool.
 
+use tollgate_domain::breach::Utilization;
 use tollgate_domain::event::Mark;
-use tollgate_domain::gate::Verdict;
+use tollgate_domain::gate::{ReasonCode, Verdict};
 use tollgate_domain::tier::Importance;
 use tollgate_projection::fold::read_task_key;
 use tollgate_projection::savings::Stated;
 
 use super::super::candidate::Candidate;
 use super::super::compared::Compared;
+use super::super::crossing::Crossing;
 use super::super::figures::{Figures, count};
 use super::super::settled::{Settled, SettledUnder};
 use super::asking::Asking;
 use super::settle::{Refused, Settlement};
 use super::view::{PoolResult, PoolTier, PooledTask};
+
+/// The decision at which a task would have been blocked, as it is with what the task had drawn.
+fn drawn(crossing: &Crossing, tokens: u64) -> Crossing {
+    let limit = crossing.measured.limit.saturating_add(tokens.into());
+    Crossing {
+        verdict: Verdict::Warn,
+        code: ReasonCode::PoolDrawn,
+        measured: Utilization { limit, ..crossing.measured },
+        enforced: false,
+        ..crossing.clone()
+    }
+}
 
 /// What happened to all tasks.
 #[derive(Debug)]
@@ -40,31 +54,43 @@ impl PoolFigures {
         }
     }
 
-    /// Adds a task, by its number in the settlement.
-    pub(in super::super) fn add(&mut self, key: &[u8], number: u32, task: &Settled, under: &SettledUnder) {
-        let Some(asking) = under.pool.as_deref() else { return };
+    /// How a task fares with the pool, by its number in the settlement; `None`: it has nothing to do with it.
+    pub(in super::super) fn with_pool(&self, number: u32, under: &SettledUnder) -> Option<SettledUnder> {
+        let asking = under.pool.as_deref()?;
         let settled = self.settlement.of(number);
-        let blocked = settled.blocked.and_then(|(nth, refused)| {
-            let demand = asking.demands.get(nth as usize)?;
-            Some((refused, Box::new(demand.crossing.clone())))
-        });
-        let is_warned = under.worst.map(|worst| worst.min(Verdict::Warn));
-        let with_pool = SettledUnder {
+        let blocked = settled.blocked.and_then(|(nth, _)| asking.demands.get(nth as usize));
+        let is_spared = blocked.is_none() && !asking.demands.is_empty();
+        let first = match (blocked, asking.demands.first()) {
+            (Some(demand), _) => Some(Box::new(demand.crossing.clone())),
+            (None, Some(demand)) if is_spared => Some(Box::new(drawn(&demand.crossing, settled.drawn))),
+            (None, _) => under.first.clone(),
+        };
+        Some(SettledUnder {
             limit_tokens: under.limit_tokens,
             total_tokens: under.total_tokens.saturating_add(settled.drawn),
             asked_tokens: under.asked_tokens,
             unknown_phase: under.unknown_phase,
-            worst: if blocked.is_some() { Some(Verdict::Block) } else { is_warned },
-            first: blocked.as_ref().map(|(_, crossing)| crossing.clone()),
-            passed: Box::default(),
-            progress: None,
+            worst: match blocked {
+                Some(_) => Some(Verdict::Block),
+                None => under.worst.map(|worst| worst.min(Verdict::Warn)),
+            },
+            first,
+            passed: under.passed.clone(),
+            progress: under.progress.clone(),
             pool: None,
-        };
+        })
+    }
+
+    /// Adds a task, by its number in the settlement.
+    pub(in super::super) fn add(&mut self, key: &[u8], number: u32, task: &Settled, under: &SettledUnder) {
+        let Some(asking) = under.pool.as_deref() else { return };
+        let settled = self.settlement.of(number);
+        let Some(with_pool) = self.with_pool(number, under) else { return };
         self.figures.add(key, task, &with_pool);
         if task.is_remediation || asking.demands.is_empty() {
             return;
         }
-        let refused = blocked.map(|(refused, _)| refused);
+        let refused = settled.blocked.map(|(_, refused)| refused);
         if refused.is_none() {
             count(&mut self.spared, true);
             count(&mut self.good_spared, task.is_good());
@@ -117,6 +143,7 @@ impl PoolFigures {
             expired_tokens: sums.expired,
             left_tokens: sums.left,
             blocked: all.blocked,
+            blocked_without: all.blocked.saturating_add(self.spared),
             spared: self.spared,
             good_spared: self.good_spared,
             runaways_spared: self.runaways_spared,

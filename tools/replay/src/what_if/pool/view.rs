@@ -27,6 +27,8 @@ pub struct PoolResult {
     pub good_spared: u64,
     /// Of these, those marked runaway.
     pub runaways_spared: u64,
+    /// Tasks that would have been blocked without the pool.
+    pub blocked_without: u64,
     /// What blocks would still have saved.
     pub saved: Amounts,
     /// Of that, in tasks that are marked runaway.
