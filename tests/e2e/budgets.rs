@@ -81,7 +81,7 @@ fn a_server_tells_of_an_allocation_that_is_exceeded_and_a_person_ends_the_alert(
     let server = Server::start(&place, "d");
     let mut follower =
         Follower::of(&place, &["--server", &server.url, "--format", "json", "alerts", "--follow"]);
-    follower.wait_for(1);
+    follower.wait_for_line("allocation_overrun");
     let list = place.ok("--data d alerts --rule allocation_overrun");
     let told = "allocation `job-1`, asked for by component `indexer` for task T-1: 2,500 tokens and 0.025 USD used, 1,000 tokens and 0.01 USD allocated";
     assert!(list.contains(told) && list.contains("warning"), "{list}");

@@ -8,7 +8,7 @@ use tollgate_tests::Place;
 fn whatever_shows_a_table_writes_it_as_csv_too() {
     let place = Place::new();
     let _ = place.ok("demo");
-    let _ = place.ok("--data tollgate-demo/data key create reader --scope read");
+    let _ = place.ok("--data tollgate-demo/data key create owner --scope admin");
     let _ = place.ok("--data tollgate-demo/data budget set fleet");
     let mut shown = String::new();
     for (line, least) in [

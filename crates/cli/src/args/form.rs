@@ -34,34 +34,38 @@ impl Form {
 
 /// Whether a command's answer is a table, or has one.
 fn has_rows(command: &Command) -> bool {
-    match command {
-        Command::Report(_)
-        | Command::Limits(_)
-        | Command::Health(_)
-        | Command::Check(_)
-        | Command::Route(_)
-        | Command::Allocate(_)
-        | Command::Replay(_)
-        | Command::Status
-        | Command::Budget(BudgetCommand::List | BudgetCommand::Show { .. } | BudgetCommand::Pool)
-        | Command::Policy(PolicyCommand::List(_) | PolicyCommand::Show { .. })
-        | Command::Task(TaskCommand::List(_) | TaskCommand::Show(_))
-        | Command::Usage(UsageCommand::List(_) | UsageCommand::Summary(_))
-        | Command::Bill(BillCommand::Compare(_))
-        | Command::Key(KeyCommand::List)
-        | Command::Quarantine(QuarantineCommand::List { .. }) => true,
-        Command::Prices(command) => matches!(
+    if let Command::Prices(command) = command {
+        return matches!(
             command,
             PricesCommand::List(_)
                 | PricesCommand::Show(_)
                 | PricesCommand::History(_)
                 | PricesCommand::Sources
                 | PricesCommand::Reprice(_)
-        ),
-        Command::Alerts(alerts) => match &alerts.command {
+        );
+    }
+    if let Command::Alerts(alerts) = command {
+        return match &alerts.command {
             None => !alerts.follow,
             Some(command) => matches!(command, AlertsCommand::Deliveries(_)),
-        },
-        _ => false,
+        };
     }
+    matches!(
+        command,
+        Command::Report(_)
+            | Command::Limits(_)
+            | Command::Health(_)
+            | Command::Check(_)
+            | Command::Route(_)
+            | Command::Allocate(_)
+            | Command::Replay(_)
+            | Command::Status
+            | Command::Budget(BudgetCommand::List | BudgetCommand::Show { .. } | BudgetCommand::Pool)
+            | Command::Policy(PolicyCommand::List(_) | PolicyCommand::Show { .. })
+            | Command::Task(TaskCommand::List(_) | TaskCommand::Show(_))
+            | Command::Usage(UsageCommand::List(_) | UsageCommand::Summary(_))
+            | Command::Bill(BillCommand::Compare(_))
+            | Command::Key(KeyCommand::List)
+            | Command::Quarantine(QuarantineCommand::List { .. })
+    )
 }

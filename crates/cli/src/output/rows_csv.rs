@@ -53,9 +53,10 @@ enum Node {
 /// The columns of a row.
 fn columns(item: Node) -> Vec<(String, String)> {
     let mut row = Vec::new();
-    match item {
-        Node::Fields(fields) => fields.into_iter().for_each(|(name, node)| add(&mut row, name, node)),
-        other => add(&mut row, "value".to_owned(), other),
+    if let Node::Fields(fields) = item {
+        fields.into_iter().for_each(|(name, node)| add(&mut row, name, node));
+    } else {
+        add(&mut row, "value".to_owned(), item);
     }
     row
 }

@@ -12,7 +12,7 @@ use tollgate_domain::budget::decide::Extension;
 use tollgate_domain::budget::{Amount, BudgetRejection, BudgetState, Figures, decide, judge, needed};
 use tollgate_domain::event::{AllocationRequest, BudgetEvent, EventBody};
 use tollgate_domain::ids::{BUDGET_TASK, TaskId, TenantId};
-use tollgate_domain::pool::gift;
+use tollgate_domain::pool::{Demand, PoolRules, gift};
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_domain::time::Timestamp;
 use tollgate_log::contract::{
@@ -332,15 +332,10 @@ impl Decider {
             }
             What::Release { allocation, author } => decide::release(state, &allocation, author, at),
             What::Expire { allocation } => decide::expire(state, &allocation, at),
-            What::Draw { demand, rules } => match state.pool().draw(&rules, &demand, at) {
-                Ok(Some(drawn)) => Ok(drawn.into()),
-                Ok(None) => return Ok(Err(Done::Drawn(state.pool().drawn_by(&demand.task)))),
-                Err(refused) => return Ok(Err(Done::NotDrawn(refused))),
-            },
-            What::Give { closed, rules } => match gift(state.pool(), &rules, &closed, at) {
-                Some(given) => Ok(given.into()),
-                None => return Ok(Err(Done::Unchanged)),
-            },
+            What::Draw { demand, rules } => return Ok(drawn(state, &demand, &rules, at)),
+            What::Give { closed, rules } => {
+                return Ok(gift(state.pool(), &rules, &closed, at).map(Into::into).ok_or(Done::Unchanged));
+            }
             What::Check(request) => {
                 let others = alternatives(&settings, state, &request, at);
                 return Ok(Err(Done::Judged(Judged::of(state, &request, &others, figures, at))));
@@ -379,5 +374,19 @@ const fn appended(outcome: &AppendOutcome) -> Option<Sequence> {
     match outcome {
         AppendOutcome::Appended(sequence) => Some(*sequence),
         AppendOutcome::Duplicate(_) | AppendOutcome::Conflict(_) | AppendOutcome::Refused { .. } => None,
+    }
+}
+
+/// What a task draws from its owner's pool.
+fn drawn(
+    state: &BudgetState,
+    demand: &Demand,
+    rules: &PoolRules,
+    at: Timestamp,
+) -> Result<BudgetEvent, Done> {
+    match state.pool().draw(rules, demand, at) {
+        Ok(Some(drawn)) => Ok(drawn.into()),
+        Ok(None) => Err(Done::Drawn(state.pool().drawn_by(&demand.task))),
+        Err(refused) => Err(Done::NotDrawn(refused)),
     }
 }

@@ -54,10 +54,10 @@ impl BudgetDecisions {
         let mut command = Command::new(id, what);
         command.wait = up_to;
         match self.decided(tenant, command).await? {
-            Done::Recorded(recorded) => match recorded.event {
-                BudgetEvent::PoolDrawn(drawn) => Ok(Drawing::Has(drawn.drawn)),
-                _ => Err(of_another_kind()),
-            },
+            Done::Recorded(recorded) => {
+                let BudgetEvent::PoolDrawn(drawn) = recorded.event else { return Err(of_another_kind()) };
+                Ok(Drawing::Has(drawn.drawn))
+            }
             Done::Drawn(tokens) => Ok(Drawing::Has(tokens)),
             Done::NotDrawn(refused) => Ok(Drawing::Refused(refused)),
             Done::Unchanged

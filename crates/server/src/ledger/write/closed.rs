@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::{Mutex, PoisonError};
 
 use tollgate_domain::ids::{TaskId, TenantId};
+use tollgate_domain::task::TaskStage;
 
 /// The most that are remembered: whoever looks at all of them finds the others.
 const MOST: usize = 10_000;
@@ -16,8 +17,11 @@ pub(in crate::ledger) struct ClosedHere {
 }
 
 impl ClosedHere {
-    /// Notes that a task closed.
-    pub(super) fn note(&self, tenant: &TenantId, task: &TaskId) {
+    /// Notes that a task closed, if it did.
+    pub(super) fn note_if(&self, stage: TaskStage, tenant: &TenantId, task: &TaskId) {
+        if !matches!(stage, TaskStage::Closed(_)) {
+            return;
+        }
         // Every change under the lock is complete in itself.
         let mut tasks = self.tasks.lock().unwrap_or_else(PoisonError::into_inner);
         if tasks.len() < MOST {

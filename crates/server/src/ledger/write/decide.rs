@@ -5,7 +5,6 @@ use tollgate_domain::config::BypassPolicy;
 use tollgate_domain::event::{AlertEvent, ConditionObserved, EventBody, TaskEvent};
 use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Position, Sequence};
-use tollgate_domain::task::TaskStage;
 use tollgate_log::contract::{AppendError, AppendOutcome, Batch, EventName, Expected, Found, Receipt};
 use tollgate_wire::api::Outcome;
 use tollgate_wire::{DecodedEvent, Submitted};
@@ -50,16 +49,8 @@ impl Writer {
                     continue;
                 }
                 Err(Unplanned::Failed(problem)) => return Err(problem),
-                Err(Unplanned::Refused(Refused { place, code, mut reason, out_of_step })) => {
-                    if let Some(seen) = out_of_step {
-                        // Two orchestrators, or one that lost its place in a crash: a person has to look into
-                        // it.
-                        tracing::error!(%task, code, reason, "an orchestrator and the ledger disagree on the phase");
-                        self.note_out_of_step(&tenant, &task, seen);
-                        reason = format!(
-                            "{reason}; `tollgate task recover {task}` shows it, and repairs it with --to"
-                        );
-                    }
+                Err(Unplanned::Refused(refused)) => {
+                    let Refused { place, code, reason, .. } = self.with_advice(&tenant, &task, refused);
                     part.refuse(place, &code, &reason);
                     return Ok(part);
                 }
@@ -85,11 +76,10 @@ impl Writer {
                     return Err(of_append(&error));
                 }
             };
-            let is_closed = matches!(plan.decided.state.stage, TaskStage::Closed(_));
-            if plan.decides && is_closed && settings.config.pool.is_some() {
-                self.closed.note(&tenant, &task);
-            }
             if plan.decides {
+                if settings.config.pool.is_some() {
+                    self.closed.note_if(plan.decided.state.stage, &tenant, &task);
+                }
                 self.remember(&tenant, &task, &decidable, plan.decided, &receipt);
             }
             let asked: Vec<usize> = plan.places.iter().flatten().copied().collect();
@@ -103,6 +93,17 @@ impl Writer {
         Err(CONTENDED.with(format!(
             "deciding about task `{task}`: lost to a concurrent decision {TRIES} times; send the same events again"
         )))
+    }
+
+    /// A refusal, with what to do where an orchestrator and the ledger disagree on the phase.
+    fn with_advice(&self, tenant: &TenantId, task: &TaskId, mut refused: Refused) -> Refused {
+        let Some(seen) = refused.out_of_step.take() else { return refused };
+        let Refused { code, reason, .. } = &mut refused;
+        // Two orchestrators, or one that lost its place in a crash: a person has to look into it.
+        tracing::error!(%task, code, reason, "an orchestrator and the ledger disagree on the phase");
+        self.note_out_of_step(tenant, task, seen);
+        *reason = format!("{reason}; `tollgate task recover {task}` shows it, and repairs it with --to");
+        refused
     }
 
     /// What decisions about a task depend on, as of the log's end, and which of these events are already in
