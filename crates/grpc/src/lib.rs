@@ -1,0 +1,4 @@
+//! gRPC
+pub mod proto {
+    include!(concat!(env!("OUT_DIR"), "/tollgate.api.v1.rs"));
+}
