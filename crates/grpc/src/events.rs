@@ -44,7 +44,8 @@ impl Events for Door {
         request: Request<Streaming<AppendRequest>>,
     ) -> Result<Response<Self::AppendStreamStream>, Status> {
         let caller = caller(request.extensions())?;
-        // Whoever may append nothing is told before anything is read.
+        // Whoever has no key gets no place. What a key may append is known with each request.
+        let told = self.ask(caller.request(Method::GET, "/v1/position")?).await?;
         let seat = self.seat("a stream of appends")?;
         let producer = Producer { door: self.clone(), caller, requests: request.into_inner(), _seat: seat };
         let replies = unfold(Some(producer), |producer| async {
@@ -55,7 +56,7 @@ impl Events for Door {
                 Err(status) => Some((Err(status), None)),
             }
         });
-        Ok(Response::new(replies.boxed()))
+        Ok(named(replies.boxed(), &told.head.headers))
     }
 
     async fn get_position(

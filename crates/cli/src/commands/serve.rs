@@ -8,7 +8,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tollgate_log::contract::Durability;
 use tollgate_log_jetstream::JetStreamLog;
-use tollgate_server::{AlertsFile, Found, ServeOptions, Served, TelemetrySettings, serve};
+use tollgate_server::{AlertsFile, Found, Grpc, ServeOptions, Served, TelemetrySettings, Within, serve};
 
 use super::compat;
 use crate::args::{Global, ServeArgs};
@@ -54,6 +54,10 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         connections: args.http.limits(),
         reload: Arc::clone(&reload),
         beside,
+        grpc: Some(Grpc::new(|within| {
+            let Within { api, bounded, seat, stopped } = within;
+            tollgate_grpc::router(&tollgate_grpc::Ground { api, bounded, seat, stopped })
+        })),
     };
     let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {

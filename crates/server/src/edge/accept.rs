@@ -24,6 +24,7 @@ use tollgate_clock::sleep;
 use tower::ServiceExt;
 
 use super::Edge;
+use super::begun::Begun;
 use super::connections::Place;
 use super::seat::Seat;
 use super::tls::{HTTP_2, Tls};
@@ -144,7 +145,7 @@ async fn serve(socket: TcpStream, tls: Option<Arc<Tls>>, mut guest: Guest, edge:
     let connection = Arc::clone(&guest.place.connection);
     let socket = Watched::new(socket, Arc::clone(&guest.place));
     let cut = match tls {
-        None => of_http_1(socket, &mut guest).await,
+        None => of_plain(socket, &mut guest).await,
         Some(tls) => {
             let acceptor = tls.acceptor();
             let shown = tokio::select! {
@@ -168,6 +169,23 @@ async fn serve(socket: TcpStream, tls: Option<Arc<Tls>>, mut guest: Guest, edge:
     if let Some(cut) = cut {
         edge.metrics.cut(cut);
         tracing::debug!(from = %guest.from, reason = cut.as_str(), "connection closed");
+    }
+}
+
+/// Speaks what the client begins with: one that knows that it may speak HTTP/2 without TLS says so with its first bytes.
+async fn of_plain(mut socket: Watched, guest: &mut Guest) -> Option<Cut> {
+    let connection = Arc::clone(&guest.place.connection);
+    let begun = tokio::select! {
+        begun = Begun::read(&mut socket) => begun,
+        cut = connection.to_be_cut() => return Some(cut),
+        _ = guest.stopped.wait_for(|stop| *stop) => return None,
+    };
+    // A client that breaks off its connection knows that it did.
+    let begun = begun.ok()?;
+    if begun.is_http_2() {
+        of_http_2(begun.before(socket), guest).await
+    } else {
+        of_http_1(begun.before(socket), guest).await
     }
 }
 
