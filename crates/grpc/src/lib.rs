@@ -30,6 +30,8 @@ use axum::response::Response;
 use tokio::sync::watch;
 use tonic::server::NamedService;
 
+pub use self::status::code_of;
+
 use self::door::Door;
 use self::proto::alerts_server::AlertsServer;
 use self::proto::budgets_server::BudgetsServer;

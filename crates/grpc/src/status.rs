@@ -86,7 +86,8 @@ pub(crate) fn of_problem(problem: &Problem, retry_after: Option<Duration>) -> St
 }
 
 /// The status code of a problem: where gRPC tells apart what HTTP does not, by its stable code.
-pub(crate) fn code_of(code: &str, status: u16) -> Code {
+#[must_use]
+pub fn code_of(code: &str, status: u16) -> Code {
     match (code, status) {
         ("conflict" | "key_taken", _) => Code::AlreadyExists,
         ("contended", _) => Code::Aborted,
