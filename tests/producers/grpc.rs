@@ -1,5 +1,5 @@
-//! Calls of gRPC by clients made from the schema: the blocks of `docs/guides/grpc.md` as written, and what else Python's
-//! library can ask.
+//! Calls of gRPC by clients made from the schema: the blocks of `docs/guides/grpc.md` as written, and what else
+//! Python's library can ask.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;
@@ -113,6 +113,7 @@ fn the_blocks_of_the_guide_run_with_tls_and_a_key() {
     let Some(python) = python() else { return };
     let place = place(&python);
     certificate(&place);
+    let _ = place.ok("--data d key create root --scope admin");
     let key = place.ok("--data d key create guide --scope append --scope decide --scope read");
     let key = key.split_whitespace().find(|word| word.starts_with("tg_")).unwrap();
     let line = "--data d serve --listen 127.0.0.1:0 --tls-cert cert.pem --tls-key key.pem";

@@ -1,5 +1,5 @@
-//! Every method of the schema × every scope × its own tenant and a foreign one. A method that is not in this table fails
-//! the test.
+//! Every method of the schema × every scope × its own tenant and a foreign one. A method that is not in this table
+//! fails the test.
 
 use std::collections::{BTreeMap, BTreeSet};
 

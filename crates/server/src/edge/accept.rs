@@ -172,7 +172,8 @@ async fn serve(socket: TcpStream, tls: Option<Arc<Tls>>, mut guest: Guest, edge:
     }
 }
 
-/// Speaks what the client begins with: one that knows that it may speak HTTP/2 without TLS says so with its first bytes.
+/// Speaks what the client begins with: one that knows that it may speak HTTP/2 without TLS says so with its first
+/// bytes.
 async fn of_plain(mut socket: Watched, guest: &mut Guest) -> Option<Cut> {
     let connection = Arc::clone(&guest.place.connection);
     let begun = tokio::select! {

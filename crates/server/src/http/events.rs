@@ -24,7 +24,8 @@ const MAX_FOUND: usize = 500;
 ///
 /// Appends up to 500 facts and commands. All events of one task are appended, or none are. After any failure,
 /// send the same events again: those already in the log are answered with `duplicate`. A body
-/// `tollgate.v1.AppendRequest` in `application/x-protobuf` is answered with `tollgate.v1.AppendReply`, in the same form.
+/// `tollgate.v1.AppendRequest` in `application/x-protobuf` is answered with `tollgate.v1.AppendReply`, in the same
+/// form.
 #[utoipa::path(post, path = "/v1/events", tag = "events", request_body = AppendRequest, responses(
     (status = 201, description = "At least one event is new", body = AppendResponse),
     (status = 200, description = "All events were already in the log", body = AppendResponse),
