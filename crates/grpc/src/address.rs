@@ -115,7 +115,7 @@ fn in_query(name: &str, value: Value) -> Result<String, Status> {
                 None => Ok(words.join(",")),
             }
         }
-        other => Ok(other.to_string()),
+        other @ (Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_)) => Ok(other.to_string()),
     }
 }
 

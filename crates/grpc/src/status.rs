@@ -174,19 +174,19 @@ pub(crate) fn in_own_words(status: Status) -> Status {
     if status.metadata().contains_key(CODE) {
         return status;
     }
-    let said = status.message();
-    match status.code() {
-        Code::Internal if said.contains("decode") => {
-            let detail = format!("the message is not what the schema says: {said}");
-            plain(Code::InvalidArgument, "invalid", &detail, false).status()
-        }
-        Code::OutOfRange => {
-            let detail = format!("{said}; send the events in several messages");
-            plain(Code::InvalidArgument, "too_large", &detail, false).status()
-        }
-        Code::Unimplemented => plain(Code::Unimplemented, "unimplemented", said, false).status(),
-        _ => status,
+    let (code, said) = (status.code(), status.message());
+    if code == Code::Internal && said.contains("decode") {
+        let detail = format!("the message is not what the schema says: {said}");
+        return plain(Code::InvalidArgument, "invalid", &detail, false).status();
     }
+    if code == Code::OutOfRange {
+        let detail = format!("{said}; send the events in several messages");
+        return plain(Code::InvalidArgument, "too_large", &detail, false).status();
+    }
+    if code == Code::Unimplemented {
+        return plain(code, "unimplemented", said, false).status();
+    }
+    status
 }
 
 /// A failed call as the whole answer.

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
+use tollgate_grpc::Ground;
 use tollgate_log::contract::Durability;
 use tollgate_log_jetstream::JetStreamLog;
 use tollgate_server::{AlertsFile, Found, Grpc, ServeOptions, Served, TelemetrySettings, Within, serve};
@@ -54,10 +55,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         connections: args.http.limits(),
         reload: Arc::clone(&reload),
         beside,
-        grpc: Some(Grpc::new(|within| {
-            let Within { api, bounded, seat, stopped } = within;
-            tollgate_grpc::router(&tollgate_grpc::Ground { api, bounded, seat, stopped })
-        })),
+        grpc: Some(grpc()),
     };
     let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
@@ -102,6 +100,14 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         ))),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What answers calls of gRPC.
+fn grpc() -> Grpc {
+    Grpc::new(|within| {
+        let Within { api, bounded, seat, stopped } = within;
+        tollgate_grpc::router(&Ground { api, bounded, seat, stopped })
+    })
 }
 
 /// Which file says where alerts go. Every server that has the file delivers: with --log only if requested.

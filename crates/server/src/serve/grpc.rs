@@ -38,7 +38,6 @@ impl Grpc {
     }
 
     /// Both at one address: calls of gRPC, and everything else for the API.
-    #[must_use]
     pub fn beside(&self, app: &App, api: Router, stopped: &watch::Receiver<bool>) -> Router {
         let (held, edge) = (app.clone(), Arc::clone(&app.edge));
         let within = Within {
