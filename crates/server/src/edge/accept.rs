@@ -47,6 +47,9 @@ const REFUSALS_AT_ONCE: usize = 32;
 /// How long a client has to read its refusal.
 const REFUSAL_WITHIN: Duration = Duration::from_secs(1);
 
+/// How long a client of HTTP/2 without requests has to learn that the server stops.
+const FAREWELL_WITHIN: Duration = Duration::from_secs(1);
+
 /// How many requests of one HTTP/2 connection are worked on at once.
 const MAX_STREAMS: u32 = 64;
 
@@ -241,13 +244,18 @@ async fn live<C: Future>(mut served: Pin<&mut C>, finish: fn(Pin<&mut C>), guest
         cut = connection.to_be_cut() => return Some(cut),
         _ = guest.stopped.wait_for(|stop| *stop) => {}
     }
-    if connection.is_quiet() {
+    let is_quiet = connection.is_quiet();
+    if is_quiet && !connection.is_multiplexed() {
         return None;
     }
     finish(served.as_mut());
+    // What was answered last may still be on its way; nobody is waited for who only keeps a connection.
+    let farewell =
+        async { if is_quiet { sleep(FAREWELL_WITHIN).await } else { std::future::pending().await } };
     tokio::select! {
         _ = served => None,
         cut = connection.to_be_cut() => Some(cut),
+        () = farewell => None,
     }
 }
 
