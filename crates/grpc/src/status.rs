@@ -157,7 +157,7 @@ pub(crate) fn ended(detail: &str) -> Status {
 /// As many clients follow as may.
 pub(crate) fn crowded(what: &str) -> Status {
     let detail = format!("{what}: as many clients follow as may (--max-streams); try again later");
-    plain(Code::ResourceExhausted, "crowded", &detail, true).status()
+    plain(Code::Unavailable, "crowded", &detail, true).status()
 }
 
 /// Something that should not happen.

@@ -57,12 +57,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         beside,
         grpc: Some(grpc()),
     };
-    let mut hangup = signal(SignalKind::hangup())?;
-    tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            reload.notify_one();
-        }
-    });
+    notify_on_hangup(reload)?;
     let stopped = stop_signal()?;
     let ready = |found: &Found, ledger: &tollgate_server::Ledger| {
         let settings = ledger.settings();
@@ -100,6 +95,17 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         ))),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Has the config read again whenever the process is told to.
+fn notify_on_hangup(reload: Arc<Notify>) -> std::io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            reload.notify_one();
+        }
+    });
+    Ok(())
 }
 
 /// What answers calls of gRPC.
