@@ -54,7 +54,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     // Of this run: a folder of build results may have been made for a checkout in another place.
     let manifest = std::env::var("CARGO_MANIFEST_DIR")?;
     let root = Path::new(&manifest).join("../../proto");
-    println!("cargo::rerun-if-changed={}", root.display());
+    println!("cargo::rerun-if-changed={}", root.join("tollgate/v1").display());
     let files = FILES.map(|name| root.join(format!("tollgate/v1/{name}.proto")));
     let descriptors = protox::compile(files, [&root])?;
     let mut config = prost_build::Config::new();

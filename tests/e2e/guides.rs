@@ -54,6 +54,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "breaker reset",
         "tests/edge/governing.rs: it resets only one that is open",
     ),
+    ("docs/guides/grpc.md", "", "tests/producers/grpc.rs"),
     ("docs/guides/install.md", "", "tests/e2e/package.rs, tests/e2e/manual.rs"),
     ("docs/guides/nats.md", "--durability", "log-jetstream/tests/jetstream/durability.rs"),
     (

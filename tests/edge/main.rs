@@ -15,6 +15,7 @@ mod failures;
 mod gate;
 mod governing;
 mod ground;
+mod http2;
 mod memory;
 mod mode;
 mod phases;

@@ -4,6 +4,7 @@
 
 mod alerts;
 mod allocations;
+mod grpc;
 mod guide;
 mod inbox;
 mod orchestrator;

@@ -19,5 +19,6 @@ pub use ledger::{Ledger, LedgerError, LedgerOptions};
 pub use tollgate_telemetry::settings::TelemetrySettings;
 
 pub use serve::{
-    AlertsFile, Beside, Found, Inside, Outside, Remote, Running, ServeError, ServeOptions, Served, serve,
+    AlertsFile, Beside, Found, Grpc, Inside, Outside, Remote, Running, ServeError, ServeOptions, Served,
+    Within, serve,
 };

@@ -27,11 +27,13 @@ use crate::reactor::{Deliveries, Evidence, Reactors, Remediations, Ways, govern,
 mod beside;
 mod error;
 mod front;
+mod grpc;
 mod running;
 
 pub use self::beside::{Beside, Inside, Outside};
 pub use self::error::ServeError;
 pub use self::front::Remote;
+pub use self::grpc::{Grpc, Within};
 pub use self::running::Running;
 
 /// How long requests in progress may take after the server was told to stop.
@@ -73,6 +75,8 @@ pub struct ServeOptions {
     pub reload: Arc<Notify>,
     /// What is served beside the API.
     pub beside: Option<Beside>,
+    /// What answers calls of gRPC at the address of the API; without it they are unknown addresses.
+    pub grpc: Option<Grpc>,
 }
 
 /// Where a server is found.
@@ -173,7 +177,11 @@ pub async fn serve(
         data_dir.as_deref().map(|dir| Said::new(dir, &front.local_url, ledger.operate().instance()));
     let side = front.beside.as_ref().map(|side| side.url.clone());
     ready(&Found { url: front.url.clone(), beside: side }, &ledger);
-    let (edge, router, tls) = (Arc::clone(&app.edge), router(app), front.tls());
+    let (edge, tls) = (Arc::clone(&app.edge), front.tls());
+    let router = match &options.grpc {
+        Some(grpc) => grpc.beside(&app, router(app.clone()), &stopped),
+        None => router(app),
+    };
     let (begun, waits) = (stop.clone(), Arc::clone(&ledger));
     let graceful = async move {
         shutdown.await;

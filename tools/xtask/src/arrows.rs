@@ -36,6 +36,20 @@ const ROWS: &[Row] = &[
         package: "tollgate-tekton",
         never: &[LOG, STORES, &["tollgate-server", "tollgate-projector", "tollgate-import"]],
     },
+    Row {
+        package: "tollgate-grpc",
+        never: &[
+            LOG,
+            STORES,
+            &[
+                "tollgate-server",
+                "tollgate-projector",
+                "tollgate-client",
+                "tollgate-import",
+                "tollgate-tekton",
+            ],
+        ],
+    },
     Row { package: "tollgate-replay", never: &[HTTP, SERVING, &["tollgate-server", "tollgate-view-store"]] },
     Row { package: "tollgate", never: &[] },
 ];

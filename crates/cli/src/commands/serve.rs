@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
+use tollgate_grpc::Ground;
 use tollgate_log::contract::Durability;
 use tollgate_log_jetstream::JetStreamLog;
-use tollgate_server::{AlertsFile, Found, ServeOptions, Served, TelemetrySettings, serve};
+use tollgate_server::{AlertsFile, Found, Grpc, ServeOptions, Served, TelemetrySettings, Within, serve};
 
 use super::compat;
 use crate::args::{Global, ServeArgs};
@@ -54,13 +55,9 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         connections: args.http.limits(),
         reload: Arc::clone(&reload),
         beside,
+        grpc: Some(grpc()),
     };
-    let mut hangup = signal(SignalKind::hangup())?;
-    tokio::spawn(async move {
-        while hangup.recv().await.is_some() {
-            reload.notify_one();
-        }
-    });
+    notify_on_hangup(reload)?;
     let stopped = stop_signal()?;
     let ready = |found: &Found, ledger: &tollgate_server::Ledger| {
         let settings = ledger.settings();
@@ -98,6 +95,25 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         ))),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Has the config read again whenever the process is told to.
+fn notify_on_hangup(reload: Arc<Notify>) -> std::io::Result<()> {
+    let mut hangup = signal(SignalKind::hangup())?;
+    tokio::spawn(async move {
+        while hangup.recv().await.is_some() {
+            reload.notify_one();
+        }
+    });
+    Ok(())
+}
+
+/// What answers calls of gRPC.
+fn grpc() -> Grpc {
+    Grpc::new(|within| {
+        let Within { api, bounded, seat, stopped } = within;
+        tollgate_grpc::router(&Ground { api, bounded, seat, stopped })
+    })
 }
 
 /// Which file says where alerts go. Every server that has the file delivers: with --log only if requested.

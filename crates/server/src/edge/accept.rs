@@ -24,6 +24,7 @@ use tollgate_clock::sleep;
 use tower::ServiceExt;
 
 use super::Edge;
+use super::begun::Begun;
 use super::connections::Place;
 use super::seat::Seat;
 use super::tls::{HTTP_2, Tls};
@@ -45,6 +46,9 @@ const REFUSALS_AT_ONCE: usize = 32;
 
 /// How long a client has to read its refusal.
 const REFUSAL_WITHIN: Duration = Duration::from_secs(1);
+
+/// How long a client of HTTP/2 without requests has to learn that the server stops.
+const FAREWELL_WITHIN: Duration = Duration::from_secs(1);
 
 /// How many requests of one HTTP/2 connection are worked on at once.
 const MAX_STREAMS: u32 = 64;
@@ -144,7 +148,7 @@ async fn serve(socket: TcpStream, tls: Option<Arc<Tls>>, mut guest: Guest, edge:
     let connection = Arc::clone(&guest.place.connection);
     let socket = Watched::new(socket, Arc::clone(&guest.place));
     let cut = match tls {
-        None => of_http_1(socket, &mut guest).await,
+        None => of_plain(socket, &mut guest).await,
         Some(tls) => {
             let acceptor = tls.acceptor();
             let shown = tokio::select! {
@@ -168,6 +172,24 @@ async fn serve(socket: TcpStream, tls: Option<Arc<Tls>>, mut guest: Guest, edge:
     if let Some(cut) = cut {
         edge.metrics.cut(cut);
         tracing::debug!(from = %guest.from, reason = cut.as_str(), "connection closed");
+    }
+}
+
+/// Speaks what the client begins with: one that knows that it may speak HTTP/2 without TLS says so with its first
+/// bytes.
+async fn of_plain(mut socket: Watched, guest: &mut Guest) -> Option<Cut> {
+    let connection = Arc::clone(&guest.place.connection);
+    let begun = tokio::select! {
+        begun = Begun::read(&mut socket) => begun,
+        cut = connection.to_be_cut() => return Some(cut),
+        _ = guest.stopped.wait_for(|stop| *stop) => return None,
+    };
+    // A client that breaks off its connection knows that it did.
+    let begun = begun.ok()?;
+    if begun.is_http_2() {
+        of_http_2(begun.before(socket), guest).await
+    } else {
+        of_http_1(begun.before(socket), guest).await
     }
 }
 
@@ -222,13 +244,18 @@ async fn live<C: Future>(mut served: Pin<&mut C>, finish: fn(Pin<&mut C>), guest
         cut = connection.to_be_cut() => return Some(cut),
         _ = guest.stopped.wait_for(|stop| *stop) => {}
     }
-    if connection.is_quiet() {
+    let is_quiet = connection.is_quiet();
+    if is_quiet && !connection.is_multiplexed() {
         return None;
     }
     finish(served.as_mut());
+    // What was answered last may still be on its way; nobody is waited for who only keeps a connection.
+    let farewell =
+        async { if is_quiet { sleep(FAREWELL_WITHIN).await } else { std::future::pending().await } };
     tokio::select! {
         _ = served => None,
         cut = connection.to_be_cut() => Some(cut),
+        () = farewell => None,
     }
 }
 

@@ -196,6 +196,11 @@ impl Connection {
         state.enter(Stage::Idle, self.clock.elapsed());
     }
 
+    /// Whether it speaks HTTP/2.
+    pub(super) fn is_multiplexed(&self) -> bool {
+        lock(&self.state).is_multiplexed
+    }
+
     /// It speaks another protocol from now on, and is busy with that until it ends.
     pub(super) fn upgraded(&self, seat: Option<Arc<Seat>>) {
         let mut state = lock(&self.state);

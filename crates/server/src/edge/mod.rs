@@ -2,6 +2,7 @@
 //! how much memory all of them together may hold.
 
 mod accept;
+mod begun;
 mod connections;
 pub(crate) mod feed;
 mod limits;

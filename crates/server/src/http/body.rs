@@ -1,4 +1,4 @@
-//! Reading bodies: JSON in UTF-8, bounded in size, memory and time, plain or gzipped.
+//! Reading bodies: JSON in UTF-8, or protobuf where that is taken, bounded in size, memory and time, plain or gzipped.
 
 use std::io::Read;
 
@@ -17,11 +17,29 @@ use super::access::{Grant, Named};
 use super::{App, MAX_BODY_BYTES, Refusal};
 use crate::edge::{BODY_PIECE, Edge};
 use crate::fit;
+use crate::nats::PROTOBUF;
 use crate::problem::{CROWDED, INVALID, MEDIA_TYPE, TOO_LARGE, TOO_SLOW};
 
 /// The body as text. It must be declared as JSON, so that a web page's form is refused before it is read.
 pub(crate) struct JsonText {
     text: String,
+    /// What the request's key allows.
+    grant: Grant,
+    /// Its share of the memory that all bodies together may hold.
+    _memory: Memory,
+}
+
+/// A body in JSON, or in protobuf, where the address takes both.
+pub(crate) enum Sent {
+    /// In JSON.
+    Json(JsonText),
+    /// In protobuf.
+    Protobuf(Packed),
+}
+
+/// A body in protobuf.
+pub(crate) struct Packed {
+    bytes: Vec<u8>,
     /// What the request's key allows.
     grant: Grant,
     /// Its share of the memory that all bodies together may hold.
@@ -47,12 +65,7 @@ impl FromRequest<App> for JsonText {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
         let encoding = encoding(request.headers())?;
-        let grant = Grant::of(request.extensions());
-        let (bytes, mut memory) = collect(request.into_body(), &app.edge).await?;
-        let bytes = match encoding {
-            Encoding::Identity => bytes,
-            Encoding::Gzip => unzip(&bytes, &mut memory, &app.edge)?,
-        };
+        let (bytes, grant, memory) = whole(request, encoding, app).await?;
         match String::from_utf8(bytes) {
             Ok(text) => Ok(Self { text, grant, _memory: memory }),
             Err(error) => {
@@ -61,6 +74,42 @@ impl FromRequest<App> for JsonText {
             }
         }
     }
+}
+
+impl FromRequest<App> for Sent {
+    type Rejection = Refusal;
+
+    async fn from_request(request: Request, app: &App) -> Result<Self, Refusal> {
+        if text(request.headers(), CONTENT_TYPE).split(';').next().map(str::trim) != Some(PROTOBUF) {
+            return JsonText::from_request(request, app).await.map(Self::Json);
+        }
+        let encoding = content_encoding(request.headers())?;
+        let (bytes, grant, memory) = whole(request, encoding, app).await?;
+        Ok(Self::Protobuf(Packed { bytes, grant, _memory: memory }))
+    }
+}
+
+impl Packed {
+    /// As they are.
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What the request's key allows.
+    pub(crate) const fn grant(&self) -> &Grant {
+        &self.grant
+    }
+}
+
+/// A body, decoded, with what its key allows and the memory that it holds.
+async fn whole(request: Request, encoding: Encoding, app: &App) -> Result<(Vec<u8>, Grant, Memory), Refusal> {
+    let grant = Grant::of(request.extensions());
+    let (bytes, mut memory) = collect(request.into_body(), &app.edge).await?;
+    let bytes = match encoding {
+        Encoding::Identity => bytes,
+        Encoding::Gzip => unzip(&bytes, &mut memory, &app.edge)?,
+    };
+    Ok((bytes, grant, memory))
 }
 
 impl JsonText {
@@ -105,6 +154,10 @@ fn encoding(headers: &HeaderMap) -> Result<Encoding, Box<Problem>> {
             );
         }
     }
+    content_encoding(headers)
+}
+
+fn content_encoding(headers: &HeaderMap) -> Result<Encoding, Box<Problem>> {
     match text(headers, CONTENT_ENCODING).as_str() {
         "" | "identity" => Ok(Encoding::Identity),
         "gzip" | "x-gzip" => Ok(Encoding::Gzip),

@@ -3,16 +3,18 @@
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use tollgate_domain::ids::{EventId, InvalidId, ProducerId, TaskId, TenantId};
 use tollgate_log::contract::EventName;
 use tollgate_wire::api::{AppendRequest, AppendResponse, FindRequest, FindResponse, Problem};
 
-use super::body::JsonText;
+use super::body::{JsonText, Packed, Sent};
 use super::extract::NoParams;
-use super::{App, Handled};
-use crate::intake::{append_request, concluded, from_json, gates_of};
+use super::{App, Handled, Refusal};
+use crate::intake::{append_request, concluded, from_json, from_protobuf, gates_of, to_protobuf};
 use crate::ledger::{Appended, Ledger};
+use crate::nats::PROTOBUF;
 use crate::problem::{Answer, INVALID};
 
 /// Maximum number of ids in one look-up: as many as events in one request.
@@ -21,7 +23,9 @@ const MAX_FOUND: usize = 500;
 /// Append events
 ///
 /// Appends up to 500 facts and commands. All events of one task are appended, or none are. After any failure,
-/// send the same events again: those already in the log are answered with `duplicate`.
+/// send the same events again: those already in the log are answered with `duplicate`. A body
+/// `tollgate.v1.AppendRequest` in `application/x-protobuf` is answered with `tollgate.v1.AppendReply`, in the same
+/// form.
 #[utoipa::path(post, path = "/v1/events", tag = "events", request_body = AppendRequest, responses(
     (status = 201, description = "At least one event is new", body = AppendResponse),
     (status = 200, description = "All events were already in the log", body = AppendResponse),
@@ -29,13 +33,39 @@ const MAX_FOUND: usize = 500;
     (status = 422, description = "A rule refused an event; see `outcomes`", body = Problem),
     (status = 507, description = "The disk is full", body = Problem),
 ))]
-pub(crate) async fn append(State(app): State<App>, _: NoParams, body: JsonText) -> Handled<Response> {
+pub(crate) async fn append(State(app): State<App>, _: NoParams, body: Sent) -> Handled<Response> {
+    let body = match body {
+        Sent::Json(body) => body,
+        Sent::Protobuf(body) => return append_packed(&app, &body).await,
+    };
     let request: AppendRequest = body.parse()?;
     let (events, gates) = (from_json(&request)?, gates_of(&request)?);
     body.grant().may_append(&events)?;
     body.grant().may_ask(&gates)?;
     let (response, new) = append_request(&app.ledger, events, &gates).await?;
     Ok(written(response, new))
+}
+
+/// The same in protobuf. Its reply has the outcomes also if a rule refused some events.
+async fn append_packed(app: &App, body: &Packed) -> Handled<Response> {
+    let events = from_protobuf(body.as_bytes())?;
+    body.grant().may_append(&events)?;
+    let answer = append_request(&app.ledger, events, &[]).await;
+    let status = match &answer {
+        Ok((_, true)) => StatusCode::CREATED,
+        Ok((_, false)) => StatusCode::OK,
+        Err(problem) => return Ok(refused_packed(problem, to_protobuf(&answer))),
+    };
+    Ok((status, [(CONTENT_TYPE, PROTOBUF)], to_protobuf(&answer)).into_response())
+}
+
+fn refused_packed(problem: &Problem, reply: Vec<u8>) -> Response {
+    // With the status and the headers that the problem has in JSON.
+    let mut response = Refusal(Box::new(problem.clone())).into_response();
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROTOBUF));
+    *response.body_mut() = reply.into();
+    response.headers_mut().remove(CONTENT_LENGTH);
+    response
 }
 
 /// Look events up

@@ -10,7 +10,7 @@ pub use inbox::Drainer;
 pub(crate) use inbox::{CONTENT_TYPE, ID_HEADER, PRODUCER_HEADER, Published, read};
 
 /// Protobuf, as spelled in the `Content-Type` header of an answer.
-const PROTOBUF: &str = "application/x-protobuf";
+pub(crate) const PROTOBUF: &str = "application/x-protobuf";
 
 /// Whether a `Content-Type` means protobuf: there are several spellings.
 fn is_protobuf(content_type: &str) -> bool {
