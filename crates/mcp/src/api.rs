@@ -1,0 +1,82 @@
+//! How operations of the API are asked for.
+
+use std::fmt;
+
+use bytes::Bytes;
+pub use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use tollgate_wire::api::Problem;
+
+/// The request in which a call came, without its body: who asks, and for which ledger.
+pub type Caller = http::request::Parts;
+
+/// The operations of the HTTP API.
+pub trait Api: Send + Sync + 'static {
+    /// Sends one request and returns the whole answer. The request's URI is only path and query. `caller` is the
+    /// request of the client, if it came over HTTP: what it may do is what its own key allows.
+    ///
+    /// # Errors
+    ///
+    /// Why there is no answer, as a sentence. What was asked may have been done nevertheless.
+    fn send<'a>(
+        &'a self,
+        request: Request<Bytes>,
+        caller: Option<&'a Caller>,
+    ) -> BoxFuture<'a, Result<Response<Bytes>, String>>;
+}
+
+/// Why an operation gave no answer of its own.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ApiError {
+    /// The ledger answered with a problem.
+    Problem(Box<Problem>),
+    /// There is no answer, or none that can be read.
+    Unanswered(String),
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Problem(problem) => {
+                write!(f, "{}: {}", problem.code, problem.detail)?;
+                for outcome in &problem.outcomes {
+                    if let Some(detail) = outcome.detail.as_ref().filter(|it| !problem.detail.contains(*it)) {
+                        write!(f, "\n{}", detail)?;
+                    }
+                }
+                f.write_str(if problem.retryable {
+                    "\nThe same call may succeed later; repeat it with the same arguments."
+                } else {
+                    "\nThe same call would fail again."
+                })
+            }
+            Self::Unanswered(why) => {
+                write!(
+                    f,
+                    "unanswered: {why}\nIt may have been done nevertheless: repeat the call with the same arguments."
+                )
+            }
+        }
+    }
+}
+
+/// Asks for one operation and returns the body of its answer.
+pub(crate) async fn ask(
+    api: &dyn Api,
+    caller: Option<&Caller>,
+    request: Request<Bytes>,
+) -> Result<Bytes, ApiError> {
+    let asked = format!("{} {}", request.method(), request.uri().path());
+    let response = api.send(request, caller).await.map_err(ApiError::Unanswered)?;
+    let (parts, body) = response.into_parts();
+    if parts.status.is_success() {
+        return Ok(body);
+    }
+    match serde_json::from_slice::<Problem>(&body) {
+        Ok(problem) => Err(ApiError::Problem(Box::new(problem))),
+        Err(_) => Err(ApiError::Unanswered(format!(
+            "{asked}: status {}, and an answer that is none of Tollgate's",
+            parts.status.as_u16()
+        ))),
+    }
+}

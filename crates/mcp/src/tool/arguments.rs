@@ -1,0 +1,80 @@
+//! The arguments of one call.
+
+use serde_json::{Map, Value};
+use tollgate_domain::nearest;
+
+use super::KEY;
+use super::schema::Operation;
+use super::table::Way;
+
+/// Arguments that a tool has, each given at most once, and none that is required left out.
+pub(super) struct Arguments {
+    given: Map<String, Value>,
+}
+
+impl Arguments {
+    /// Checks names; what values may be is the API's to say.
+    pub(super) fn check(mut given: Map<String, Value>, schema: &Value) -> Result<Self, String> {
+        // Some models write `null` for what they leave out.
+        given.retain(|_, value| !value.is_null());
+        let known: Vec<&str> =
+            schema["properties"].as_object().into_iter().flatten().map(|(name, _)| name.as_str()).collect();
+        if let Some(name) = given.keys().find(|name| !known.contains(&name.as_str())) {
+            let hint = nearest::hint(name, &known);
+            return Err(format!("`{name}`: is no argument of it; it takes {}{hint}", known.join(", ")));
+        }
+        let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
+        let missing: Vec<String> =
+            required.filter(|name| !given.contains_key(*name)).map(|name| format!("`{name}`")).collect();
+        if !missing.is_empty() {
+            return Err(format!("{} must be given", missing.join(" and ")));
+        }
+        if let Some(key) = given.get(KEY)
+            && key.as_str().is_none_or(|key| key.trim().is_empty())
+        {
+            return Err(format!("`{KEY}`: `{key}`: must be a text of 1 to 128 bytes, the same for every retry"));
+        }
+        Ok(Self { given })
+    }
+
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.given.contains_key(name)
+    }
+
+    pub(super) fn insert(&mut self, name: &str, value: Value) {
+        self.given.insert(name.to_owned(), value);
+    }
+
+    /// Refuses arguments that mean nothing to this operation.
+    pub(super) fn only(&self, operation: &Operation, way: &Way) -> Result<(), String> {
+        match self.given.keys().find(|name| !operation.takes(name)) {
+            None => Ok(()),
+            Some(name) => {
+                let with = way.when.map_or_else(|| "here".to_owned(), |when| format!("together with `{when}`"));
+                Err(format!("`{name}`: means nothing {with}; leave it out"))
+            }
+        }
+    }
+
+    /// An argument as it stands in an address: a text as it is, a list separated by commas, an object as JSON.
+    pub(super) fn take_text(&mut self, name: &str) -> Option<String> {
+        let plain = |value: &Value| match value {
+            Value::String(text) => text.clone(),
+            other => other.to_string(),
+        };
+        Some(match self.given.remove(name)? {
+            Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(","),
+            value => plain(&value),
+        })
+    }
+
+    /// What is left, under the names that the operation has.
+    pub(super) fn into_body(mut self, way: &Way) -> Map<String, Value> {
+        if let Some(name) = way.key
+            && let Some(key) = self.given.remove(KEY)
+        {
+            self.given.insert(name.to_owned(), key);
+        }
+        self.given
+    }
+}

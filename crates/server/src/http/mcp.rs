@@ -1,0 +1,123 @@
+//! The Model Context Protocol under `/mcp`. A call of a tool becomes a request to the rest of the API in this process,
+//! with the key that it came with: what it may do, and what it is answered, is decided there.
+
+use std::sync::{Arc, LazyLock, OnceLock};
+
+use axum::Router;
+use axum::body::{Body, Bytes};
+use axum::extract::{FromRequest, Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HOST, HeaderName};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{MethodRouter, post};
+use http_body_util::BodyExt;
+use tollgate_mcp::{Api, BoxFuture, Caller, Catalogue, Door, InvalidDocument};
+use tollgate_wire::api::{LEDGER_HEADER, Problem};
+use tower::ServiceExt;
+
+use super::access::Relayed;
+use super::body::JsonText;
+use super::extract::{NoParams, READER};
+use super::openapi::document;
+use super::proxies::ClientAddress;
+use super::{App, Handled};
+use crate::problem::INTERNAL;
+
+/// The tools of this program's API, made when they are first needed.
+///
+/// # Errors
+///
+/// The program's own OpenAPI document lacks what a tool needs; a test says that it does not.
+pub fn catalogue() -> Result<Arc<Catalogue>, InvalidDocument> {
+    static MADE: LazyLock<Result<Arc<Catalogue>, InvalidDocument>> = LazyLock::new(|| {
+        // A document can always be written as JSON.
+        let document = serde_json::to_value(document()).unwrap_or_default();
+        Catalogue::new(&document).map(Arc::new)
+    });
+    MADE.clone()
+}
+
+/// The address, in front of all others.
+pub(super) fn route(others: Router) -> MethodRouter<App> {
+    let place: Arc<Place> = Arc::new(Place { others, door: OnceLock::new() });
+    post(move |State(app): State<App>, _: NoParams, request: Request| async move {
+        place.answer(&app, request).await
+    })
+}
+
+/// Send messages of the Model Context Protocol
+///
+/// Revision 2026-07-28, and those that begin with `initialize`, up to 2025-11-25. There are no sessions. Every key may
+/// list tools; what a call of one needs is what the operation behind it needs.
+#[utoipa::path(post, path = "/mcp", tag = "mcp", request_body = Object, responses(
+    (status = 200, description = "The answer to a request", body = Object),
+    (status = 202, description = "A notification was taken"),
+    (status = 406, description = "The header `Accept` lacks `application/json` or `text/event-stream`"),
+))]
+#[expect(dead_code, reason = "only its description is used: the handler is made with the routes in front of which it stands")]
+pub(crate) const fn answer() {}
+
+/// Where messages arrive.
+struct Place {
+    others: Router,
+    door: OnceLock<Door>,
+}
+
+impl Place {
+    async fn answer(&self, app: &App, request: Request) -> Handled<Response> {
+        let door = self.door()?;
+        let (mut parts, body) = request.into_parts();
+        let text = JsonText::from_request(Request::from_parts(parts.clone(), body), app).await?;
+        // It is read, and no longer as it was sent.
+        parts.headers.remove(CONTENT_ENCODING);
+        parts.headers.remove(CONTENT_LENGTH);
+        let body = Bytes::copy_from_slice(text.as_str().as_bytes());
+        let response = door.answer(Request::from_parts(parts, body)).await;
+        Ok(response.map(Body::new).into_response())
+    }
+
+    fn door(&self) -> Result<&Door, Box<Problem>> {
+        if let Some(door) = self.door.get() {
+            return Ok(door);
+        }
+        let tools = catalogue().map_err(|error| INTERNAL.with(error.to_string()))?;
+        Ok(self.door.get_or_init(|| Door::new(tools, Arc::new(Others(self.others.clone())))))
+    }
+}
+
+/// The other addresses, in this process.
+struct Others(Router);
+
+/// What a request to them has from the one that it comes from.
+const HEADERS: [HeaderName; 4] =
+    [HOST, AUTHORIZATION, HeaderName::from_static(READER), HeaderName::from_static(LEDGER_HEADER)];
+
+impl Api for Others {
+    fn send<'a>(
+        &'a self,
+        mut request: http::Request<Bytes>,
+        caller: Option<&'a Caller>,
+    ) -> BoxFuture<'a, Result<http::Response<Bytes>, String>> {
+        if let Some(caller) = caller {
+            for name in HEADERS {
+                for value in caller.headers.get_all(&name) {
+                    request.headers_mut().append(name.clone(), value.clone());
+                }
+            }
+            if let Some(address) = caller.extensions.get::<ClientAddress>() {
+                request.extensions_mut().insert(*address);
+            }
+        }
+        // It was counted when it came.
+        request.extensions_mut().insert(Relayed);
+        let others = self.0.clone();
+        Box::pin(async move {
+            let response = match others.oneshot(request.map(Body::from)).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+            let (parts, body) = response.into_parts();
+            let body = body.collect().await.map_err(|error| error.to_string())?;
+            Ok(http::Response::from_parts(parts, body.to_bytes()))
+        })
+    }
+}
