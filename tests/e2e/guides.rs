@@ -80,6 +80,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "",
         "answers to faults: tests/fault, tests/e2e/nats, tests/producers/inbox.rs; archives: tests/e2e/segments.rs",
     ),
+    ("docs/guides/tekton.md", "", "tests/e2e/tekton.rs: it needs stores that the reader has"),
     ("docs/guides/typescript.md", "", "crates/client/typescript/test/guide.test.ts"),
     ("docs/guides/webhooks.md", "", "deliver/tests/it/guide.rs"),
     ("docs/reference/alerts-config.md", "umask", "a secret; deliver/tests/it/guide.rs has one"),

@@ -6,6 +6,7 @@
 
 mod along;
 mod away;
+mod beside;
 mod budgets;
 mod bypass;
 mod config;

@@ -6,6 +6,7 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose};
+use tollgate_client::{HttpTransport, Timeouts, Transport};
 use tollgate_test_process::Program;
 use tollgate_tests::{Place, Said, Server};
 
@@ -125,6 +126,40 @@ fn other_machines_reach_only_a_server_with_tls_and_keys_unless_it_is_said_twice(
     let _ = place.ok("--data d key create root --scope admin");
     refused("--allow-remote", "it speaks no TLS");
     assert!(start(&format!("--allow-remote {FLAGS}")).terminate().success());
+}
+
+/// The port of Tekton's clients keeps to the same rules.
+#[tokio::test]
+async fn the_port_beside_it_speaks_tls_where_other_machines_reach_it_and_needs_keys() {
+    let place = Place::new();
+    certificate(&place, "own");
+    let beside = "--compat tekton --tekton-listen 0.0.0.0:0";
+    let refused = |flags: &str, part: &str| {
+        let told = place.fails(1, &format!("--data d serve --listen 127.0.0.1:0 {beside} {flags}"));
+        assert!(told.contains(part), "{flags}: {told}");
+    };
+    refused(FLAGS, "--allow-remote");
+    refused("--allow-remote", "it speaks no TLS");
+    refused(&format!("--allow-remote {FLAGS}"), "the ledger has no key");
+    let _ = place.ok("--data d key create root --scope admin");
+    let mut server = serve(&place, &format!("{FLAGS} --allow-remote {beside}"));
+    let line = server.line();
+    let port = line.split_whitespace().last().unwrap().replace("0.0.0.0", "127.0.0.1");
+    assert!(port.starts_with("https://"), "{line}");
+    let authority = place.path("own.pem");
+    let transport = HttpTransport::trusting(&port, Some(&authority), Timeouts::default()).unwrap();
+    for (path, status) in [("/health", 200), ("/api/budgets", 401)] {
+        let request = http::Request::get(path).body(Vec::new().into()).unwrap();
+        assert_eq!(transport.send(request).await.unwrap().status().as_u16(), status, "{path}");
+    }
+    assert!(server.terminate().success());
+    // Its clients on this machine speak as they always did.
+    let mut server = serve(&place, &format!("{FLAGS} --compat tekton --tekton-listen 127.0.0.1:0"));
+    let line = server.line();
+    let port = line.split_whitespace().last().unwrap();
+    assert!(server.url.starts_with("https://") && port.starts_with("http://"), "{line}");
+    assert_eq!(tollgate_tests::request(port, "GET", "/health", "").unwrap().0, 200);
+    assert!(server.terminate().success());
 }
 
 #[test]

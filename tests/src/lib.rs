@@ -142,7 +142,7 @@ pub fn binary() -> PathBuf {
 /// A server of a data directory, on a free port. It is killed when dropped.
 pub struct Server {
     process: Process,
-    _stdout: BufReader<ChildStdout>,
+    stdout: BufReader<ChildStdout>,
     /// Where it listens.
     pub url: String,
 }
@@ -188,7 +188,14 @@ impl Server {
             process.stderr.take().unwrap().read_to_string(&mut err).unwrap();
             panic!("the server did not start: {first}{err}");
         };
-        Self { process, _stdout: stdout, url }
+        Self { process, stdout, url }
+    }
+
+    /// The next line that it prints on stdout.
+    pub fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.stdout.read_line(&mut line).unwrap();
+        line
     }
 
     /// Kills it without warning, as a crash would.

@@ -41,6 +41,9 @@ const COMMAND_KNOWS: u64 = 64;
 /// How commands identify themselves in the lock of a data directory: they are short, so others wait for them.
 const COMMAND_NOTE: &str = "a tollgate command";
 
+/// How long a command that only asks goes on writing evidence of what others did.
+const QUESTION_WRITES: Duration = Duration::from_secs(1);
+
 /// How long to wait for one of them. Where many take turns, each has that long.
 const COMMAND_WAIT: Duration = Duration::from_secs(10);
 
@@ -64,6 +67,8 @@ pub(crate) struct Local {
     pub(crate) ledger: Arc<Ledger>,
     /// Not if servers of the ledger write it.
     evidence: Option<Evidence>,
+    /// How long it may go on writing evidence that is due.
+    patience: Duration,
     remediations: Remediations,
 }
 
@@ -119,6 +124,9 @@ impl Connection {
             let beside = Ways::open(None, Some(&dir)).map_err(|error| Failure::failed(error.to_string()))?;
             local.remediations = Remediations::new(Arc::clone(&local.ledger), beside);
             local.evidence = Some(Evidence::new(Arc::clone(&local.ledger), dir, mark));
+            if access == Access::MayCreate {
+                local.patience = Duration::MAX;
+            }
         }
         Ok(connection)
     }
@@ -131,7 +139,10 @@ impl Connection {
         let router = router(app.without_keys());
         let client = as_flags(Client::new(Arc::new(InProcess(router))), global)?;
         let remediations = Remediations::new(Arc::clone(&ledger), Ways::default());
-        Ok(Self { client, local: Some(Local { ledger, evidence: None, remediations }) })
+        Ok(Self {
+            client,
+            local: Some(Local { ledger, evidence: None, patience: QUESTION_WRITES, remediations }),
+        })
     }
 
     fn remote(server: impl Transport, global: &Global) -> Result<Self, Failure> {
@@ -160,10 +171,14 @@ impl Connection {
                 "! the remediation of a blocked task is not open everywhere yet; a server goes on with it, or the task's next block",
             );
         }
-        if let Some(evidence) = &mut local.evidence
-            && let Err(error) = evidence.catch_up().await
-        {
-            note(&format!("! {error}; the next command tries again"));
+        if let Some(evidence) = &mut local.evidence {
+            match evidence.catch_up_within(local.patience).await {
+                Ok(true) => {}
+                Ok(false) => {
+                    note("! more evidence is to be written: a server goes on with it, or the next command");
+                }
+                Err(error) => note(&format!("! {error}; the next command tries again")),
+            }
         }
         local.ledger.stop().await;
     }
@@ -320,7 +335,7 @@ pub(crate) async fn is_served(data: &Path) -> bool {
 }
 
 /// Requests to a router in this process.
-struct InProcess(axum::Router);
+pub(crate) struct InProcess(pub(crate) axum::Router);
 
 impl Transport for InProcess {
     fn send(&self, request: Request<Bytes>) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {

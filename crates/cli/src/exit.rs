@@ -167,6 +167,7 @@ impl From<ServeError> for Failure {
             ServeError::Remote(_)
             | ServeError::Unguarded { .. }
             | ServeError::Keys(_)
+            | ServeError::NoKeys
             | ServeError::Tls(_)
             | ServeError::Listen { .. }
             | ServeError::Alerts(_)

@@ -1,7 +1,7 @@
 //! Alerts and the inbox's quarantine as typed calls.
 
 use tollgate_wire::api::{
-    AcknowledgeRequest, AlertChanges, AlertList, AlertView, AppendResponse, DeliveryList,
+    AcknowledgeRequest, AlertChanges, AlertList, AlertView, AppendResponse, DeliveryList, LookResponse,
     QuarantineEndRequest, QuarantineEnded, QuarantineList, QuarantinedMessage, ResendRequest, ResendResponse,
 };
 
@@ -43,6 +43,11 @@ impl Client {
     /// Returns one alert.
     pub async fn alert(&self, id: &str, read: &Read) -> Result<AlertView, ClientError> {
         self.get(&Address::new(&format!("/v1/alerts/{}", escaped(id))).read(read).text).await
+    }
+
+    /// Makes the server look at policies now: alerts of what is recorded already are there afterwards.
+    pub async fn look_at_policies(&self) -> Result<LookResponse, ClientError> {
+        self.post("/v1/alerts/look", &serde_json::Value::Object(serde_json::Map::new())).await
     }
 
     /// Records that a person has seen an alert.

@@ -1,7 +1,7 @@
 //! Budgets and policies as typed calls. A request that names no tenant is about the client's.
 
 use tollgate_wire::api::{
-    BudgetList, BudgetRequest, BudgetView, DefaultsRequest, PolicyList, PolicyRequest, PolicyView,
+    BudgetList, BudgetRequest, BudgetView, DefaultsRequest, PolicyList, PolicyRequest, PolicyView, PoolView,
     RaiseRequest, WithdrawRequest,
 };
 
@@ -46,6 +46,15 @@ impl Client {
     /// All budgets of the client's tenant, ordered by name.
     pub async fn budgets(&self, read: &Read) -> Result<BudgetList, ClientError> {
         self.get(&Address::new("/v1/budgets").with("tenant", self.tenant()).read(read).text).await
+    }
+
+    /// What is in the pool of unused budget that the tenant's tasks share, and what was moved.
+    ///
+    /// # Errors
+    ///
+    /// [`ClientError`], as for all calls.
+    pub async fn pool(&self, read: &Read) -> Result<PoolView, ClientError> {
+        self.get(&Address::new("/v1/pool").with("tenant", self.tenant()).read(read).text).await
     }
 
     /// Makes the budget and the policies that ship, all of which only warn. Those that exist stay as they are.

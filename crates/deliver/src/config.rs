@@ -80,7 +80,7 @@ impl AlertsConfig {
     ///
     /// [`InvalidConfig`] with everything that is wrong, each with field, value and rule, but nothing secret.
     pub fn from_yaml(text: &str, dir: &Path) -> Result<Self, InvalidConfig> {
-        read::from_yaml(text, dir)
+        read::from_yaml(text, dir).map_err(|invalid| invalid.placed_in(text))
     }
 }
 

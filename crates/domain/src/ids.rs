@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::hex::hex;
+use crate::hex::{hex, hex_of_sha256};
 
 /// The tenant of a caller that does not name one.
 pub const DEFAULT_TENANT: &str = "default";
@@ -114,6 +114,16 @@ impl TaskId {
     #[must_use]
     pub fn ledger() -> Self {
         Self(LEDGER_TENANT.into())
+    }
+
+    /// The task of what another system calls a context: the context itself, or, where that cannot be the name of a
+    /// task, one
+    /// that follows from it.
+    #[must_use]
+    pub fn of_context(context: &str) -> Self {
+        let is_free = !context.starts_with('_') && context.trim() == context;
+        let named = is_free.then(|| Self::new(context).ok()).flatten();
+        named.unwrap_or_else(|| Self(format!("context-{}", hex_of_sha256(context, 16)).into()))
     }
 
     /// The name for a tenant's decisions about money, which belong to no real task.

@@ -41,6 +41,8 @@ pub struct TaskLimits {
     pub warnings: Vec<String>,
     /// How its budget follows progress; `None`: it does not.
     pub progress: Option<Box<ProgressRules>>,
+    /// Tokens that it has drawn from its owner's pool, beside the limits of its phases. Nothing as it opens.
+    pub drawn_tokens: u64,
 }
 
 /// The limit of one phase of a task.
@@ -105,6 +107,7 @@ pub fn task_limits(config: &BudgetConfig, metadata: &TaskMetadata) -> Result<Tas
         config_hash: config.hash(),
         warnings: Vec::new(),
         progress: config.progress.clone().map(Box::new),
+        drawn_tokens: 0,
     };
     for base in &config.phases {
         let given = metadata.budget_overrides.get(&base.phase).copied().unwrap_or_default();
@@ -169,10 +172,10 @@ impl TaskLimits {
         self.phases.last().map(|limit| &limit.phase)
     }
 
-    /// The task's limit in tokens: each phase once, whether started or not.
+    /// The task's limit in tokens: each phase once, whether started or not, and what was drawn from the pool.
     #[must_use]
     pub fn total_tokens(&self) -> u64 {
-        self.phases.iter().fold(0, |total: u64, limit| total.saturating_add(limit.tokens))
+        self.phases.iter().fold(self.drawn_tokens, |total: u64, limit| total.saturating_add(limit.tokens))
     }
 
     /// The task's limit in milliseconds: each phase once, whether started or not.

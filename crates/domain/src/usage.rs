@@ -49,7 +49,7 @@ pub struct UsageRecorded {
     pub units: UnitCounts,
     /// Whether the counts are computed from text lengths, here or by the producer.
     pub estimated: bool,
-    /// What it cost; added by the appender.
+    /// What it cost; added by the appender, unless it was [booked](Cost::booked) elsewhere.
     pub cost: Cost,
     /// How it counts in budgets; added by the appender. `None`: as what it says itself.
     pub counts_as: Option<Box<CountsAs>>,
@@ -90,6 +90,9 @@ pub struct NamedExecution {
     /// Which attempt, from 1.
     pub attempt: Option<u32>,
 }
+
+/// The price version of usage whose cost another system had booked. No price book has it: versions are hashes.
+pub const BOOKED: &str = "booked";
 
 /// Usage × price, computed once by the appender.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -175,6 +178,21 @@ impl UsageRepriced {
 }
 
 impl Cost {
+    /// What another system had booked, from which the usage was taken over: no price changes it.
+    #[must_use]
+    pub fn of_booked(usd: Usd) -> Self {
+        Self::Priced { usd, price_version: BOOKED.to_owned() }
+    }
+
+    /// The amount, if another system had booked it.
+    #[must_use]
+    pub fn booked(&self) -> Option<Usd> {
+        match self {
+            Self::Priced { usd, price_version } if price_version == BOOKED => Some(*usd),
+            Self::Priced { .. } | Self::Unpriced => None,
+        }
+    }
+
     /// The amount, as far as it is known.
     #[must_use]
     pub const fn usd(&self) -> Usd {

@@ -3,7 +3,9 @@
 //! next to what it configures.
 
 pub mod fields;
+mod place;
 mod problem;
 pub mod tree;
 
+pub use place::Place;
 pub use problem::{ConfigProblem, InvalidConfig};

@@ -80,6 +80,29 @@ impl Zone {
         text.parse().ok().or_else(day)
     }
 
+    /// A moment as people and programs write one: as [`Self::moment`], or a time without a zone, which is one of the
+    /// clocks here, such as `2026-11-21T08:30:00.25` or `2026-11-21 08:30`. `None`: it is none of them.
+    #[must_use]
+    pub fn local_moment(&self, text: &str) -> Option<Timestamp> {
+        let text = text.trim();
+        self.moment(text).or_else(|| {
+            let (day, time) = text.split_once(['T', ' '])?;
+            let seconds = if time.len() == 5 { ":00" } else { "" };
+            self.shown(format!("{day}T{time}{seconds}Z").parse().ok()?)
+        })
+    }
+
+    /// When clocks here show a time, given as if it were one of UTC: of two moments the first; where they are set past
+    /// it, as if they had not been set yet.
+    fn shown(&self, local: Timestamp) -> Option<Timestamp> {
+        let second = seconds(local);
+        let (before, after) =
+            (self.offset(second.saturating_sub(DAY_S)), self.offset(second.saturating_add(DAY_S)));
+        let fits = |offset: &i64| self.offset(second.saturating_sub(*offset)) == *offset;
+        let offset = [before, after].into_iter().find(fits).unwrap_or(before);
+        Timestamp::from_micros(local.micros().checked_sub(offset.checked_mul(1_000_000)?)?).ok()
+    }
+
     /// The day that a moment belongs to in this zone.
     #[must_use]
     pub fn day_of(&self, at: Timestamp) -> Day {

@@ -3,7 +3,7 @@
 //! Reading order: [`sources`] finds the files; [`reader`] is the common shape of every source's reader;
 //! [`codex`] reads Codex rollouts, [`claude`] the transcripts of Claude Code; [`item`] is what a reader
 //! yields; [`settle`] decides what to append of it, given what the ledger has; [`summary`] adds it up.
-//! [`bill`] reads bills of providers, which are no sessions.
+//! [`bill`] reads bills of providers, and [`older`] the stores of services that are replaced, which are no sessions.
 //!
 //! Each call has one key, in the task where it originated (ADR 45). Calls are a pure function of the file's
 //! lines: reading the same file again gives the same keys and the same content, so the ledger answers
@@ -20,6 +20,7 @@ pub mod family;
 mod input;
 pub mod item;
 mod lines;
+pub mod older;
 pub mod reader;
 pub mod settle;
 pub mod sources;

@@ -185,18 +185,44 @@ impl Client {
         for (name, value) in headers {
             request = request.header(name.as_ref(), value.as_ref());
         }
-        self.within(async {
-            let (head, body) = self.exchange(request, Bytes::new()).await?.into_parts();
-            let body = Limited::new(body, max_bytes).collect().await.map_err(|error| {
-                if error.is::<LengthLimitError>() {
-                    RequestError::TooLarge { target: self.target.clone(), max_bytes }
-                } else {
-                    self.broken(with_causes(&*error))
-                }
-            })?;
-            Ok(Response::from_parts(head, body.to_bytes()))
-        })
-        .await
+        self.within(self.read(request, Bytes::new(), max_bytes)).await
+    }
+
+    async fn read(
+        &self,
+        request: http::request::Builder,
+        body: Bytes,
+        max_bytes: usize,
+    ) -> Result<Response<Bytes>, RequestError> {
+        let (head, body) = self.exchange(request, body).await?.into_parts();
+        let body = Limited::new(body, max_bytes).collect().await.map_err(|error| {
+            if error.is::<LengthLimitError>() {
+                RequestError::TooLarge { target: self.target.clone(), max_bytes }
+            } else {
+                self.broken(with_causes(&*error))
+            }
+        })?;
+        Ok(Response::from_parts(head, body.to_bytes()))
+    }
+
+    /// Sends a body with a method, and returns the answer, whatever its status, with at most `max_bytes` of body.
+    ///
+    /// # Errors
+    ///
+    /// [`RequestError`] if there is no answer, or a larger one. The other side may have received the request
+    /// nevertheless.
+    pub async fn exchanged<V: AsRef<str>>(
+        &self,
+        method: Method,
+        headers: impl IntoIterator<Item = (impl AsRef<str>, V)>,
+        body: Bytes,
+        max_bytes: usize,
+    ) -> Result<Response<Bytes>, RequestError> {
+        let mut request = self.request(method);
+        for (name, value) in headers {
+            request = request.header(name.as_ref(), value.as_ref());
+        }
+        self.within(self.read(request, body, max_bytes)).await
     }
 
     fn request(&self, method: Method) -> http::request::Builder {

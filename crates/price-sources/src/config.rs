@@ -126,7 +126,7 @@ impl PriceSources {
     ///
     /// [`InvalidConfig`] with everything that is wrong.
     pub fn from_yaml(text: &str, dir: &Path) -> Result<Self, InvalidConfig> {
-        read::from_yaml(text, dir)
+        read::from_yaml(text, dir).map_err(|invalid| invalid.placed_in(text))
     }
 }
 

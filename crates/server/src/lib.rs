@@ -18,4 +18,6 @@ mod serve;
 pub use ledger::{Ledger, LedgerError, LedgerOptions};
 pub use tollgate_telemetry::settings::TelemetrySettings;
 
-pub use serve::{AlertsFile, Remote, Running, ServeError, ServeOptions, Served, serve};
+pub use serve::{
+    AlertsFile, Beside, Found, Inside, Outside, Remote, Running, ServeError, ServeOptions, Served, serve,
+};

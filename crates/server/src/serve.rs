@@ -2,33 +2,37 @@
 //! NATS, with no store.
 
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
 use tokio::sync::{Notify, watch};
 use tollgate_clock::sleep;
 use tollgate_log::contract::{Durability, EventLog};
-use tollgate_log::embedded::{EmbeddedLog, OpenError, Options};
+use tollgate_log::embedded::{EmbeddedLog, Options};
 use tollgate_log_jetstream::{Inbox, JetStreamLog, SetupError};
 use tollgate_telemetry::Exporter;
 use tollgate_telemetry::settings::TelemetrySettings;
 
 use self::front::Front;
 use self::running::Said;
-use crate::edge::{ConnectionLimits, Tls, TlsError, TlsFiles, accept, open_files};
-use crate::http::{App, Proxies, router};
-use crate::ledger::{AlertsBy, Delivering, Ledger, LedgerError, LedgerOptions, SettingsOptions, Views};
+use crate::edge::{ConnectionLimits, Tls, TlsFiles, accept, open_files};
+use crate::http::{App, Proxies, bounded, router};
+use crate::ledger::{AlertsBy, Delivering, Ledger, LedgerOptions, SettingsOptions, Views};
 use crate::nats::{AppendService, BudgetService, Drainer};
 use crate::reactor::{
-    AlertsError, Deliveries, Evidence, Reactors, RemediationError, Remediations, Ways, govern, lag, prices,
+    Deliveries, Evidence, Reactors, Remediations, Ways, govern, lag, pools, prices,
 };
 
+mod beside;
+mod error;
 mod front;
 mod running;
 
+pub use self::beside::{Beside, Inside, Outside};
+pub use self::error::ServeError;
 pub use self::front::Remote;
 pub use self::running::Running;
 
@@ -69,6 +73,17 @@ pub struct ServeOptions {
     pub connections: ConnectionLimits,
     /// When notified, the config is read again.
     pub reload: Arc<Notify>,
+    /// What is served beside the API.
+    pub beside: Option<Beside>,
+}
+
+/// Where a server is found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// The API.
+    pub url: String,
+    /// What is served beside it.
+    pub beside: Option<String>,
 }
 
 /// Which file says where alerts go.
@@ -118,69 +133,15 @@ impl Served {
     }
 }
 
-/// Why it does not serve.
-#[derive(Debug, thiserror::Error)]
-pub enum ServeError {
-    /// Other machines can reach the address, and that was not said to be intended.
-    #[error(
-        "listening on {0}: other machines reach that address; listen on 127.0.0.1, or say --allow-remote, with --tls-cert and \
-         --tls-key, for a ledger with keys"
-    )]
-    Remote(SocketAddr),
-    /// Other machines can reach the address, and nothing guards it.
-    #[error(
-        "listening on {address}: other machines reach that address, and {lacks}; give it that, or say --allow-remote twice if the \
-         network itself is closed"
-    )]
-    Unguarded {
-        /// The address.
-        address: SocketAddr,
-        /// What it lacks, and what gives it that.
-        lacks: &'static str,
-    },
-    /// It is not known whether the ledger has keys.
-    #[error("looking whether the ledger has keys: {0}")]
-    Keys(String),
-    /// The certificate cannot be shown.
-    #[error(transparent)]
-    Tls(#[from] TlsError),
-    /// The address cannot be listened on.
-    #[error("listening on {address}: {message}; stop what holds it, or choose another with --listen")]
-    Listen {
-        /// The address.
-        address: SocketAddr,
-        /// The system's message.
-        message: String,
-    },
-    /// The log cannot be opened.
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    /// The ledger cannot be opened.
-    #[error(transparent)]
-    Ledger(#[from] LedgerError),
-    /// Alerts cannot be delivered.
-    #[error(transparent)]
-    Alerts(#[from] AlertsError),
-    /// Remediations cannot be opened.
-    #[error(transparent)]
-    Remediation(#[from] RemediationError),
-    /// The NATS server does not accept the subscriptions.
-    #[error("serving over NATS: {0}")]
-    Nats(String),
-    /// Serving failed.
-    #[error("serving: {0}")]
-    Io(#[from] io::Error),
-}
-
 /// Serves until `shutdown` is ready, then answers the requests in progress, commits the views and closes the
-/// log. `ready` is called with the address once requests are accepted.
+/// log. `ready` is called with the addresses once requests are accepted.
 ///
 /// # Errors
 ///
 /// [`ServeError`].
 pub async fn serve(
     options: ServeOptions,
-    ready: impl FnOnce(&str, &Ledger),
+    ready: impl FnOnce(&Found, &Ledger),
     shutdown: impl Future<Output = ()> + Send + 'static,
 ) -> Result<(), ServeError> {
     let front = Front::open(&options).await?;
@@ -206,14 +167,14 @@ pub async fn serve(
     ledger.operate().delivers(delivering(&options.alerts, deliveries.as_ref(), &ways)).await;
     let remediations = Remediations::new(Arc::clone(&ledger), ways);
     let mut reactors = react(&ledger, evidence, deliveries, remediations, &stopped);
-    if let Some(settings) = options.telemetry.clone() {
-        export(&mut reactors, settings, &ledger, &stopped);
-    }
+    export(&mut reactors, options.telemetry.clone(), &ledger, &stopped);
+    let limits = options.connections.within(open_files());
+    let app = App::new(Arc::clone(&ledger), front.hosts(&options), limits).behind(options.proxies.clone());
+    let beside = open_beside(&mut reactors, &options, &front, &app, &stopped).await;
     let running =
         data_dir.as_deref().map(|dir| Said::new(dir, &front.local_url, ledger.operate().instance()));
-    ready(&front.url, &ledger);
-    let limits = options.connections.within(open_files());
-    let app = App::new(Arc::clone(&ledger), front.hosts(&options), limits).behind(options.proxies);
+    let side = front.beside.as_ref().map(|side| side.url.clone());
+    ready(&Found { url: front.url.clone(), beside: side }, &ledger);
     let (edge, router, tls) = (Arc::clone(&app.edge), router(app), front.tls());
     let (begun, waits) = (stop.clone(), Arc::clone(&ledger));
     let graceful = async move {
@@ -231,7 +192,7 @@ pub async fn serve(
     tokio::select! {
         () = reload(&options.reload, &ledger, tls.as_deref()) => {}
         () = say_later(running.as_ref()) => {}
-        () = accept(front.into_doors(), router, edge, graceful) => {}
+        () = accept(front.into_doors(&router, beside), edge, graceful) => {}
         () = grace => {
             tracing::warn!("requests still run after {} s and are cut off; their senders ask again", GRACE.as_secs());
         }
@@ -305,17 +266,40 @@ fn react(
     reactors.start("lag", lag::run(Arc::clone(ledger), stopped.clone()));
     reactors.start("watch", ledger.watch().run(stopped.clone()));
     reactors.start("govern", govern::run(Arc::clone(ledger), stopped.clone()));
+    reactors.start("pools", pools::run(Arc::clone(ledger), stopped.clone()));
     reactors.start("prices", prices::run(Arc::clone(ledger), stopped.clone()));
     reactors
 }
 
-/// Starts exporting metrics. If that is impossible, the ledger serves without it.
+/// Opens what is served beside the API, if anything is.
+async fn open_beside(
+    reactors: &mut Reactors,
+    options: &ServeOptions,
+    front: &Front,
+    app: &App,
+    stopped: &watch::Receiver<bool>,
+) -> Option<Router> {
+    let (beside, side) = options.beside.as_ref().zip(front.beside.as_ref())?;
+    let outside = beside.open(Inside {
+        api: router(app.in_process()),
+        own: router(app.in_process().without_keys()),
+        url: side.url.clone(),
+        address: side.address,
+        stopped: stopped.clone(),
+    });
+    let outside = outside.await;
+    reactors.start("beside", outside.alongside);
+    Some(bounded(app, outside.router))
+}
+
+/// Starts exporting metrics, if they go anywhere. If that is impossible, the ledger serves without it.
 fn export(
     reactors: &mut Reactors,
-    settings: TelemetrySettings,
+    settings: Option<TelemetrySettings>,
     ledger: &Arc<Ledger>,
     stopped: &watch::Receiver<bool>,
 ) {
+    let Some(settings) = settings else { return };
     let exporter = match Exporter::new(settings) {
         Ok(exporter) => exporter,
         Err(error) => {

@@ -72,6 +72,8 @@ mod overruns;
 mod phases_and_money;
 #[path = "api/policies.rs"]
 mod policies;
+#[path = "api/pool.rs"]
+mod pool;
 #[path = "api/price_decisions.rs"]
 mod price_decisions;
 #[path = "api/price_keys.rs"]

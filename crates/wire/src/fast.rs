@@ -12,7 +12,7 @@ use tollgate_domain::money::Usd;
 use tollgate_domain::time::Timestamp;
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::units::UnitCounts;
-use tollgate_domain::usage::{Cost, CountsAs, NamedExecution, UsageRecorded};
+use tollgate_domain::usage::{BOOKED, Cost, CountsAs, NamedExecution, UsageRecorded};
 
 use crate::decoded::DecodedEvent;
 use crate::upcast::SCHEMA_VERSION;
@@ -38,6 +38,8 @@ pub(crate) struct StoredUsage<'a> {
     labels: Vec<(&'a str, &'a str)>,
     tokens: Option<TokenCounts>,
     estimated: bool,
+    /// What another system had booked. That is content, whatever was added.
+    booked: Option<Usd>,
     cost: Option<(Usd, &'a str)>,
     counts_as: Option<Box<CountsAs>>,
 }
@@ -112,6 +114,7 @@ impl<'a> StoredUsage<'a> {
                 LABELS => self.labels.push(label(field.bytes()?)?),
                 13 => self.allocation = Some(field.text()?),
                 15 => self.context = Some(field.text()?),
+                16 => self.booked = Some(field.text()?.parse().ok()?),
                 _ => return None,
             }
         }
@@ -173,7 +176,7 @@ impl<'a> StoredUsage<'a> {
         usage.tokens = tokens;
         usage.units = UnitCounts::default();
         usage.estimated = self.estimated;
-        match (&mut usage.cost, self.cost) {
+        match (&mut usage.cost, self.booked.map(|usd| (usd, BOOKED)).or(self.cost)) {
             (Cost::Priced { usd, price_version }, Some((amount, version))) => {
                 *usd = amount;
                 version.clone_into(price_version);

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use crate::committer::Committer;
 use crate::driver::{Run, Shape, Times, drive};
 use crate::ledger::Ledger;
-use crate::peers::{Raw, Sled, Sqlite};
+use crate::output::progress;
+use crate::peers::{Fjall, Postgres, PostgresServer, Raw, Redb, Sled, Sqlite};
 use crate::place::Place;
 use crate::stats::{Samples, percentile};
 
@@ -28,9 +29,20 @@ enum Candidate {
     Raw,
     Sqlite,
     Sled,
+    Fjall,
+    Redb,
+    Postgres,
 }
 
-const CANDIDATES: [Candidate; 4] = [Candidate::Tollgate, Candidate::Raw, Candidate::Sqlite, Candidate::Sled];
+const CANDIDATES: [Candidate; 7] = [
+    Candidate::Tollgate,
+    Candidate::Raw,
+    Candidate::Sqlite,
+    Candidate::Sled,
+    Candidate::Fjall,
+    Candidate::Redb,
+    Candidate::Postgres,
+];
 
 impl Candidate {
     const fn name(self) -> &'static str {
@@ -39,6 +51,9 @@ impl Candidate {
             Self::Raw => "raw",
             Self::Sqlite => "sqlite",
             Self::Sled => "sled",
+            Self::Fjall => "fjall",
+            Self::Redb => "redb",
+            Self::Postgres => "postgres",
         }
     }
 }
@@ -52,14 +67,18 @@ pub(crate) fn round(
     figures: &mut Samples,
     ratios: &mut Samples,
 ) {
-    let mut rates = [0.0; CANDIDATES.len()];
+    let mut rates = [None; CANDIDATES.len()];
     for turn in 0..CANDIDATES.len() {
         let at = (turn + round) % CANDIDATES.len();
         let candidate = CANDIDATES[at];
         let dir = place.fresh(candidate.name());
         let run = run(candidate, dir.path(), shape, times);
         place.clear(dir);
-        rates[at] = run.events_per_second;
+        let Some(run) = run else {
+            progress(&format!("{} is not installed and is skipped", candidate.name()));
+            continue;
+        };
+        rates[at] = Some(run.events_per_second);
         let name = format!("append_{shape}_{}", candidate.name());
         figures.add(format!("{name}_events_per_second"), run.events_per_second);
         for percent in [50, 99] {
@@ -69,13 +88,13 @@ pub(crate) fn round(
     }
     let [tollgate, peers @ ..] = rates;
     for (peer, rate) in CANDIDATES[1..].iter().zip(peers) {
-        let name = format!("append_{shape}_vs_{}", peer.name());
-        ratios.add(name, tollgate / rate);
+        let Some(ratio) = tollgate.zip(rate).map(|(tollgate, rate)| tollgate / rate) else { continue };
+        ratios.add(format!("append_{shape}_vs_{}", peer.name()), ratio);
     }
 }
 
-/// Runs one candidate, and checks that it holds each event once.
-fn run(candidate: Candidate, dir: &Path, shape: Shape, times: Times) -> Run {
+/// Runs one candidate, and checks that it holds each event once. `None`: it is not installed.
+fn run(candidate: Candidate, dir: &Path, shape: Shape, times: Times) -> Option<Run> {
     let grouped = |committer: Committer| {
         let committer = Arc::new(committer);
         let run = drive(&committer, shape, times);
@@ -86,6 +105,12 @@ fn run(candidate: Candidate, dir: &Path, shape: Shape, times: Times) -> Run {
         Candidate::Raw => grouped(Raw::start(dir)),
         Candidate::Sqlite => grouped(Sqlite::start(dir)),
         Candidate::Sled => grouped(Sled::start(dir)),
+        Candidate::Fjall => grouped(Fjall::start(dir)),
+        Candidate::Redb => grouped(Redb::start(dir)),
+        Candidate::Postgres => {
+            let server = PostgresServer::start(PostgresServer::programs()?, dir);
+            grouped(Postgres::start(&server))
+        }
         Candidate::Tollgate => {
             let ledger = Arc::new(Ledger::open(dir));
             let run = drive(&ledger, shape, times);
@@ -95,5 +120,5 @@ fn run(candidate: Candidate, dir: &Path, shape: Shape, times: Times) -> Run {
     if let Some(stored) = stored {
         assert_eq!(stored, run.distinct, "{} holds each event once", candidate.name());
     }
-    run
+    Some(run)
 }

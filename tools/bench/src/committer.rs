@@ -14,7 +14,7 @@ pub(crate) trait Commit: Send + 'static {
     fn commit(&mut self, group: &[Vec<Event>]);
 
     /// How many events it holds; `None` if it does not detect duplicates.
-    fn stored(&self) -> Option<u64>;
+    fn stored(&mut self) -> Option<u64>;
 }
 
 /// Batches of all producers, committed in groups by one thread.

@@ -10,7 +10,7 @@ use crate::driver::Times;
 use crate::output::{Report, progress};
 use crate::place::Place;
 use crate::stats::Samples;
-use crate::{budgets, fold, latency, readers, usage};
+use crate::{budgets, fold, http, latency, readers, usage, views};
 
 /// How long each run is, and how large.
 struct Extent {
@@ -21,6 +21,8 @@ struct Extent {
     other: Times,
     latency: Duration,
     usage_events: u64,
+    /// Usage events of many tasks, and the tasks.
+    many: (u64, u64),
     ids: Sizes,
 }
 
@@ -33,6 +35,7 @@ const QUICK: Extent = Extent {
     other: times(100, 300),
     latency: Duration::from_millis(600),
     usage_events: 1_000_000,
+    many: (1_000_000, 100_000),
     ids: Sizes::about(200_000, 4_000_000, TIMED_IDS),
 };
 
@@ -42,7 +45,8 @@ const FULL: Extent = Extent {
     other: times(300, 2_000),
     latency: Duration::from_secs(3),
     usage_events: 4_000_000,
-    ids: Sizes::about(1_000_000, 50_000_000, TIMED_IDS),
+    many: (3_000_000, 1_000_000),
+    ids: Sizes::about(1_000_000, 100_000_000, TIMED_IDS),
 };
 
 const fn times(warm_up_ms: u64, measured_ms: u64) -> Times {
@@ -64,6 +68,10 @@ pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> 
     progress(&format!("writing {} usage events to fold", extent.usage_events));
     let log_dir = place.fresh("log");
     let written = usage::write(log_dir.path(), extent.usage_events, usage::TASKS);
+    let (events, tasks) = extent.many;
+    progress(&format!("writing {events} usage events of {tasks} tasks"));
+    let many_dir = place.fresh("many");
+    let many = usage::write(many_dir.path(), events, tasks);
     progress("growing the large id index");
     let ids_dir = place.fresh("ids-large");
     let mut large = dedup::Large::grow(ids_dir.path(), extent.ids);
@@ -81,6 +89,10 @@ pub(crate) fn run(quick: bool, parent: Option<&Path>) -> Result<Report, String> 
         readers::round(&place, round, extent.busy, &mut figures, &mut ratios);
         begin("fold and query");
         fold::round(&place, round, &written, &mut figures, &mut ratios);
+        begin("views of many tasks");
+        views::round(&place, round, [&written, &many], &mut figures, &mut ratios);
+        begin("HTTP");
+        http::round(&place, round, extent.busy, &mut figures, &mut ratios);
         begin("dedup");
         dedup::round(&place, round, extent.ids, &mut large, &mut figures, &mut ratios);
         begin("money");

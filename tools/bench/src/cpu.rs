@@ -26,11 +26,20 @@ pub(crate) fn thread_seconds() -> f64 {
 
 /// The peak memory of this process.
 pub(crate) fn peak_megabytes() -> Result<f64, String> {
+    status("VmHWM:")
+}
+
+/// The memory of this process.
+pub(crate) fn megabytes() -> Result<f64, String> {
+    status("VmRSS:")
+}
+
+fn status(name: &str) -> Result<f64, String> {
     let status = std::fs::read_to_string("/proc/self/status").map_err(|error| error.to_string())?;
-    let line =
-        status.lines().find_map(|line| line.strip_prefix("VmHWM:")).ok_or("no VmHWM in /proc/self/status")?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name));
+    let line = line.ok_or_else(|| format!("no {name} in /proc/self/status"))?;
     let kilobytes: f64 =
-        line.trim().trim_end_matches(" kB").parse().map_err(|_| "VmHWM is no number".to_owned())?;
+        line.trim().trim_end_matches(" kB").parse().map_err(|_| format!("{name} is no number"))?;
     Ok(kilobytes / 1e3)
 }
 

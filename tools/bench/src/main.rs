@@ -14,6 +14,7 @@ mod dedup;
 mod driver;
 mod fifty;
 mod fold;
+mod http;
 mod import;
 mod jetstream;
 mod latency;
@@ -31,6 +32,7 @@ mod race;
 mod readers;
 mod replay;
 mod service;
+mod soak;
 mod spending;
 mod stats;
 mod transitions;
@@ -57,7 +59,8 @@ struct Args {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Append, fold, dedup and query, with appending compared to raw writing, SQLite and sled
+    /// Append, fold, dedup, query, views of many tasks and HTTP, with appending compared to raw writing, SQLite, sled,
+    /// fjall, redb and PostgreSQL
     Compare(Compare),
     /// Append over JetStream compared to plain publishing, with projectors stopped and crawling; needs nats-server
     Jetstream(Jetstream),
@@ -69,6 +72,8 @@ enum Command {
     Spending(SpendingArgs),
     /// Fold one log into each view, compared to reading and decoding it
     Views(ViewsArgs),
+    /// Append usage of ever more tasks while a view folds it, up to 10^8 events, and tell what each step costs
+    Soak(soak::Soak),
     /// Generate a history of tasks and propose limits from it
     Calibrate(calibrate::Calibrate),
     /// Run a generated history through three configs at once
@@ -118,7 +123,7 @@ struct ViewsArgs {
 
 #[derive(Debug, clap::Args)]
 struct Compare {
-    /// Fewer and shorter rounds, smaller sizes: about a minute and a half
+    /// Fewer and shorter rounds, smaller sizes: about six minutes
     #[arg(long)]
     quick: bool,
     /// Tables for people, or one JSON object
@@ -193,6 +198,7 @@ fn main() -> ExitCode {
             return ended(calibrate::run(&args).map(|lines| output::print(&lines)));
         }
         Command::Replay(args) => return ended(replay::run(&args).map(|lines| output::print(&lines))),
+        Command::Soak(args) => return ended(soak::run(&args).map(|lines| output::print(&lines))),
         Command::Race(race) => return ended(race.run()),
         Command::Racer(racer) => return ended(racer.run()),
         Command::PlainServer(hops) => return ended(plain::serve(&hops)),

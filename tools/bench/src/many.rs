@@ -17,21 +17,45 @@ use crate::usage::time;
 /// How often each question is asked; the middle is told.
 const ASKED: usize = 5;
 
+/// What was asked, in milliseconds.
+pub(crate) struct Asked {
+    pub(crate) question: &'static str,
+    pub(crate) kept: f64,
+    /// By a look at every row; the last question has no such way.
+    pub(crate) looked: Option<f64>,
+}
+
 /// Opens the view that was folded into a directory, and asks it. Returns lines to print.
 pub(crate) fn run(log: &EmbeddedLog, dir: &Path) -> String {
+    let (opened, rows, answers) = ask(log, dir);
+    let mut lines = format!("opening a view of {rows} rows: {opened:.2} ms\n");
+    for Asked { question, kept, looked } in answers {
+        lines += &match looked {
+            Some(looked) => format!(
+                "{question}: {kept:.2} ms, {looked:.1} ms by a look at every row, {:.0} times as long\n",
+                looked / kept
+            ),
+            None => format!("{question}: {kept:.2} ms\n"),
+        };
+    }
+    lines
+}
+
+/// How many milliseconds opening takes, how many rows there are, and the answers.
+pub(crate) fn ask(log: &EmbeddedLog, dir: &Path) -> (f64, u64, Vec<Asked>) {
     let (opened, mut view) = timed(|| pollster::block_on(View::open(Status, dir, log)).expect("a view"));
-    let mut lines = format!("opening a view of {} rows: {opened:.2} ms\n", view.rows());
+    let rows = view.rows();
     view.count(usize::MAX).expect("rows that can be read");
     let now = time(u64::from(u32::MAX));
     let overview = OverviewOf { tenant: None, now, stuck_after_ms: 14_400_000, own: false };
     let kept = middle(|| overview.answer(&Seen::Now(&view)).expect("an answer"));
     let looked = middle(|| overview_by_rows(&view, &overview));
-    lines += &line("health of budgets", kept, looked);
+    let mut answers = vec![Asked { question: "health of budgets", kept, looked: Some(looked) }];
     let filter = |statuses: &[&str]| TaskFilter {
         statuses: statuses.iter().map(|status| (*status).to_owned()).collect(),
         ..TaskFilter::default()
     };
-    for (name, statuses) in
+    for (question, statuses) in
         [("sums of all tasks", &[][..]), ("first 50 above limits, with sums", &["exceeded"])]
     {
         let list = ListTasks {
@@ -44,17 +68,11 @@ pub(crate) fn run(log: &EmbeddedLog, dir: &Path) -> String {
         };
         let kept = middle(|| list.answer(&Seen::Now(&view)).expect("an answer"));
         let looked = middle(|| sums_by_rows(&view, &list));
-        lines += &line(name, kept, looked);
+        answers.push(Asked { question, kept, looked: Some(looked) });
     }
     let kept = middle(|| RunningTasks::default().answer(&Seen::Now(&view)).expect("an answer"));
-    lines + &format!("running executions, a page: {kept:.2} ms\n")
-}
-
-fn line(name: &str, kept: f64, looked: f64) -> String {
-    format!(
-        "{name}: {kept:.2} ms, {looked:.1} ms by a look at every row, {:.0} times as long\n",
-        looked / kept
-    )
+    answers.push(Asked { question: "running executions, a page", kept, looked: None });
+    (opened, rows, answers)
 }
 
 fn overview_by_rows(view: &View<Status>, asked: &OverviewOf) -> Overview {

@@ -26,7 +26,7 @@ use crate::work::{mix, text, ulid};
 pub(crate) const TASKS: u64 = 1_000;
 
 /// Usage events per record.
-const BATCH: u64 = 64;
+pub(crate) const BATCH: u64 = 64;
 
 /// Teams, and models that they use.
 pub(crate) const TEAMS: u64 = 20;
@@ -119,11 +119,16 @@ pub(crate) fn phase(name: &str) -> Phase {
 }
 
 fn append(log: &EmbeddedLog, task: &str, events: Vec<NewEvent>, decides: bool) {
+    pollster::block_on(append_to(log, task, events, decides));
+}
+
+/// Appends the events of a task; `decides`: they are the first of it.
+pub(crate) async fn append_to(log: &EmbeddedLog, task: &str, events: Vec<NewEvent>, decides: bool) {
     let tenant = TenantId::default_tenant();
     let partition = PartitionId::of(tenant.as_str(), task);
     let decision = decides.then(|| Expected { subject: task.to_owned(), last: Sequence::ZERO });
-    pollster::block_on(log.append(Batch { tenant, partition, events, decision, recorded_at: None }))
-        .expect("an append");
+    let batch = Batch { tenant, partition, events, decision, recorded_at: None };
+    log.append(batch).await.expect("an append");
 }
 
 /// Bytes of the records so far.
@@ -140,7 +145,7 @@ fn log_bytes(log: &EmbeddedLog) -> u64 {
 }
 
 /// Generates events, each with a unique id.
-struct Maker {
+pub(crate) struct Maker {
     limits: TaskLimits,
     made: u64,
     tokens: u64,
@@ -148,12 +153,17 @@ struct Maker {
 
 impl Maker {
     fn new() -> Self {
+        Self::numbered_from(0)
+    }
+
+    /// One whose events are none of another one's.
+    pub(crate) fn numbered_from(made: u64) -> Self {
         let limits = task_limits(&BudgetConfig::built_in(), &TaskMetadata::default());
-        Self { limits: limits.expect("the built-in config gives limits"), made: 0, tokens: 0 }
+        Self { limits: limits.expect("the built-in config gives limits"), made, tokens: 0 }
     }
 
     /// A task is opened, ends its first phase and begins the next.
-    fn opened(&mut self, task: u64) -> Vec<NewEvent> {
+    pub(crate) fn opened(&mut self, task: u64) -> Vec<NewEvent> {
         let title = Some(format!("Work on part {task} of the payment service"));
         let metadata = TaskMetadata { title, ..TaskMetadata::default() };
         let opened = TaskOpened { metadata, limits: Some(self.limits.clone()) };
@@ -168,7 +178,7 @@ impl Maker {
     }
 
     /// A model call, priced.
-    fn usage(&mut self, task: u64) -> NewEvent {
+    pub(crate) fn usage(&mut self, task: u64) -> NewEvent {
         let body = self.call(BTreeMap::new(), "gpt-5-codex");
         self.event(task, body, time(self.made))
     }

@@ -15,9 +15,10 @@ use tollgate_projector::View;
 use tollgate_wire::decode_stored;
 
 use crate::cpu;
-use crate::many;
+use crate::many::{self, Asked};
 use crate::output::progress;
 use crate::place::Place;
+use crate::stats::Samples;
 use crate::usage::{TASKS, Written, write};
 
 /// How much is folded, and how often.
@@ -67,6 +68,51 @@ pub(crate) fn run(dir: Option<&Path>, sizes: Sizes) -> Result<String, String> {
     place.clear(dir);
     place.clear(log);
     Ok(lines)
+}
+
+/// One round of the comparison: few tasks and many, in turns, and what is asked about the many.
+pub(crate) fn round(
+    place: &Place,
+    round: usize,
+    [few, many]: [&Written; 2],
+    figures: &mut Samples,
+    ratios: &mut Samples,
+) {
+    let mut one = |name: &str, fold: &dyn Fn(&Written) -> f64| {
+        let rate = |written: &Written| written.events as f64 / 1e6 / fold(written);
+        let [of_few, of_many] = if round.is_multiple_of(2) {
+            let of_few = rate(few);
+            [of_few, rate(many)]
+        } else {
+            let of_many = rate(many);
+            [rate(few), of_many]
+        };
+        figures.add(format!("views_{name}_few_tasks_million_events_per_core_second"), of_few);
+        figures.add(format!("views_{name}_many_tasks_million_events_per_core_second"), of_many);
+        ratios.add(format!("views_{name}_many_vs_few_tasks"), of_many / of_few);
+    };
+    one("decoding", &decode);
+    one(Status::NAME, &|written| fold(place, written, Status));
+    one(Reports::NAME, &|written| fold(place, written, Reports));
+    one(Spending::NAME, &|written| fold(place, written, Spending));
+    one(Alerts::NAME, &|written| fold(place, written, Alerts));
+    let dir = place.fresh("many");
+    let mut view = pollster::block_on(View::open(Status, dir.path(), &many.log)).expect("a view");
+    fold_all(&mut view, &many.log, |view| {
+        view.commit().expect("a commit");
+    });
+    drop(view);
+    let (opened, rows, answers) = many::ask(&many.log, dir.path());
+    place.clear(dir);
+    figures.add("many_tasks_open_milliseconds", opened);
+    figures.add("many_tasks_rows", rows as f64);
+    for Asked { question, kept, looked } in answers {
+        let name = question.replace(", ", "_").replace(' ', "_");
+        figures.add(format!("many_tasks_{name}_milliseconds"), kept);
+        if let Some(looked) = looked {
+            ratios.add(format!("many_tasks_{name}_vs_every_row"), kept / looked);
+        }
+    }
 }
 
 /// Processor seconds to read and decode the log.

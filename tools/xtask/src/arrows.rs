@@ -32,6 +32,10 @@ const ROWS: &[Row] = &[
     Row { package: "tollgate-server", never: &[&["tollgate-view-store"]] },
     Row { package: "tollgate-client", never: &[SERVING, LOG, &["tollgate-server", "tollgate-projector"]] },
     Row { package: "tollgate-import", never: &[SERVING, LOG, &["tollgate-server"]] },
+    Row {
+        package: "tollgate-tekton",
+        never: &[LOG, STORES, &["tollgate-server", "tollgate-projector", "tollgate-import"]],
+    },
     Row { package: "tollgate-replay", never: &[HTTP, SERVING, &["tollgate-server", "tollgate-view-store"]] },
     Row { package: "tollgate", never: &[] },
 ];
@@ -42,6 +46,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("rustls-native-certs", &["tollgate-outbound"]),
     ("tokio-rustls", &["tollgate-outbound", "tollgate-server"]),
     ("html5gum", &["tollgate-price-sources"]),
+    ("rusqlite", &["tollgate-import"]),
     ("tiny-skia", &["tollgate-charts"]),
     ("async-nats", &["tollgate-log-jetstream", "tollgate-projector", "tollgate-server"]),
 ];

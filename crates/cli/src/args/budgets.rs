@@ -19,6 +19,8 @@ pub(crate) enum BudgetCommand {
     },
     /// List budgets
     List,
+    /// Show the pool of unused budget that tasks share: what completed tasks left, and others drew
+    Pool,
     /// Make the budget and the policies that ship, all of which only warn; those that exist stay as they are
     Defaults {
         /// Who makes them

@@ -5,6 +5,7 @@ mod allocations;
 mod amounts;
 mod bill;
 mod budgets;
+mod compat;
 mod form;
 mod govern;
 mod http;
@@ -43,13 +44,15 @@ pub(crate) use budgets::{
     BudgetCommand, BudgetSetArgs, PolicyCommand, PolicyListArgs, PolicySetArgs, RaiseArgs, RaiseBy,
     WithdrawArgs,
 };
+pub(crate) use compat::{CompatArgs, RegistryForm};
 pub(crate) use govern::{BreakerCommand, HealthCommand};
 pub(crate) use key::{ApiKey, KeyCommand, KeyCreateArgs};
 pub(crate) use manual::{CompletionsArgs, ManArgs};
 pub(crate) use nats::NatsArgs;
 pub(crate) use operate::{
-    ArchiveArgs, BackupArgs, CheckArgs, ConfigCommand, CopyArgs, DemoArgs, ImportArgs, ImportCommand,
-    InitArgs, LogCommand, ProjectorArgs, RestoreArgs, ServeArgs, ShowArgs, TailArgs, ViewCommand,
+    ApolloArgs, ArchiveArgs, BackupArgs, CheckArgs, ConfigCommand, CopyArgs, DemoArgs, ImportArgs,
+    ImportCommand, InitArgs, LogCommand, ProjectorArgs, RestoreArgs, RhetorArgs, ServeArgs, ShowArgs,
+    TailArgs, ViewCommand,
 };
 pub(crate) use price_decisions::{
     PriceApproveArgs, PriceDecisionArgs, PriceHistoryArgs, PriceRejectArgs, PriceSetArgs, PriceUpdateArgs,

@@ -4,8 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use tollgate_domain::zone::Zone;
 use tollgate_log::contract::Partitions;
 
+use super::allocations::seconds;
+use super::compat::CompatArgs;
 use super::http::{HttpArgs, NetworkArgs};
 
 #[derive(Debug, Args)]
@@ -47,6 +50,8 @@ pub(crate) struct ServeArgs {
     pub(crate) network: NetworkArgs,
     #[command(flatten)]
     pub(crate) http: HttpArgs,
+    #[command(flatten)]
+    pub(crate) compat: CompatArgs,
 }
 
 #[derive(Debug, Subcommand)]
@@ -55,6 +60,39 @@ pub(crate) enum ImportCommand {
     Codex(ImportArgs),
     /// Claude Code transcripts: its `projects` directory, or parts of it
     Claude(ImportArgs),
+    /// Policies and usage of Tekton's Apollo: its directory `budget_data`, or files of it
+    Apollo(ApolloArgs),
+    /// Limits and usage of Tekton's Rhetor: its SQLite file
+    Rhetor(RhetorArgs),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ApolloArgs {
+    /// Files, or directories with budget_policies.json and usage_records_*.json
+    #[arg(required = true, value_name = "PATH")]
+    pub(crate) paths: Vec<PathBuf>,
+    /// Time zone of the times in them (default: that of the variable TZ, else UTC)
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) zone: Option<Zone>,
+    /// Import again after this time, such as 30s, and so on until Ctrl-C, while Apollo still runs
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub(crate) every: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RhetorArgs {
+    /// The file
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+    /// Name that tells this store's rows from those of others (default: follows from its first row)
+    #[arg(long, value_name = "NAME")]
+    pub(crate) source: Option<String>,
+    /// Time zone of the times in it (default: that of the variable TZ, else UTC)
+    #[arg(long, value_name = "ZONE")]
+    pub(crate) zone: Option<Zone>,
+    /// Import again after this time, such as 30s, and so on until Ctrl-C, while Rhetor still runs
+    #[arg(long, value_name = "TIME", value_parser = seconds)]
+    pub(crate) every: Option<u64>,
 }
 
 #[derive(Debug, Args)]

@@ -29,7 +29,8 @@ pub(crate) async fn budget(global: &Global, command: BudgetCommand) -> Result<Ex
         BudgetCommand::Set(args) => {
             let BudgetSetArgs { budget, title, description, owner, active, inactive, author } = args;
             let active = (active || inactive).then_some(active);
-            let request = BudgetRequest { tenant: None, id: None, title, description, owner, active, author };
+            let request =
+                BudgetRequest { title, description, owner, active, author, ..BudgetRequest::default() };
             let set =
                 ask(global, Access::MayCreate, async |it| it.client.set_budget(&budget, &request).await);
             show_budget(global, &set.await?, &PolicyList::default());
@@ -52,6 +53,14 @@ pub(crate) async fn budget(global: &Global, command: BudgetCommand) -> Result<Ex
                 (Form::Csv, _) => out(&output::budgets_csv(&list)),
                 (_, Format::Json) => json(&list),
                 (_, Format::Table) => say(&output::budget_list(&list)),
+            }
+        }
+        BudgetCommand::Pool => {
+            let read = read(global);
+            let pool = ask(global, Access::Existing, async |it| it.client.pool(&read).await).await?;
+            match global.format {
+                Format::Json => json(&pool),
+                Format::Table => say(&output::live_pool(&pool)),
             }
         }
         BudgetCommand::Defaults { author } => {

@@ -4,6 +4,7 @@ mod alerts;
 mod allocations;
 mod bill;
 mod budgets;
+mod compat;
 mod config;
 mod copy;
 mod demo;
@@ -48,6 +49,8 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Serve(serve) => serve::run(&global, serve).await,
         Command::Import(ImportCommand::Codex(import)) => import::run(&global, Source::Codex, &import).await,
         Command::Import(ImportCommand::Claude(import)) => import::run(&global, Source::Claude, &import).await,
+        Command::Import(ImportCommand::Apollo(args)) => import::older::apollo(&global, &args).await,
+        Command::Import(ImportCommand::Rhetor(args)) => import::older::rhetor(&global, &args).await,
         Command::Task(command) => tasks::run(&global, command).await,
         Command::Phase(command) => events::phase(&global, command).await,
         Command::Usage(command) => events::usage(&global, command).await,

@@ -1,5 +1,6 @@
 //! Serving a ledger over HTTP.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -7,12 +8,13 @@ use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::Notify;
 use tollgate_log::contract::Durability;
 use tollgate_log_jetstream::JetStreamLog;
-use tollgate_server::{AlertsFile, ServeOptions, Served, TelemetrySettings, serve};
+use tollgate_server::{AlertsFile, Found, ServeOptions, Served, TelemetrySettings, serve};
 
+use super::compat;
 use crate::args::{Global, ServeArgs};
 use crate::connect::{EVIDENCE_DIR, nats_options, settings_options};
 use crate::exit::Failure;
-use crate::output::note;
+use crate::output::{line, note};
 use crate::supervisor;
 
 /// The file in a data directory that says where alerts go.
@@ -30,15 +32,10 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
     // Several servers of one log would write the same files: with --log only if requested.
     let evidence_dir = global.evidence_dir.clone().or_else(|| nats.is_none().then(|| EVIDENCE_DIR.into()));
     // Likewise: every server that has the file delivers.
-    let own = global.data.join(ALERTS_FILE);
-    let alerts = match args.alerts {
-        Some(none) if none.as_os_str() == NONE => AlertsFile::None,
-        Some(file) => AlertsFile::Named(file),
-        None if nats.is_none() && own.exists() => AlertsFile::Named(own),
-        None => AlertsFile::Unnamed,
-    };
+    let alerts = alerts_file(global, args.alerts, nats.is_none());
     let own = global.data.join(REMEDIATION_FILE);
     let remediation = args.remediation.or_else(|| (nats.is_none() && own.exists()).then_some(own));
+    let beside = compat::beside(global, &args.compat)?;
     let reload = Arc::new(Notify::new());
     let options = ServeOptions {
         ledger,
@@ -56,6 +53,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         max_lag: args.max_lag,
         connections: args.http.limits(),
         reload: Arc::clone(&reload),
+        beside,
     };
     let mut hangup = signal(SignalKind::hangup())?;
     tokio::spawn(async move {
@@ -64,7 +62,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         }
     });
     let stopped = stop_signal()?;
-    let ready = |url: &str, ledger: &tollgate_server::Ledger| {
+    let ready = |found: &Found, ledger: &tollgate_server::Ledger| {
         let settings = ledger.settings();
         note(&format!("config: {}", settings.config_line()));
         ledger.operate().delivery_lines().iter().for_each(|said| note(said));
@@ -80,8 +78,12 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         let durability = ledger.log().durability();
         let known = ledger.log().durability_known_by().map(|known| format!(" ({known})")).unwrap_or_default();
         supervisor::ready(&format!(
-            "tollgate serves {name} at {url}, acknowledges with class {durability}{known}; stop with Ctrl-C"
+            "tollgate serves {name} at {}, acknowledges with class {durability}{known}; stop with Ctrl-C",
+            found.url
         ));
+        if let Some(url) = &found.beside {
+            line(&format!("answers Tekton's Budget clients at {url}"));
+        }
     };
     let regressed = async {
         match &nats {
@@ -96,6 +98,17 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         ))),
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Which file says where alerts go. Every server that has the file delivers: with --log only if requested.
+fn alerts_file(global: &Global, named: Option<PathBuf>, of_data: bool) -> AlertsFile {
+    let own = global.data.join(ALERTS_FILE);
+    match named {
+        Some(none) if none.as_os_str() == NONE => AlertsFile::None,
+        Some(file) => AlertsFile::Named(file),
+        None if of_data && own.exists() => AlertsFile::Named(own),
+        None => AlertsFile::Unnamed,
+    }
 }
 
 /// Completes when the process is told to stop, and logs that.

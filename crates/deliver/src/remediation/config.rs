@@ -70,7 +70,7 @@ impl RemediationConfig {
         if fields.problems.is_empty() {
             Ok(Self { ways })
         } else {
-            Err(InvalidConfig { problems: fields.problems })
+            Err(InvalidConfig { problems: fields.problems }.placed_in(yaml))
         }
     }
 }

@@ -1,14 +1,18 @@
 //! From a command about money to the event that it causes, or the rule that refuses it.
 
+mod set;
+
 use super::amount::{MOST_LIMIT_TOKENS, MOST_USD};
 use super::policy::MAX_NAME_BYTES;
 use super::{Amount, BudgetRejection, BudgetState, Figures, InvalidPolicy, OpenAllocation, Policy, judge};
 use crate::event::{
     Allocated, AllocationExpired, AllocationExtended, AllocationRefused, AllocationReleased,
-    AllocationRequest, BudgetEvent, BudgetSet, LimitRaised, PolicySet,
+    AllocationRequest, BudgetEvent, LimitRaised, PolicySet,
 };
 use crate::money::Usd;
 use crate::time::Timestamp;
+
+pub use set::{BudgetChange, set_budget};
 
 /// How long something may be reserved: 366 days.
 const LONGEST_MS: i64 = 366 * 24 * 60 * 60 * 1000;
@@ -17,23 +21,6 @@ const LONGEST_MS: i64 = 366 * 24 * 60 * 60 * 1000;
 const MOST_TOKENS: i128 = 1_000_000_000_000_000;
 
 type Decision = Result<BudgetEvent, BudgetRejection>;
-
-/// What somebody says of a budget. What is absent stays as it is, an empty text takes away what was there.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct BudgetChange {
-    /// Its name.
-    pub budget: String,
-    /// What people call it.
-    pub title: Option<String>,
-    /// What it is for.
-    pub description: Option<String>,
-    /// Who answers for it.
-    pub owner: Option<String>,
-    /// Whether its policies rule; those of a new one do.
-    pub active: Option<bool>,
-    /// Who sets it.
-    pub author: Option<String>,
-}
 
 /// What somebody adds to a limit for a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -52,29 +39,6 @@ pub struct LimitRaise {
     pub author: String,
     /// The reason.
     pub reason: String,
-}
-
-/// Makes or changes a budget.
-///
-/// # Errors
-///
-/// A name that is none.
-pub fn set_budget(state: &BudgetState, change: BudgetChange) -> Decision {
-    let BudgetChange { budget, title, description, owner, active, author } = change;
-    name("budget", &budget)?;
-    let before = state.budget(&budget);
-    let text = |now: Option<String>, before: Option<&String>| {
-        now.or_else(|| before.cloned()).filter(|text| !text.is_empty())
-    };
-    let set = BudgetSet {
-        title: text(title, before.and_then(|set| set.title.as_ref())),
-        description: text(description, before.and_then(|set| set.description.as_ref())),
-        owner: text(owner, before.and_then(|set| set.owner.as_ref())),
-        active: active.or(before.map(|set| set.active)).unwrap_or(true),
-        budget,
-        author,
-    };
-    Ok(set.into())
 }
 
 /// Makes a policy, or the next version of one. With `if_version`, only if that is the latest one; 0: if there is

@@ -122,6 +122,13 @@ impl<'a> Dimensions<'a> {
         std::iter::once(own).chain(by_model).chain(by_provider).chain(by_both)
     }
 
+    /// The tier of its model; where no model is named, that of its label `tier`, if that is one.
+    fn tier(&self) -> ModelTier {
+        let stated = self.labels.get("tier").filter(|_| self.model.is_none());
+        let stated = stated.and_then(|word| ModelTier::from_word(word));
+        stated.unwrap_or_else(|| ModelTier::of(self.provider, self.model))
+    }
+
     /// The value of a dimension; `None`: this usage does not say.
     #[must_use]
     pub fn get(&self, dimension: &Dimension) -> Option<&'a str> {
@@ -132,7 +139,7 @@ impl<'a> Dimensions<'a> {
             Dimension::Model => self.model,
             Dimension::Task => Some(self.task).filter(|task| !task.is_empty()),
             Dimension::Phase => self.phase,
-            Dimension::Tier => Some(ModelTier::of(self.provider, self.model).as_str()),
+            Dimension::Tier => Some(self.tier().as_str()),
             Dimension::Team => label("team"),
             Dimension::User => label("user"),
             Dimension::TaskType => label("task_type"),

@@ -42,7 +42,7 @@ pub use past::{PastWindow, past_window};
 pub use policy::{BudgetEnforcement, Measure, OnStale, Policy, Rollover};
 pub use policy_check::InvalidPolicy;
 pub use rejection::BudgetRejection;
-pub use scope::{InvalidScope, MAX_VALUE_BYTES, Scope};
+pub use scope::{InvalidScope, MAX_VALUE_BYTES, Scope, is_counted_label};
 pub use spent::Spent;
 pub use state::{BudgetState, OpenAllocation, PolicyHistory, SetBy};
 pub use threshold::{InvalidThreshold, Threshold};

@@ -15,6 +15,16 @@ pub(super) const MAX_SCOPE_DIMENSIONS: usize = 16;
 /// Longest value of a dimension, in bytes: longer ones can be in no scope.
 pub const MAX_VALUE_BYTES: usize = 256;
 
+/// What the keys of labels begin with that are only kept: notes about one usage or allocation, such as ids of another
+/// system. No scope can name them, and no sum is told apart by them.
+const NOTE: char = '_';
+
+/// Whether a label tells usage apart: its value is short enough for a scope, and it is no note.
+#[must_use]
+pub fn is_counted_label(key: &str, value: &str) -> bool {
+    value.len() <= MAX_VALUE_BYTES && !key.starts_with(NOTE)
+}
+
 /// Which usage a policy counts: that with these values. What it does not name, it does not ask; an empty one
 /// counts all usage of its tenant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,6 +42,9 @@ pub enum InvalidScope {
     /// A value that no usage can have.
     #[error("`{0}`: must have 1 to 256 bytes")]
     Value(Dimension),
+    /// A label that is only kept.
+    #[error("`{0}`: labels that begin with `_` are notes, which nothing is counted by; use another label")]
+    Note(Dimension),
     /// A phase that cannot be one.
     #[error(transparent)]
     Phase(#[from] InvalidPhase),
@@ -52,6 +65,9 @@ impl Scope {
             let dimension: Dimension = name.parse()?;
             if value.is_empty() || value.len() > MAX_VALUE_BYTES {
                 return Err(InvalidScope::Value(dimension));
+            }
+            if matches!(&dimension, Dimension::Label(key) if key.starts_with(NOTE)) {
+                return Err(InvalidScope::Note(dimension));
             }
             // Usage has phases in upper case.
             let is_phase = dimension == Dimension::Phase;
@@ -176,5 +192,40 @@ mod tests {
         let scope = Scope::new([("label.x", "1"), ("model", "gpt-5")]).unwrap();
         assert_eq!(scope.to_string(), "model=gpt-5 label.x=1");
         assert_eq!(Scope::default().to_string(), "all usage");
+    }
+
+    #[test]
+    fn notes_are_in_no_scope_and_tell_no_usage_apart() {
+        let note = Scope::new([("label._operation_id", "op-1")]);
+        assert!(matches!(note, Err(InvalidScope::Note(_))), "{note:?}");
+        for (key, value, counted) in
+            [("team", "search", true), ("_operation_id", "op-1", false), ("team", &*"x".repeat(257), false)]
+        {
+            assert_eq!(is_counted_label(key, value), counted, "{key}");
+        }
+    }
+
+    #[test]
+    fn usage_without_a_model_has_the_tier_that_it_states() {
+        for (model, stated, tier) in [
+            (None, Some("local_lightweight"), "local_lightweight"),
+            (None, Some("huge"), "remote_heavyweight"),
+            (None, None, "remote_heavyweight"),
+            (Some("mistral-7b"), Some("local_lightweight"), "local_midweight"),
+        ] {
+            let labels: BTreeMap<String, String> =
+                stated.map(|tier| ("tier".to_owned(), tier.to_owned())).into_iter().collect();
+            let also = super::super::AlsoNamed::default();
+            let usage = Dimensions {
+                task: "T-1",
+                phase: None,
+                component: None,
+                provider: None,
+                model,
+                labels: &labels,
+                also,
+            };
+            assert_eq!(usage.get(&Dimension::Tier), Some(tier), "{model:?} {stated:?}");
+        }
     }
 }

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::reserved::{Reserved, counted_in};
 use super::{Amount, Dimensions, Passed, Policy, Scope, ScopeIndex};
 use crate::event::{AllocationRequest, BudgetEvent, BudgetSet, LimitRaised, PolicyFigures, Ruling};
+use crate::pool::LivePool;
 use crate::time::Timestamp;
 
 /// What decisions about a tenant's money depend on.
@@ -16,6 +17,7 @@ pub struct BudgetState {
     budgets: BTreeMap<String, BudgetSet>,
     policies: BTreeMap<String, PolicyHistory>,
     open: BTreeMap<String, OpenAllocation>,
+    pool: LivePool,
     /// Policies by scope: follows from them.
     by_scope: ScopeIndex,
     /// The open allocations under each policy: follows from both.
@@ -66,6 +68,7 @@ struct Stored {
     budgets: BTreeMap<String, BudgetSet>,
     policies: BTreeMap<String, PolicyHistory>,
     open: BTreeMap<String, OpenAllocation>,
+    pool: LivePool,
 }
 
 impl PolicyHistory {
@@ -165,6 +168,12 @@ impl BudgetState {
         &self.open
     }
 
+    /// The pool that the tenant's tasks share: empty unless something was given.
+    #[must_use]
+    pub const fn pool(&self) -> &LivePool {
+        &self.pool
+    }
+
     /// The open allocations that a policy counts in some version, by name.
     pub fn open_under(&self, policy: &str) -> impl Iterator<Item = (&str, &OpenAllocation)> {
         let names = self.under.get(policy).into_iter().flatten();
@@ -253,6 +262,8 @@ impl BudgetState {
             BudgetEvent::AllocationReleased(released) => self.closed(&released.allocation),
             BudgetEvent::AllocationExpired(expired) => self.closed(&expired.allocation),
             BudgetEvent::AllocationRefused(_) => {}
+            BudgetEvent::PoolGiven(given) => self.pool.given(given),
+            BudgetEvent::PoolDrawn(drawn) => self.pool.drew(drawn),
         }
     }
 
@@ -335,7 +346,8 @@ impl BudgetState {
 
 impl PartialEq for BudgetState {
     fn eq(&self, other: &Self) -> bool {
-        (&self.budgets, &self.policies, &self.open) == (&other.budgets, &other.policies, &other.open)
+        (&self.budgets, &self.policies) == (&other.budgets, &other.policies)
+            && (&self.open, &self.pool) == (&other.open, &other.pool)
     }
 }
 
@@ -343,8 +355,8 @@ impl Eq for BudgetState {}
 
 impl From<Stored> for BudgetState {
     fn from(stored: Stored) -> Self {
-        let Stored { budgets, policies, open } = stored;
-        let mut state = Self { budgets, policies, ..Self::default() };
+        let Stored { budgets, policies, open, pool } = stored;
+        let mut state = Self { budgets, policies, pool, ..Self::default() };
         for (name, history) in &state.policies {
             for version in &history.versions {
                 state.by_scope.insert(&version.scope, name);
@@ -360,6 +372,6 @@ impl From<Stored> for BudgetState {
 
 impl From<BudgetState> for Stored {
     fn from(state: BudgetState) -> Self {
-        Self { budgets: state.budgets, policies: state.policies, open: state.open }
+        Self { budgets: state.budgets, policies: state.policies, open: state.open, pool: state.pool }
     }
 }

@@ -65,6 +65,9 @@ pub(super) fn text(config: &BudgetConfig) -> String {
     for (key, value) in super::progress::lines(config.progress.as_ref()) {
         line(&key, &value);
     }
+    for (key, value) in config.pool.iter().flat_map(crate::pool::PoolRules::lines) {
+        line(&key, &value);
+    }
     out
 }
 

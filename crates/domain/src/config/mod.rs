@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::decimal::Decimal;
 use crate::nearest;
 use crate::phase::Phase;
+use crate::pool::PoolRules;
 use crate::price::Aliases;
 use crate::progress::rules::ProgressRules;
 use crate::tier::{Complexity, Importance};
@@ -53,6 +54,8 @@ pub struct BudgetConfig {
     pub tracking: bool,
     /// Budgets that follow progress; `None`: limits are those computed at a task's opening.
     pub progress: Option<ProgressRules>,
+    /// The pool of unused budget that the tasks of each owner share; `None`: there is none.
+    pub pool: Option<PoolRules>,
 }
 
 /// A phase before the tiers of a task scale it.
@@ -181,7 +184,7 @@ impl BudgetConfig {
     ///
     /// [`InvalidConfig`] with every problem found, not just the first.
     pub fn from_yaml(text: &str) -> Result<Self, InvalidConfig> {
-        read::from_yaml(text)
+        read::from_yaml(text).map_err(|invalid| invalid.placed_in(text))
     }
 
     /// SHA-256 of the canonical content, as 64 hex digits. Two files with the same meaning have the same

@@ -9,12 +9,13 @@ use super::{prices, progress, reports, watch};
 use crate::decimal::Decimal;
 use crate::nearest;
 use crate::phase::{DEFAULT_PHASES, Phase};
+use crate::pool::PoolRules;
 use crate::tier::{Complexity, Importance};
 use crate::yaml::InvalidConfig;
 use crate::yaml::fields::{Fields, Section};
 use crate::yaml::tree::{self, Node};
 
-const TOP_KEYS: [&str; 14] = [
+const TOP_KEYS: [&str; 15] = [
     "phases",
     "base_budgets",
     "complexity_multipliers",
@@ -29,6 +30,7 @@ const TOP_KEYS: [&str; 14] = [
     "tracking",
     "reports",
     "progress",
+    "pool",
 ];
 
 /// The keys that define the phases; each one requires the others.
@@ -92,6 +94,7 @@ pub(super) fn from_yaml(text: &str) -> Result<BudgetConfig, InvalidConfig> {
         prices: prices::read(&mut fields, &top),
         tracking: optional(&top, "tracking", |field, node| fields.boolean(&field, node)).unwrap_or(true),
         progress,
+        pool: optional(&top, "pool", |field, node| Some(PoolRules::section(&mut fields, &field, node))),
         phases,
     };
     if fields.problems.is_empty() { Ok(config) } else { Err(InvalidConfig { problems: fields.problems }) }

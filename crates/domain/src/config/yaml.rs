@@ -16,7 +16,7 @@ pub(super) const HEADER: &str = "tollgate.config.v1";
 /// later version may have written it.
 pub(super) fn from_canonical(canonical: &str) -> Result<BudgetConfig, InvalidConfig> {
     let refused = |rule: &str| InvalidConfig {
-        problems: vec![ConfigProblem { field: String::new(), value: String::new(), rule: rule.to_owned() }],
+        problems: vec![ConfigProblem { rule: rule.to_owned(), ..ConfigProblem::default() }],
     };
     let yaml = of(canonical).ok_or_else(|| refused("not the content of a config of this version"))?;
     let config = BudgetConfig::from_yaml(&yaml)?;
@@ -53,6 +53,8 @@ struct Parts {
     signals: Vec<(String, Vec<(String, String)>)>,
     /// Points that phases are expected to end with.
     expected_points: Vec<(String, String)>,
+    /// What draws from the pool leave, by importance; the section's other keys are in `sections`.
+    leave: Vec<(String, String)>,
     /// Keys without a section.
     top: Vec<(String, String)>,
 }
@@ -86,6 +88,10 @@ impl Parts {
                 }
             }
             "progress" => self.take_of_progress(rest, value)?,
+            "pool" => match rest.strip_prefix("leave.") {
+                Some(importance) => self.leave.push((importance.to_owned(), value.to_owned())),
+                None => self.put(section, rest, value.to_owned()),
+            },
             // An empty value is written by omitting the key: there is no such phase.
             "stop_loss" if rest == "checkpoint_phase" && value.is_empty() => {}
             _ => self.put(section, rest, written(rest, value)),
@@ -152,8 +158,10 @@ impl Parts {
             for (key, value) in pairs {
                 line(format!("  {key}: {value}"));
             }
-            if section == "progress" {
-                self.write_progress(&mut line);
+            match section.as_str() {
+                "progress" => self.write_progress(&mut line),
+                "pool" => line(format!("  leave: {}", flow(&self.leave))),
+                _ => {}
             }
         }
         if !self.aliases.is_empty() {
@@ -173,10 +181,6 @@ impl Parts {
 
     /// The nested keys of the section `progress`. A config whose phases have no signals says so.
     fn write_progress(&self, line: &mut impl FnMut(String)) {
-        let flow = |pairs: &[(String, String)]| {
-            let pairs: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}: {value}")).collect();
-            if pairs.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", pairs.join(", ")) }
-        };
         let signals: Vec<(String, String)> =
             self.signals.iter().map(|(phase, points)| (word(phase), flow(points))).collect();
         line(format!("  signals: {}", flow(&signals)));
@@ -186,6 +190,12 @@ impl Parts {
             line(format!("  expected_points: {}", flow(&expected)));
         }
     }
+}
+
+/// Pairs as a mapping in one line.
+fn flow(pairs: &[(String, String)]) -> String {
+    let pairs: Vec<String> = pairs.iter().map(|(key, value)| format!("{key}: {value}")).collect();
+    if pairs.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", pairs.join(", ")) }
 }
 
 /// A value in YAML syntax: lists are written in brackets.
@@ -238,6 +248,8 @@ mod tests {
             "alerts: { min_tasks: 0, breaker_floor_us: 7 }\n",
             OWN_PHASES,
             "progress: {}",
+            "pool: {}",
+            "pool: { window: monthly, give: 0.25, step: 0.1, ceiling: 1.5, leave: { low: 1, critical: 0.01 } }\nprogress: {}\n",
             "progress: { signals: {} }\nbudgeted_latency: full\n",
             "progress: { signals: { verify: { tests_passing: 7, a.b:c-d: 1000000 }, SPEC: { \"yes\": 2 } }, expected_points: { VERIFY: 9 }, carry_phases: [], spinning_repeats: 0 }\n",
             "progress: { extension: 0, ceiling: 1, spinning_action: block, extension_raises_total: true, carry_phases: [verify, PR], check_percent: 7 }\n",

@@ -8,6 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::budget::{AlsoNamed, Amount, AmountLimit, Dimensions, Policy};
 use crate::phase::Phase;
 use crate::price::ModelName;
+use crate::tier::Importance;
 use crate::time::Timestamp;
 use crate::zone::Span;
 
@@ -26,6 +27,12 @@ pub struct BudgetSet {
     pub active: bool,
     /// Who set it.
     pub author: Option<String>,
+    /// Free pairs.
+    pub labels: BTreeMap<String, String>,
+    /// When it was made; `None`: it was made before that was noted.
+    pub made_at: Option<Timestamp>,
+    /// When this was decided; `None`: it was decided before that was noted.
+    pub decided_at: Option<Timestamp>,
 }
 
 /// A policy was made, or another version of it.
@@ -189,6 +196,48 @@ pub struct PolicyFigures {
     pub ruling: Ruling,
     /// From when on its rate lets one more pass beyond the limit, if that is what refused it.
     pub retry_at: Option<Timestamp>,
+}
+
+/// A task closed: what it left of its limit went into its owner's pool, and what it had drawn and not used came back.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolGiven {
+    /// Which task.
+    pub task: String,
+    /// What it left of its own limit.
+    pub unused: u64,
+    /// The share of that which the pool took.
+    pub tokens: u64,
+    /// What it had drawn.
+    pub drawn: u64,
+    /// What came back of that.
+    pub returned: u64,
+    /// The pool's window.
+    pub window: Span,
+    /// When the task closed.
+    pub closed_at: Timestamp,
+    /// When this was decided.
+    pub decided_at: Timestamp,
+}
+
+/// A task drew from its owner's pool: its limit is so much higher.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PoolDrawn {
+    /// Which task.
+    pub task: String,
+    /// Its importance.
+    pub importance: Importance,
+    /// How much it drew.
+    pub tokens: u64,
+    /// What it has drawn with that.
+    pub drawn: u64,
+    /// What was in the pool before.
+    pub in_pool: u64,
+    /// What it had to leave there to tasks of higher importance.
+    pub to_leave: u64,
+    /// The pool's window.
+    pub window: Span,
+    /// When it was decided.
+    pub decided_at: Timestamp,
 }
 
 crate::words::words! {

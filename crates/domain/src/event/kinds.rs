@@ -5,9 +5,10 @@ use super::{
     AllocationReleased, BillDayRecorded, BudgetSet, ConditionObserved, ConfigLoaded, ConfigRejected,
     DeliveryAttempted, DeliveryRequested, GateDecided, ImportanceChanged, InboxRejected, InboxResolved,
     KeyCreated, KeyRevoked, KeyRotated, LimitRaised, LossAccepted, OverrideGranted, PhaseEnded,
-    PhaseExplained, PhaseStarted, PolicySet, PriceBookLoaded, PriceChanged, PriceDecided, PriceDisputed,
-    PriceProposed, PriceSourceChecked, PriceUpdateBegun, ReportRead, SignalRecorded, TaskClosed, TaskMarked,
-    TaskOpened, TaskOutcome, TransitionsMeasured, UsageAdjusted, UsageRecorded, UsageRepriced, WaitRecorded,
+    PhaseExplained, PhaseStarted, PolicySet, PoolDrawn, PoolGiven, PriceBookLoaded, PriceChanged,
+    PriceDecided, PriceDisputed, PriceProposed, PriceSourceChecked, PriceUpdateBegun, ReportRead,
+    SignalRecorded, TaskClosed, TaskMarked, TaskOpened, TaskOutcome, TransitionsMeasured, UsageAdjusted,
+    UsageRecorded, UsageRepriced, WaitRecorded,
 };
 use crate::phase::Advance;
 
@@ -121,6 +122,10 @@ macro_rules! each_kind {
                 AllocationReleased(AllocationReleased), "allocation_released", ledger;
                 /// An allocation's time is over.
                 AllocationExpired(AllocationExpired), "allocation_expired", ledger;
+                /// A closed task gave a pool what it left.
+                PoolGiven(Box<PoolGiven>), "pool_given", ledger;
+                /// A task drew from a pool.
+                PoolDrawn(Box<PoolDrawn>), "pool_drawn", ledger;
             }
             /// Who read what.
             Report(ReportEvent) {

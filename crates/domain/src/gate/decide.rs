@@ -10,6 +10,7 @@ use crate::decimal::Decimal;
 use crate::limits::TaskLimits;
 use crate::metadata::Enforcement;
 use crate::phase::Advance;
+use crate::printable::grouped;
 use crate::tier::Importance;
 
 /// Decides whether a task may advance. The caller adds `as_of`, `stale` and the config's hash.
@@ -48,6 +49,7 @@ fn begin(standing: &TaskFigures<'_>, advance: &Advance, switches: Switches, says
         policies: Vec::new(),
         policies_unknown: false,
         progress: None,
+        drawn_tokens: 0,
     };
     Deciding { made, says }
 }
@@ -62,22 +64,31 @@ fn end(mut deciding: Deciding, standing: &TaskFigures<'_>, switches: Switches) -
     };
     let tokens = Utilization::new(standing.tokens_used, standing.total_token_limit(limits));
     let latency = Utilization::new(standing.latency_ms, limits.total_latency_ms());
+    // Thresholds are for a task's own limit: who lives on what others left needs all of it.
+    let own = tokens.limit.saturating_sub(limits.drawn_tokens.into());
+    let own = Utilization { used: tokens.used, limit: own };
+    deciding.made.drawn_tokens = limits.drawn_tokens;
     deciding.made.tokens = Some(tokens);
     deciding.made.latency = Some(latency);
     (deciding.made.remaining_tokens, deciding.made.remaining_latency_ms) = remaining(standing, limits);
-    token_rule(&mut deciding, standing, limits, tokens);
+    token_rule(&mut deciding, standing, limits, (own, tokens));
     latency_rule(&mut deciding, standing, limits, switches, latency);
     phase_rule(&mut deciding, standing, limits, switches);
     progress_rule(&mut deciding, standing, limits, tokens);
-    nearly_done_rule(&mut deciding, limits, tokens);
+    nearly_done_rule(&mut deciding, limits, own);
     let ruled = deciding.made.reasons.iter().map(|reason| reason.verdict).max().unwrap_or(Verdict::Allow);
     (deciding.made.ruled, deciding.made.verdict) = (ruled, ruled);
     soften(&mut deciding, standing, limits, switches);
     deciding.made
 }
 
-/// Rule 1 (and the graduated profile): the task's tokens against its total.
-fn token_rule(deciding: &mut Deciding, standing: &TaskFigures<'_>, limits: &TaskLimits, tokens: Utilization) {
+/// Rule 1 (and the graduated profile): the task's tokens against its own total, and against what it drew with it.
+fn token_rule(
+    deciding: &mut Deciding,
+    standing: &TaskFigures<'_>,
+    limits: &TaskLimits,
+    (own, tokens): (Utilization, Utilization),
+) {
     let thresholds = &limits.thresholds;
     let (warn, block) = if thresholds.profile == Profile::Graduated {
         (Decimal::new(12, 1), Decimal::new(2, 0))
@@ -86,7 +97,13 @@ fn token_rule(deciding: &mut Deciding, standing: &TaskFigures<'_>, limits: &Task
     } else {
         (Decimal::ONE, thresholds.cumulative_token)
     };
-    if tokens.above(block) {
+    if own.above(block) && limits.drawn_tokens > 0 && tokens.used <= tokens.limit {
+        deciding.add(ReasonCode::PoolDrawn, Verdict::Warn, || {
+            let drawn = grouped(limits.drawn_tokens.into());
+            let numbers = numbers(&tokens, "");
+            format!("Task {} has {drawn} tokens from its owner's pool: {numbers}", standing.task)
+        });
+    } else if own.above(block) {
         deciding.add(ReasonCode::TokenBudgetExceeded, Verdict::Block, || {
             format!("Task {} exceeded token budget: {}", standing.task, numbers(&tokens, ""))
         });
@@ -94,12 +111,12 @@ fn token_rule(deciding: &mut Deciding, standing: &TaskFigures<'_>, limits: &Task
         if thresholds.profile == Profile::Graduated {
             deciding.made.requirements.push(Requirement::Investigation);
         }
-    } else if tokens.above(warn) {
+    } else if own.above(warn) {
         deciding.add(ReasonCode::TokenBudgetWarning, Verdict::Warn, || {
             format!("Task {} is above its token budget: {}", standing.task, numbers(&tokens, ""))
         });
         if thresholds.profile == Profile::Graduated {
-            let post_mortem = tokens.above(Decimal::new(15, 1));
+            let post_mortem = own.above(Decimal::new(15, 1));
             deciding.made.requirements.push(if post_mortem {
                 Requirement::PostMortem
             } else {

@@ -17,6 +17,7 @@ use crate::config::{BreachAction, BudgetConfig, Rollout};
 use crate::limits::TaskLimits;
 use crate::metadata::Enforcement;
 use crate::phase::{Advance, ExecutionId, Phase};
+use crate::pool::PoolRules;
 use crate::progress::{ProgressFigures, TaskProgress};
 use crate::words::words;
 
@@ -147,9 +148,27 @@ pub struct GateDecided {
     pub policies_unknown: bool,
     /// What its phase achieved; `None`: its budget does not follow progress, or no phase started.
     pub progress: Option<Box<ProgressFigures>>,
+    /// What the task has drawn from its owner's pool: its limit is so much higher.
+    pub drawn_tokens: u64,
 }
 
 impl GateDecided {
+    /// What a task has to have drawn from a pool to pass. `None`: it is not blocked, or not by its tokens alone, so
+    /// that no pool lets it pass; the inner `None`: it is beyond the pool's ceiling.
+    #[must_use]
+    pub fn needed_from(&self, pool: &PoolRules) -> Option<Option<u64>> {
+        let mut blocks = self.reasons.iter().filter(|reason| reason.verdict == Verdict::Block);
+        let is_by_tokens = blocks.all(|reason| reason.code == ReasonCode::TokenBudgetExceeded);
+        let tokens = self.tokens.filter(|_| self.verdict == Verdict::Block && is_by_tokens)?;
+        let own = u64::try_from(tokens.limit).unwrap_or(u64::MAX).saturating_sub(self.drawn_tokens);
+        Some(pool.needed(tokens.used, own))
+    }
+
+    /// Adds why the pool does not let the task pass. It changes no verdict.
+    pub fn add_pool_refused(&mut self, message: String) {
+        self.reasons.push(Reason { code: ReasonCode::PoolRefused, verdict: Verdict::Allow, message });
+    }
+
     /// Adds a policy by which nothing more may be spent there, with what it says. The gate warns of it: what refuses is
     /// the check, or the allocation, before something is spent.
     pub fn add_policy(&mut self, policy: String, message: String) {
@@ -243,7 +262,11 @@ codes!(
         /// A phase has what earlier phases left unused.
         CarriedForward = "carried_forward",
         /// The task is expected to end far above its limit.
-        ForecastExceeded = "forecast_exceeded"
+        ForecastExceeded = "forecast_exceeded",
+        /// The task is above its own limit and lives on what it drew from its owner's pool.
+        PoolDrawn = "pool_drawn",
+        /// The pool of its owner does not let it pass.
+        PoolRefused = "pool_refused"
     }
 );
 

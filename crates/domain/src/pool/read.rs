@@ -6,7 +6,7 @@ use crate::decimal::Decimal;
 use crate::tier::Importance;
 use crate::yaml::InvalidConfig;
 use crate::yaml::fields::Fields;
-use crate::yaml::tree;
+use crate::yaml::tree::{self, Node};
 
 const TOP_KEYS: [&str; 1] = ["pool"];
 
@@ -22,12 +22,18 @@ pub(super) fn from_yaml(text: &str) -> Result<PoolRules, InvalidConfig> {
     let root = tree::file(text, &TOP_KEYS).map_err(InvalidConfig::whole_file)?;
     let mut fields = Fields::default();
     let top = fields.section("", &root, &TOP_KEYS);
-    let mut rules = PoolRules::default();
     let Some((field, node)) = top.get("pool") else {
         fields.problem("pool", "", "must be given: a mapping with any of window, give, step, ceiling, leave; `pool: {}` takes the defaults");
         return Err(InvalidConfig { problems: fields.problems });
     };
-    let section = fields.section(&field, node, &KEYS);
+    let rules = section(&mut fields, &field, node);
+    if fields.problems.is_empty() { Ok(rules) } else { Err(InvalidConfig { problems: fields.problems }) }
+}
+
+/// The section, in a file of its own or of a config. What is wrong is among the problems.
+pub(super) fn section(fields: &mut Fields, field: &str, node: &Node) -> PoolRules {
+    let mut rules = PoolRules::default();
+    let section = fields.section(field, node, &KEYS);
     if let Some((field, node)) = section.get("window") {
         let follows = |word: &str| Window::from_word(word, None).filter(|_| WINDOWS.contains(&word));
         rules.window = fields.word(&field, node, &WINDOWS, follows).unwrap_or(rules.window);
@@ -48,8 +54,8 @@ pub(super) fn from_yaml(text: &str) -> Result<PoolRules, InvalidConfig> {
             }
         }
     }
-    check(&mut fields, &field, &rules);
-    if fields.problems.is_empty() { Ok(rules) } else { Err(InvalidConfig { problems: fields.problems }) }
+    check(fields, field, &rules);
+    rules
 }
 
 /// What each value allows by itself, and all of them do not.

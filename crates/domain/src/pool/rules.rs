@@ -4,6 +4,8 @@ use crate::budget::Window;
 use crate::decimal::Decimal;
 use crate::tier::Importance;
 use crate::yaml::InvalidConfig;
+use crate::yaml::fields::Fields;
+use crate::yaml::tree::Node;
 
 /// What goes into a pool, and who may draw how much of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,7 +43,7 @@ impl PoolRules {
     ///
     /// [`InvalidConfig`] with all that is wrong, each with its field, value and rule.
     pub fn from_yaml(text: &str) -> Result<Self, InvalidConfig> {
-        super::read::from_yaml(text)
+        super::read::from_yaml(text).map_err(|invalid| invalid.placed_in(text))
     }
 
     /// The share that a draw of a task of this importance must leave.
@@ -70,16 +72,27 @@ impl PoolRules {
     /// What the rules say, a line each, defaults included: what a hash is over.
     #[must_use]
     pub fn canonical(&self) -> String {
+        self.lines().into_iter().map(|(key, value)| format!("{key} = {value}\n")).collect()
+    }
+
+    /// The same as keys and values.
+    #[must_use]
+    pub fn lines(&self) -> Vec<(String, String)> {
+        let own = [
+            ("window", self.window.to_string()),
+            ("give", self.give.to_string()),
+            ("step", self.step.to_string()),
+            ("ceiling", self.ceiling.to_string()),
+        ];
+        let own = own.into_iter().map(|(key, value)| (format!("pool.{key}"), value));
         let leave = Importance::ALL
             .iter()
-            .map(|importance| format!("pool.leave.{importance} = {}\n", self.leave_of(*importance)));
-        format!(
-            "pool.window = {}\npool.give = {}\npool.step = {}\npool.ceiling = {}\n{}",
-            self.window,
-            self.give,
-            self.step,
-            self.ceiling,
-            leave.collect::<String>()
-        )
+            .map(|importance| (format!("pool.leave.{importance}"), self.leave_of(*importance).to_string()));
+        own.chain(leave).collect()
+    }
+
+    /// Reads the section of a config; what is wrong is among the problems of its fields.
+    pub(crate) fn section(fields: &mut Fields, field: &str, node: &Node) -> Self {
+        super::read::section(fields, field, node)
     }
 }

@@ -105,7 +105,9 @@ proptest! {
         for (hours, what, importance, tokens) in moves {
             now += hours;
             match what {
-                0 => pool.give(&rules, at(now), tokens),
+                0 => {
+                    pool.give(&rules, at(now), tokens);
+                }
                 1 => {
                     let back = tokens.min(out);
                     out -= back;

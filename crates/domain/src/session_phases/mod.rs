@@ -122,7 +122,7 @@ impl SessionPhases {
     ///
     /// [`InvalidConfig`] with everything that is wrong.
     pub fn from_yaml(text: &str, configs: &[(&str, &BudgetConfig)]) -> Result<Self, InvalidConfig> {
-        read::from_yaml(text, configs)
+        read::from_yaml(text, configs).map_err(|invalid| invalid.placed_in(text))
     }
 
     /// One `key=value` per line, in the order of the rules: the same for every way to write the same rules.

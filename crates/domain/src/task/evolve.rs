@@ -3,13 +3,17 @@
 use super::{TaskStage, TaskState};
 use crate::event::{EventBody, GateEvent, OverrideScope, TaskEvent};
 
-/// Folds one event into the state. Facts leave it unchanged, except for verdicts of the gate, which no decision depends
-/// on.
+/// Folds one event into the state. Facts leave it unchanged, except for verdicts of the gate and what it drew from a
+/// pool, which no decision about the task depends on.
 pub fn evolve(state: &mut TaskState, event: &EventBody) {
     match event {
         EventBody::Task(event) => apply(state, event),
         EventBody::Gate(GateEvent::GateDecided(decided)) if !decided.stale => {
             state.judged = state.judged.max(Some(decided.ruled));
+            // Altogether, so that whatever order decisions are recorded in, nothing of it is lost.
+            if let Some(limits) = state.limits.as_deref_mut() {
+                limits.drawn_tokens = limits.drawn_tokens.max(decided.drawn_tokens);
+            }
         }
         EventBody::Gate(_)
         | EventBody::Usage(_)

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{AdjustedUsage, NamedExecution, UsageRecorded, UsageRepriced};
-use crate::budget::{AlsoNamed, Dimensions, MAX_VALUE_BYTES};
+use crate::budget::{AlsoNamed, Dimensions, is_counted_label};
 use crate::event::AllocationRequest;
 use crate::phase::Phase;
 use crate::price::ModelName;
@@ -46,7 +46,7 @@ impl CountsAs {
         let same_model = usage.model.is_none() || usage.model == made.model;
         let mut labels = made.labels.clone();
         labels.extend(usage.labels.clone());
-        labels.retain(|_, value| value.len() <= MAX_VALUE_BYTES);
+        labels.retain(|key, value| is_counted_label(key, value));
         let found = Self {
             allocation: made.allocation.clone(),
             phase: own_phase.or(made.phase.as_ref()).cloned(),

@@ -17,8 +17,8 @@ pub struct Fields {
 impl Fields {
     /// Records a problem with a field's value.
     pub fn problem(&mut self, field: &str, value: &str, rule: impl Into<String>) {
-        let value = value.to_owned();
-        self.problems.push(ConfigProblem { field: field.to_owned(), value, rule: rule.into() });
+        let (field, value, rule) = (field.to_owned(), value.to_owned(), rule.into());
+        self.problems.push(ConfigProblem { field, value, rule, place: None });
     }
 
     /// Records that a value has the wrong type.

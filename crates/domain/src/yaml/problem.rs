@@ -2,8 +2,10 @@
 
 use std::fmt;
 
+use super::place::{Place, place_of};
+
 /// One thing wrong with a file.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ConfigProblem {
     /// The field, as a path: `base_budgets.THINK.tokens`. Empty for the file as a whole.
     pub field: String,
@@ -11,10 +13,15 @@ pub struct ConfigProblem {
     pub value: String,
     /// The rule it violates.
     pub rule: String,
+    /// Where the field is in the file, or the one that it would be in.
+    pub place: Option<Place>,
 }
 
 impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(place) = self.place {
+            write!(f, "line {}: ", place.line)?;
+        }
         match (self.field.as_str(), self.value.as_str()) {
             ("", _) => f.write_str(&self.rule),
             (field, "") => write!(f, "{field}: {}", self.rule),
@@ -46,6 +53,15 @@ impl InvalidConfig {
     /// An error about the file as a whole.
     #[must_use]
     pub fn whole_file(rule: String) -> Self {
-        Self { problems: vec![ConfigProblem { field: String::new(), value: String::new(), rule }] }
+        Self { problems: vec![ConfigProblem { rule, ..ConfigProblem::default() }] }
+    }
+
+    /// The same with the places of the fields in the text that was read.
+    #[must_use]
+    pub fn placed_in(mut self, text: &str) -> Self {
+        for problem in &mut self.problems {
+            problem.place = place_of(text, &problem.field);
+        }
+        self
     }
 }

@@ -1,8 +1,8 @@
 //! Which column of a bill says what.
 
+use tollgate_domain::yaml::InvalidConfig;
 use tollgate_domain::yaml::fields::Fields;
 use tollgate_domain::yaml::tree::{self, Node};
-use tollgate_domain::yaml::{ConfigProblem, InvalidConfig};
 
 const KEYS: [&str; 5] = ["day", "model", "tokens", "amount", "currency"];
 
@@ -41,9 +41,7 @@ impl Columns {
     ///
     /// Everything that is wrong with it.
     pub fn from_yaml(text: &str) -> Result<Self, InvalidConfig> {
-        let root = tree::file(text, &KEYS).map_err(|rule| InvalidConfig {
-            problems: vec![ConfigProblem { field: String::new(), value: String::new(), rule }],
-        })?;
+        let root = tree::file(text, &KEYS).map_err(InvalidConfig::whole_file)?;
         let mut fields = Fields::default();
         let section = fields.section("", &root, &KEYS);
         let mut one = |key: &str| match section.get(key) {
@@ -84,7 +82,7 @@ impl Columns {
             (Some(day), Some(model), Some(amount)) if fields.problems.is_empty() => {
                 Ok(Self { day, model, tokens, amount, currency })
             }
-            _ => Err(InvalidConfig { problems: fields.problems }),
+            _ => Err(InvalidConfig { problems: fields.problems }.placed_in(text)),
         }
     }
 }

@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 use tollgate_domain::decimal::Decimal;
 use tollgate_domain::price::{Trust, Unverified, UpdateRules};
+use tollgate_domain::yaml::InvalidConfig;
 use tollgate_domain::yaml::fields::{Fields, Section};
 use tollgate_domain::yaml::tree::{self, Node};
-use tollgate_domain::yaml::{ConfigProblem, InvalidConfig};
 use tollgate_outbound::{Permits, Target};
 
 use super::{Kind, MAX_SOURCES, Place, PriceSources, SourceConfig};
@@ -46,11 +46,7 @@ const LEAST_UPDATE_S: u64 = 60;
 const PER: [(&str, u32); 3] = [("token", 1), ("thousand", 1_000), ("million", 1_000_000)];
 
 pub(super) fn from_yaml(text: &str, dir: &Path) -> Result<PriceSources, InvalidConfig> {
-    let whole = |rule| {
-        let problem = ConfigProblem { field: String::new(), value: String::new(), rule };
-        InvalidConfig { problems: vec![problem] }
-    };
-    let root = tree::file(text, &["sources"]).map_err(whole)?;
+    let root = tree::file(text, &["sources"]).map_err(InvalidConfig::whole_file)?;
     let mut fields = Fields::default();
     let top = fields.section("", &root, &TOP);
     let mut read = PriceSources::default();

@@ -28,7 +28,7 @@ use crate::status::fold_task;
 
 impl Projection for Alerts {
     const NAME: &'static str = "alerts";
-    const VERSION: u32 = 21;
+    const VERSION: u32 = 22;
     type Row = AlertsRow;
     type Kept = ();
     type Live = ();

@@ -44,7 +44,9 @@ pub fn apply<Row: HoldsBudgets, R: Rows<Row>>(
         | BudgetEvent::PolicySet(_)
         | BudgetEvent::LimitRaised(_)
         | BudgetEvent::Allocated(_)
-        | BudgetEvent::AllocationRefused(_) => Ok(()),
+        | BudgetEvent::AllocationRefused(_)
+        | BudgetEvent::PoolGiven(_)
+        | BudgetEvent::PoolDrawn(_) => Ok(()),
     }
 }
 

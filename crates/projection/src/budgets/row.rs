@@ -86,7 +86,9 @@ impl AllocationRow {
             | BudgetEvent::LimitRaised(_)
             | BudgetEvent::AllocationExtended(_)
             | BudgetEvent::AllocationReleased(_)
-            | BudgetEvent::AllocationExpired(_) => return None,
+            | BudgetEvent::AllocationExpired(_)
+            | BudgetEvent::PoolGiven(_)
+            | BudgetEvent::PoolDrawn(_) => return None,
         };
         Some(Self {
             instead_of,

@@ -147,7 +147,9 @@ fn rule(code: ReasonCode, limits: &TaskLimits, advance: &Advance) -> Option<Stri
         | ReasonCode::OverrideGranted
         | ReasonCode::Stale
         | ReasonCode::Degraded
-        | ReasonCode::PolicyExhausted => return None,
+        | ReasonCode::PolicyExhausted
+        | ReasonCode::PoolDrawn
+        | ReasonCode::PoolRefused => return None,
     })
 }
 
@@ -201,9 +203,11 @@ fn write_headline(named: Named<'_>, out: &mut String) -> std::fmt::Result {
     match last.filter(|decision| decision.verdict == Verdict::Block) {
         Some(decision) => {
             writeln!(out, "Task {task}{title} was blocked before {} at {}.", decision.advance, decision.at)?;
-            for (_, verdict, message) in &decision.reasons {
+            for (code, verdict, message) in &decision.reasons {
                 if *verdict == Verdict::Block {
                     writeln!(out, "Because: {message}.")?;
+                } else if *code == ReasonCode::PoolRefused {
+                    writeln!(out, "{message}.")?;
                 }
             }
             if row.state.passes.contains(&decision.advance) {
@@ -242,10 +246,14 @@ fn write_limits(row: &TaskRow, out: &mut String) -> std::fmt::Result {
         out,
         "Its limits: {} and {last} give {} tokens and {} ms over {}.",
         factors.join(", "),
-        grouped(limits.total_tokens().into()),
+        grouped(limits.total_tokens().saturating_sub(limits.drawn_tokens).into()),
         grouped(limits.total_latency_ms().into()),
         counted(limits.phases.len() as u128, "phase")
     )?;
+    if limits.drawn_tokens > 0 {
+        let drawn = grouped(limits.drawn_tokens.into());
+        writeln!(out, "Beside these it has drawn {drawn} tokens from the pool of its owner.")?;
+    }
     let later = if row.overrides.is_empty() { "" } else { "; the overrides below came later" };
     writeln!(out, "They were fixed when it was opened, under config {}{later}.", short(&limits.config_hash))
 }

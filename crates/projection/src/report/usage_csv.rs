@@ -193,6 +193,8 @@ mod tests {
             producer: "ci".to_owned(),
             id: "u-1".to_owned(),
             adjusts: None,
+            context: None,
+            request_id: None,
             phase: Some("PLAN".to_owned()),
             attempt: Some(1),
             component: None,

@@ -26,7 +26,7 @@ use crate::fold::{Projection, Rows};
 
 impl Projection for Reports {
     const NAME: &'static str = "reports";
-    const VERSION: u32 = 14;
+    const VERSION: u32 = 15;
     type Row = ReportRow;
     type Kept = ();
     type Live = ();

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use tollgate_domain::budget::MAX_VALUE_BYTES;
+use tollgate_domain::budget::is_counted_label;
 
 use crate::text::{read_text, write_text};
 
 /// The label that is left out: each session would have cells of its own. The view `spending` has sums by session.
 pub const SESSION: &str = "session";
 
-/// Labels of usage: those of an event, or those in a key. Without [`SESSION`], and without values that no scope of a
+/// Labels of usage: those of an event, or those in a key. Without [`SESSION`], and without those that no scope of a
 /// budget can name.
 #[derive(Clone, Copy, Debug)]
 pub enum Labels<'a> {
@@ -30,7 +30,7 @@ impl<'a> Labels<'a> {
             Self::Stored(bytes) => (None, bytes),
         };
         let given = given.into_iter().flatten().map(|(key, value)| (key.as_str(), value.as_str()));
-        let is_kept = |(key, value): &(&str, &str)| *key != SESSION && value.len() <= MAX_VALUE_BYTES;
+        let is_kept = |(key, value): &(&str, &str)| *key != SESSION && is_counted_label(key, value);
         given.filter(is_kept).chain(std::iter::from_fn(move || {
             let (key, rest) = read_text(stored)?;
             let (value, rest) = read_text(rest)?;
@@ -89,6 +89,8 @@ impl Eq for Labels<'_> {}
 
 #[cfg(test)]
 mod tests {
+    use tollgate_domain::budget::MAX_VALUE_BYTES;
+
     use super::*;
 
     #[test]

@@ -13,7 +13,7 @@ pub(super) const DAY_S: i64 = 86_400;
 
 impl Projection for Spending {
     const NAME: &'static str = "spending";
-    const VERSION: u32 = 9;
+    const VERSION: u32 = 11;
     type Row = SpendingRow;
     type Kept = ();
     type Live = Asked;

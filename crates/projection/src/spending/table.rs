@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tollgate_domain::budget::{AlsoNamed, Dimensions, MAX_VALUE_BYTES};
+use tollgate_domain::budget::{AlsoNamed, Dimensions, is_counted_label};
 
 use crate::text::{read_text, write_text};
 
@@ -113,7 +113,7 @@ pub(super) fn write_values(usage: &Dimensions<'_>, with_session: bool, key: &mut
         write_text(text.unwrap_or_default(), key);
     }
     for (name, value) in usage.labels {
-        if value.len() <= MAX_VALUE_BYTES && (with_session || name != SESSION) {
+        if is_counted_label(name, value) && (with_session || name != SESSION) {
             write_text(name, key);
             write_text(value, key);
         }

@@ -24,7 +24,7 @@ use crate::kept::TaskFigures;
 
 impl Projection for Status {
     const NAME: &'static str = "status";
-    const VERSION: u32 = 13;
+    const VERSION: u32 = 14;
     const AWAITED: bool = true;
     type Row = TaskRow;
     type Kept = TaskFigures;

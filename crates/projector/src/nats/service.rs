@@ -26,13 +26,13 @@ use super::protocol::{
 use crate::pool::Asker;
 use crate::projector::Projector;
 use crate::queries::{
-    AllocationsMoved, AllocationsNamed, BillsOf, ChangesAfter, ChangesFor, ConfigsOf, DecisionBasisOf,
-    DeliveriesOf, EarlyCorrections, EndpointOf, ExpiredBy, FindEvents, GoverningOf, HasPolicies,
-    LastSettingsOf, LinesOf, ListAccesses, ListAlerts, ListAllocations, ListDeliveries, ListQuarantine,
-    ListTasks, Marks, NearestTo, ObservedOfBudgets, ObservedOfViews, OneAlert, OneQuarantined, OneTask,
-    OpenOfContext, OthersOfClass, OverviewOf, PricesDecided, RaisedBefore, RecordedLateIn, RunningTasks,
-    SavingsOf, SpentNow, SpentOf, SpentOnce, SpentSince, TenantBudgetsOf, TenantsWithBudgets, TotalsOf,
-    TouchedSince, UsageKindsOf, UsageSummaryOf,
+    AllocationsMoved, AllocationsNamed, BillsOf, ChangesAfter, ChangesFor, ClosedTasks, ConfigsOf,
+    DecisionBasisOf, DeliveriesOf, EarlyCorrections, EndpointOf, ExpiredBy, FindEvents, GoverningOf,
+    HasPolicies, LastSettingsOf, LinesOf, ListAccesses, ListAlerts, ListAllocations, ListDeliveries,
+    ListQuarantine, ListTasks, Marks, NearestTo, ObservedOfBudgets, ObservedOfViews, OneAlert,
+    OneQuarantined, OneTask, OpenOfContext, OthersOfClass, OverviewOf, PricesDecided, RaisedBefore,
+    RecordedLateIn, RunningTasks, SavingsOf, SpentNow, SpentOf, SpentOnce, SpentSince, TenantBudgetsOf,
+    TenantsWithBudgets, TotalsOf, TouchedSince, UsageKindsOf, UsageSummaryOf,
 };
 use crate::query::{Answered, Query, Wait, restricted};
 
@@ -81,7 +81,9 @@ macro_rules! served {
     };
 }
 
-served!(Status: OneTask, DecisionBasisOf, ListTasks, OverviewOf, SavingsOf, RunningTasks, FindEvents, Marks);
+served!(
+    Status: OneTask, DecisionBasisOf, ListTasks, OverviewOf, SavingsOf, RunningTasks, ClosedTasks, FindEvents, Marks
+);
 served!(
     Spending: TenantsWithBudgets, HasPolicies, UsageKindsOf, ExpiredBy, TenantBudgetsOf, AllocationsNamed, OpenOfContext, AllocationsMoved, ListAllocations, SpentOf, SpentNow, SpentSince, SpentOnce, TouchedSince, RecordedLateIn,
     UsageSummaryOf, NearestTo, Marks

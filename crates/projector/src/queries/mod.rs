@@ -3,6 +3,7 @@
 mod alerts;
 mod any;
 mod budgets;
+mod closed;
 mod decision_basis;
 mod deliveries;
 mod early;
@@ -25,6 +26,7 @@ pub use budgets::{
     AllocationPage, AllocationsNamed, ExpiredBy, HasPolicies, ListAllocations, OpenOfContext,
     TenantBudgetsOf, TenantsWithBudgets,
 };
+pub use closed::{ClosedPage, ClosedTasks};
 pub use decision_basis::{DecidedTask, DecisionBasis, DecisionBasisOf};
 pub use deliveries::{
     ChangeToDeliver, ChangesFor, ChangesToDeliver, DeliveriesOf, DeliveryPage, EndpointOf, ListDeliveries,

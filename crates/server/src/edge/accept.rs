@@ -12,7 +12,7 @@ use axum::Router;
 use axum::body::Body;
 use axum::extract::ConnectInfo;
 use futures_util::future::{BoxFuture, join_all};
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -25,6 +25,7 @@ use tower::ServiceExt;
 
 use super::Edge;
 use super::connections::Place;
+use super::seat::Seat;
 use super::tls::{HTTP_2, Tls};
 use super::watched::{Answer, Watched};
 use crate::metrics::Cut;
@@ -54,18 +55,15 @@ pub(crate) struct Door {
     pub(crate) listener: TcpListener,
     /// The certificate that clients are shown; `None`: they speak plain HTTP.
     pub(crate) tls: Option<Arc<Tls>>,
+    /// What answers there.
+    pub(crate) router: Router,
 }
 
 /// Accepts connections until `shutdown` is ready, then returns once the requests in progress are answered.
-pub(crate) async fn accept(
-    doors: Vec<Door>,
-    router: Router,
-    edge: Arc<Edge>,
-    shutdown: impl Future<Output = ()>,
-) {
+pub(crate) async fn accept(doors: Vec<Door>, edge: Arc<Edge>, shutdown: impl Future<Output = ()>) {
     let (stop, stopped) = watch::channel(false);
     let taking = async {
-        let taking = doors.iter().map(|door| take(door, &router, &edge, &stopped));
+        let taking = doors.iter().map(|door| take(door, &edge, &stopped));
         tokio::select! {
             _ = join_all(taking) => {}
             () = shutdown => {}
@@ -90,7 +88,7 @@ async fn sweep(edge: &Edge) {
 }
 
 /// Never ends: whatever fails, the next connection may succeed.
-async fn take(door: &Door, router: &Router, edge: &Arc<Edge>, stopped: &watch::Receiver<bool>) {
+async fn take(door: &Door, edge: &Arc<Edge>, stopped: &watch::Receiver<bool>) {
     let refusals = Arc::new(Semaphore::new(REFUSALS_AT_ONCE));
     let mut failing = false;
     loop {
@@ -99,9 +97,9 @@ async fn take(door: &Door, router: &Router, edge: &Arc<Edge>, stopped: &watch::R
                 failing = false;
                 match edge.connections.place().await {
                     Some(place) => {
-                        let (router, stopped) = (router.clone(), stopped.clone());
+                        let (router, stopped) = (door.router.clone(), stopped.clone());
                         let (edge, tls) = (Arc::clone(edge), door.tls.clone());
-                        let guest = Guest { from, place, router, stopped };
+                        let guest = Guest { from, place: Arc::new(place), router, stopped };
                         tokio::spawn(async move { serve(socket, tls, guest, &edge).await });
                     }
                     // A client that expects a certificate could not read why.
@@ -134,7 +132,7 @@ fn is_of_the_client(error: &io::Error) -> bool {
 /// A connection that was taken.
 struct Guest {
     from: SocketAddr,
-    place: Place,
+    place: Arc<Place>,
     router: Router,
     stopped: watch::Receiver<bool>,
 }
@@ -144,7 +142,7 @@ async fn serve(socket: TcpStream, tls: Option<Arc<Tls>>, mut guest: Guest, edge:
     // Without `TCP_NODELAY` answers only go out a little later.
     let _ = socket.set_nodelay(true);
     let connection = Arc::clone(&guest.place.connection);
-    let socket = Watched { socket, connection: Arc::clone(&connection) };
+    let socket = Watched::new(socket, Arc::clone(&guest.place));
     let cut = match tls {
         None => of_http_1(socket, &mut guest).await,
         Some(tls) => {
@@ -173,12 +171,15 @@ async fn serve(socket: TcpStream, tls: Option<Arc<Tls>>, mut guest: Guest, edge:
     }
 }
 
-async fn of_http_1<S: AsyncRead + AsyncWrite + Unpin>(socket: S, guest: &mut Guest) -> Option<Cut> {
+async fn of_http_1<S: AsyncRead + AsyncWrite + Unpin + Send + 'static>(
+    socket: S,
+    guest: &mut Guest,
+) -> Option<Cut> {
     let mut builder = http1::Builder::new();
     builder.max_buf_size(MAX_BUFFER_BYTES);
     let answering = answering(guest);
-    let served = builder.serve_connection(TokioIo::new(socket), service_fn(answering));
-    live(pin!(served), http1::Connection::graceful_shutdown, guest).await
+    let served = builder.serve_connection(TokioIo::new(socket), service_fn(answering)).with_upgrades();
+    live(pin!(served), http1::UpgradeableConnection::graceful_shutdown, guest).await
 }
 
 async fn of_http_2<S: AsyncRead + AsyncWrite + Unpin>(socket: S, guest: &mut Guest) -> Option<Cut> {
@@ -200,8 +201,14 @@ fn answering(
         let asked = connection.asked();
         let mut request = request.map(Body::new);
         request.extensions_mut().insert(ConnectInfo(from));
-        let answer = router.clone().oneshot(request);
-        Box::pin(async move { answer.await.map(|answer| answer.map(|body| Answer { body, _asked: asked })) })
+        let (answer, connection) = (router.clone().oneshot(request), Arc::clone(&connection));
+        Box::pin(async move {
+            let answer = answer.await?;
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                connection.upgraded(answer.extensions().get::<Arc<Seat>>().cloned());
+            }
+            Ok(answer.map(|body| Answer { body, _asked: asked }))
+        })
     }
 }
 

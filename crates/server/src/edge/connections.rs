@@ -2,7 +2,7 @@
 //! are too many.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use tokio::sync::{Notify, watch};
 use tollgate_clock::Stopwatch;
 
 use super::limits::ConnectionLimits;
+use super::seat::Seat;
 use crate::metrics::{ConnectionMetrics, Cut};
 
 /// All open connections of a server.
@@ -27,6 +28,8 @@ pub(crate) struct Connection {
     clock: Stopwatch,
     state: Mutex<State>,
     cut: Notify,
+    /// Whether it speaks another protocol by now, until it ends.
+    is_upgraded: AtomicBool,
 }
 
 /// What a connection is doing.
@@ -54,6 +57,8 @@ struct State {
     stalled: Option<Duration>,
     /// Why it is to be closed.
     cut: Option<Cut>,
+    /// What a connection holds that speaks WebSocket by now: its place among the clients that follow.
+    seat: Option<Arc<Seat>>,
 }
 
 /// Its place among the open connections; free again when dropped.
@@ -139,6 +144,10 @@ impl Connections {
         for connection in lock(&self.open).values() {
             let overdue = lock(&connection.state).overdue(now, &self.limits);
             if let Some(reason) = overdue {
+                // Nobody else waits for what was upgraded.
+                if connection.is_upgraded() && !connection.is_cut() {
+                    self.metrics.cut(reason);
+                }
                 connection.cut(reason);
             }
         }
@@ -167,8 +176,9 @@ impl Connection {
             since: clock.elapsed(),
             stalled: None,
             cut: None,
+            seat: None,
         };
-        Self { clock, state: Mutex::new(state), cut: Notify::new() }
+        Self { clock, state: Mutex::new(state), cut: Notify::new(), is_upgraded: AtomicBool::new(false) }
     }
 
     /// Bytes have arrived.
@@ -184,6 +194,24 @@ impl Connection {
         let mut state = lock(&self.state);
         state.is_multiplexed = true;
         state.enter(Stage::Idle, self.clock.elapsed());
+    }
+
+    /// It speaks another protocol from now on, and is busy with that until it ends.
+    pub(super) fn upgraded(&self, seat: Option<Arc<Seat>>) {
+        let mut state = lock(&self.state);
+        state.requests = state.requests.saturating_add(1);
+        state.seat = seat;
+        self.is_upgraded.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether it speaks another protocol.
+    pub(super) fn is_upgraded(&self) -> bool {
+        self.is_upgraded.load(Ordering::Relaxed)
+    }
+
+    /// Whether it is to be closed.
+    pub(super) fn is_cut(&self) -> bool {
+        lock(&self.state).cut.is_some()
     }
 
     /// The client has read bytes, or is not reading any now.
@@ -272,85 +300,4 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    const fn s(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    #[test]
-    fn each_stage_has_its_time() {
-        let limits = ConnectionLimits { head: s(15), idle: s(75), stalled: s(30), ..Default::default() };
-        for (stage, since, stalled, now, cut) in [
-            (Stage::New, 0, None, 15, None),
-            (Stage::New, 0, None, 16, Some(Cut::Head)),
-            (Stage::Head, 100, None, 115, None),
-            (Stage::Head, 100, None, 116, Some(Cut::Head)),
-            (Stage::Idle, 100, None, 175, None),
-            (Stage::Idle, 100, None, 176, Some(Cut::Idle)),
-            (Stage::Busy, 0, None, 1_000_000, None),
-            (Stage::Busy, 0, Some(100), 130, None),
-            (Stage::Busy, 0, Some(100), 131, Some(Cut::Stalled)),
-            (Stage::Idle, 100, Some(100), 131, Some(Cut::Stalled)),
-        ] {
-            let (stalled_since, requests) = (stalled.map(s), usize::from(stage == Stage::Busy));
-            let is_multiplexed = false;
-            let state =
-                State { stage, requests, is_multiplexed, since: s(since), stalled: stalled_since, cut: None };
-            assert_eq!(state.overdue(s(now), &limits), cut, "{stage:?} {since} {stalled:?} {now}");
-        }
-    }
-
-    #[tokio::test]
-    async fn where_all_places_are_taken_the_most_idle_gives_way_and_never_a_request() {
-        let limits = ConnectionLimits { connections: 3, ..Default::default() };
-        let all = Arc::new(Connections::new(limits, ConnectionMetrics::default()));
-        let mut places = Vec::new();
-        for _ in 0..3 {
-            places.push(all.place().await.expect("there is room"));
-        }
-        let [busy, idle, head] = <[Place; 3]>::try_from(places).ok().expect("three");
-        let asked = busy.connection.asked();
-        head.connection.read();
-        drop(idle.connection.asked());
-        let mut later = Vec::new();
-        for gives_way in [head, idle] {
-            // As a connection's task does: it ends when it is to be cut.
-            let ends = async {
-                assert_eq!(gives_way.connection.to_be_cut().await, Cut::Crowded);
-                assert_eq!(*all.count.borrow(), 3, "its place is taken until its descriptor is free");
-                drop(gives_way);
-            };
-            let (place, ()) = tokio::join!(all.place(), ends);
-            later.push(place.expect("one gives way"));
-        }
-        let more: Vec<Asked> = later.iter().map(|place| place.connection.asked()).collect();
-        assert!(all.place().await.is_none(), "requests are worked on in all of them");
-        assert_eq!(lock(&busy.connection.state).cut, None);
-        drop((asked, busy));
-        assert!(all.place().await.is_some(), "a place is free again");
-        drop((more, later));
-        assert_eq!(*all.count.borrow(), 0);
-    }
-
-    #[tokio::test]
-    async fn a_connection_of_http_2_is_idle_once_its_last_request_is_answered_whatever_else_it_sends() {
-        let limits = ConnectionLimits { connections: 1, ..Default::default() };
-        let all = Arc::new(Connections::new(limits, ConnectionMetrics::default()));
-        let place = all.place().await.expect("there is room");
-        let connection = &place.connection;
-        // What sets TLS up are bytes, too.
-        connection.read();
-        connection.multiplexed();
-        let stage = || lock(&connection.state).stage;
-        assert_eq!(stage(), Stage::Idle);
-        connection.read();
-        assert_eq!(stage(), Stage::Idle, "a ping is no request");
-        let (first, second) = (connection.asked(), connection.asked());
-        drop(first);
-        assert_eq!(stage(), Stage::Busy);
-        drop(second);
-        assert_eq!(stage(), Stage::Idle);
-    }
-}
+mod tests;

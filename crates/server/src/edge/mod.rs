@@ -5,6 +5,7 @@ mod accept;
 mod connections;
 pub(crate) mod feed;
 mod limits;
+mod seat;
 mod tls;
 mod watched;
 
@@ -17,6 +18,7 @@ use tollgate_wire::api::ConnectionHealth;
 pub(crate) use accept::{Door, accept};
 pub use connections::Connections;
 pub use limits::{ConnectionLimits, open_files};
+pub(crate) use seat::Seat;
 pub(crate) use tls::Tls;
 pub use tls::{TlsError, TlsFiles};
 

@@ -6,16 +6,48 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use axum::body::{Body, Bytes};
+use futures_util::future::BoxFuture;
 use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::connections::{Asked, Connection};
+use super::connections::{Asked, Place};
+use crate::metrics::Cut;
 
-/// A socket that reports when bytes arrive and when the client reads them.
+/// A socket that reports when bytes arrive and when the client reads them. Its place is taken as long as it is open,
+/// whoever has it: after an upgrade nobody else looks whether it is to be closed.
 pub(super) struct Watched {
-    pub(super) socket: TcpStream,
-    pub(super) connection: Arc<Connection>,
+    socket: TcpStream,
+    place: Arc<Place>,
+    cut: Option<BoxFuture<'static, Cut>>,
+}
+
+impl Watched {
+    pub(super) const fn new(socket: TcpStream, place: Arc<Place>) -> Self {
+        Self { socket, place, cut: None }
+    }
+
+    /// # Errors
+    ///
+    /// It was upgraded, and is to be closed.
+    fn open(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
+        let connection = &self.place.connection;
+        if !connection.is_upgraded() {
+            return Ok(());
+        }
+        let cut = self.cut.get_or_insert_with(|| {
+            let connection = Arc::clone(connection);
+            Box::pin(async move { connection.to_be_cut().await })
+        });
+        if connection.is_cut() {
+            return Err(io::ErrorKind::ConnectionAborted.into());
+        }
+        // Registers this task, to be woken when that changes.
+        match cut.as_mut().poll(cx) {
+            Poll::Ready(_) => Err(io::ErrorKind::ConnectionAborted.into()),
+            Poll::Pending => Ok(()),
+        }
+    }
 }
 
 impl AsyncRead for Watched {
@@ -24,10 +56,11 @@ impl AsyncRead for Watched {
         cx: &mut Context<'_>,
         buffer: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
+        self.open(cx)?;
         let before = buffer.filled().len();
         ready!(Pin::new(&mut self.socket).poll_read(cx, buffer))?;
         if buffer.filled().len() > before {
-            self.connection.read();
+            self.place.connection.read();
         }
         Poll::Ready(Ok(()))
     }
@@ -35,8 +68,9 @@ impl AsyncRead for Watched {
 
 impl AsyncWrite for Watched {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.open(cx)?;
         let written = Pin::new(&mut self.socket).poll_write(cx, bytes);
-        self.connection.written(written.is_ready());
+        self.place.connection.written(written.is_ready());
         written
     }
 
@@ -45,8 +79,9 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        self.open(cx)?;
         let written = Pin::new(&mut self.socket).poll_write_vectored(cx, slices);
-        self.connection.written(written.is_ready());
+        self.place.connection.written(written.is_ready());
         written
     }
 

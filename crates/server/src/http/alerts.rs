@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use axum::Json;
 use axum::extract::State;
 use axum::response::Response;
+use axum::routing::{get, post};
+use axum::{Json, Router};
 use serde::Deserialize;
 use tollgate_domain::alert::{AlertRule, Severity};
 use tollgate_projector::queries::AlertStateFilter;
-use tollgate_wire::api::{AcknowledgeRequest, AlertChanges, AlertList, AlertView, AppendResponse, Problem};
+use tollgate_wire::api::{
+    AcknowledgeRequest, AlertChanges, AlertList, AlertView, AppendResponse, LookResponse, Problem,
+};
 
 use super::body::JsonText;
 use super::events::answer;
@@ -19,6 +22,16 @@ use super::{App, Handled, written};
 use crate::asked::page_limit;
 use crate::ledger::{AlertQuery, Read};
 use crate::problem::INVALID;
+
+/// The addresses of alerts themselves.
+pub(super) fn routes() -> Router<App> {
+    Router::new()
+        .route("/v1/alerts", get(list))
+        .route("/v1/alerts/changes", get(changes))
+        .route("/v1/alerts/look", post(look))
+        .route("/v1/alerts/{id}", get(one))
+        .route("/v1/alerts/{id}/acknowledge", post(acknowledge))
+}
 
 /// Which alerts.
 #[derive(Debug, Default, Deserialize, utoipa::IntoParams)]
@@ -158,4 +171,16 @@ pub(crate) async fn changes(
         return Err(INVALID.of_field("wait_ms", &wait_ms.to_string(), "must be at most 60000").into());
     }
     Ok(Json(app.ledger.ask().alert_changes(query.after.unwrap_or(0), Duration::from_millis(wait_ms)).await?))
+}
+
+/// Look at policies now
+///
+/// Servers look every few seconds. This looks at once, so that alerts of what is recorded already are there afterwards.
+#[utoipa::path(post, path = "/v1/alerts/look", tag = "alerts", responses(
+    (status = 200, description = "How much was found that was not known before", body = LookResponse),
+    (status = 503, description = "A view or the log does not answer", body = Problem),
+))]
+pub(crate) async fn look(State(app): State<App>, _: NoParams) -> Handled<Json<LookResponse>> {
+    let recorded = app.ledger.look_at_policies().await?;
+    Ok(Json(LookResponse { recorded: u64::try_from(recorded).unwrap_or(u64::MAX) }))
 }

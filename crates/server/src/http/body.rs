@@ -30,7 +30,7 @@ pub(crate) struct JsonText {
 
 /// Memory that a body holds until its request is answered.
 #[derive(Default)]
-struct Memory {
+pub(super) struct Memory {
     bytes: usize,
     permit: Option<OwnedSemaphorePermit>,
 }
@@ -123,7 +123,7 @@ fn text(headers: &HeaderMap, name: HeaderName) -> String {
 }
 
 /// Reads a body to its end, if it arrives in time.
-async fn collect(body: Body, edge: &Edge) -> Result<(Vec<u8>, Memory), Box<Problem>> {
+pub(super) async fn collect(body: Body, edge: &Edge) -> Result<(Vec<u8>, Memory), Box<Problem>> {
     let (took, mut read, mut memory) = (Stopwatch::start(), Vec::new(), Memory::default());
     let mut pieces = body.into_data_stream();
     loop {

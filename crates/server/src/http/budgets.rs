@@ -7,8 +7,8 @@ use axum::{Json, Router};
 use http::HeaderMap;
 use serde::Deserialize;
 use tollgate_wire::api::{
-    BudgetList, BudgetRequest, BudgetView, DefaultsRequest, PolicyList, PolicyRequest, PolicyView, Problem,
-    RaiseRequest, WithdrawRequest,
+    BudgetList, BudgetRequest, BudgetView, DefaultsRequest, PolicyList, PolicyRequest, PolicyView, PoolView,
+    Problem, RaiseRequest, WithdrawRequest,
 };
 
 use super::allocations::named_by;
@@ -25,6 +25,7 @@ pub(super) fn routes() -> Router<App> {
         .route("/v1/budgets", get(list))
         .route("/v1/budgets/default-policies", post(set_defaults))
         .route("/v1/budgets/{budget}", get(one).post(set))
+        .route("/v1/pool", get(pool))
         .route("/v1/policies", get(policies))
         .route("/v1/policies/{policy}", get(policy).post(set_policy))
         .route("/v1/policies/{policy}/raise", post(raise))
@@ -106,6 +107,21 @@ pub(crate) async fn one(
     let read = read(query.at_least, query.wait_ms)?;
     let tenant = tenant(query.tenant.as_deref());
     Ok(Json(app.ledger.budgets().budget(tenant, &budget, &read).await?))
+}
+
+/// The pool of unused budget
+///
+/// What completed tasks left, and others drew; see the section `pool` of the config.
+#[utoipa::path(get, path = "/v1/pool", tag = "budgets", params(TaskQuery), responses(
+    (status = 200, description = "What is in the pool that the tenant's tasks share, and what was moved", body = PoolView),
+    (status = 503, description = "The view has not reached the requested position", body = Problem),
+))]
+pub(crate) async fn pool(
+    State(app): State<App>,
+    Params(query): Params<TaskQuery>,
+) -> Handled<Json<PoolView>> {
+    let read = read(query.at_least, query.wait_ms)?;
+    Ok(Json(app.ledger.budgets().pool(tenant(query.tenant.as_deref()), &read).await?))
 }
 
 /// Make or change a budget

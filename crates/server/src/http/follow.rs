@@ -7,14 +7,14 @@ use axum::extract::State;
 use axum::http::HeaderMap;
 use axum::response::sse::{Event, KeepAlive, Sse};
 use futures_util::stream::{Stream, unfold};
-use prometheus_client::metrics::gauge::Gauge;
-use tokio::sync::{OwnedSemaphorePermit, broadcast};
+use tokio::sync::broadcast;
 use tollgate_wire::api::Problem;
 
 use super::access::Grant;
 use super::alerts::ChangesQuery;
 use super::extract::Params;
 use super::{App, Handled};
+use crate::edge::Seat;
 use crate::edge::feed::{Missed, Page};
 use crate::problem::{Answer, CROWDED, INVALID};
 
@@ -46,7 +46,7 @@ pub(crate) async fn stream(
         },
         None => query.after.unwrap_or(0),
     };
-    let seat = Seat::take(&app)?;
+    let seat = seat(&app)?;
     let client = Client { app, grant, after, waiting: None, live: None, _seat: seat };
     let events = unfold(client, |mut client| async { client.next().await.map(|event| (Ok(event), client)) });
     Ok(Sse::new(events).keep_alive(KeepAlive::default()))
@@ -109,29 +109,12 @@ impl Client {
     }
 }
 
-/// A place among the clients that may follow at once; freed when dropped.
-struct Seat {
-    taken: Gauge,
-    _permit: OwnedSemaphorePermit,
-}
-
-impl Seat {
-    fn take(app: &App) -> Answer<Self> {
-        let permit = Arc::clone(&app.edge.streams).try_acquire_owned().map_err(|_| {
-            CROWDED.with(format!(
-                "the limit on clients following alerts ({}) is reached; try again later, ask /v1/alerts/changes instead, or raise \
-                 --max-streams",
-                app.edge.limits.streams
-            ))
-        })?;
-        let taken = app.edge.metrics.streams.clone();
-        taken.inc();
-        Ok(Self { taken, _permit: permit })
-    }
-}
-
-impl Drop for Seat {
-    fn drop(&mut self) {
-        self.taken.dec();
-    }
+fn seat(app: &App) -> Answer<Seat> {
+    Seat::take(&app.edge).ok_or_else(|| {
+        CROWDED.with(format!(
+            "the limit on clients following alerts ({}) is reached; try again later, ask /v1/alerts/changes instead, or raise \
+             --max-streams",
+            app.edge.limits.streams
+        ))
+    })
 }

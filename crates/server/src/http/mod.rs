@@ -3,6 +3,7 @@
 mod access;
 mod alerts;
 mod allocations;
+mod beside;
 mod bills;
 mod body;
 mod budgets;
@@ -39,6 +40,7 @@ use serde::Serialize;
 use tollgate_wire::api::Problem;
 use tower_http::catch_panic::CatchPanicLayer;
 
+pub(crate) use beside::bounded;
 pub use guard::Hosts;
 pub use openapi::document;
 pub use proxies::{InvalidNetwork, Network, Proxies};
@@ -89,6 +91,12 @@ impl App {
         Self { proxies: Arc::new(proxies), ..self }
     }
 
+    /// For requests that come from this process, on behalf of clients of another door.
+    #[must_use]
+    pub fn in_process(&self) -> Self {
+        Self { hosts: Arc::default(), ..self.clone() }
+    }
+
     /// Without keys: for whoever runs in this process, and so has the log itself.
     #[must_use]
     pub fn without_keys(self) -> Self {
@@ -125,13 +133,10 @@ pub fn router(app: App) -> Router {
         .route("/v1/report/export", get(money::export))
         .route("/v1/bills", post(bills::record))
         .route("/v1/bills/compare", get(bills::compare))
-        .route("/v1/alerts", get(alerts::list))
-        .route("/v1/alerts/changes", get(alerts::changes))
+        .merge(alerts::routes())
         .route("/v1/alerts/stream", get(follow::stream))
         .route("/v1/alerts/deliveries", get(deliveries::list))
         .route("/v1/alerts/{id}/resend", post(deliveries::resend))
-        .route("/v1/alerts/{id}", get(alerts::one))
-        .route("/v1/alerts/{id}/acknowledge", post(alerts::acknowledge))
         .merge(quarantine::routes())
         .merge(keys::routes())
         .route("/v1/position", get(operate::position))

@@ -266,10 +266,7 @@ impl Ledger {
         self.operate.stop().await;
         self.write.stop().await;
         self.budgets.stop();
-        self.views.status.stop().await;
-        self.views.reports.stop().await;
-        self.views.alerts.stop().await;
-        self.views.spending.stop().await;
+        self.views.clone().stop().await;
     }
 
     /// The log.
@@ -317,12 +314,21 @@ impl ViewSources {
     async fn open(views: &Views, shared: &Shared) -> Result<Self, ViewError> {
         let (log, readers) = (&shared.log, &shared.readers);
         Ok(match views {
-            Views::Here(dir) => Self {
-                status: Arc::new(Source::Local(start(Status, dir, log, readers).await?)),
-                reports: Arc::new(Source::Local(start(Reports, dir, log, readers).await?)),
-                alerts: Arc::new(Source::Local(start(Alerts, dir, log, readers).await?)),
-                spending: Arc::new(Source::Local(start(Spending, dir, log, readers).await?)),
-            },
+            Views::Here(dir) => {
+                // All of them at once. Each is waited for, also where another failed: then no store stays open.
+                let (status, reports, alerts, spending) = tokio::join!(
+                    start(Status, dir, log, readers),
+                    start(Reports, dir, log, readers),
+                    start(Alerts, dir, log, readers),
+                    start(Spending, dir, log, readers),
+                );
+                Self {
+                    status: Arc::new(Source::Local(status?)),
+                    reports: Arc::new(Source::Local(reports?)),
+                    alerts: Arc::new(Source::Local(alerts?)),
+                    spending: Arc::new(Source::Local(spending?)),
+                }
+            }
             Views::Nats(client) => {
                 let epoch = log.epoch().id;
                 Self {
@@ -334,19 +340,40 @@ impl ViewSources {
             }
         })
     }
+
+    /// Commits the views, all of them at once.
+    async fn stop(self) {
+        let Self { status, reports, alerts, spending } = self;
+        let stopped = tokio::join!(
+            tokio::spawn(async move { status.stop().await }),
+            tokio::spawn(async move { reports.stop().await }),
+            tokio::spawn(async move { alerts.stop().await }),
+            tokio::spawn(async move { spending.stop().await }),
+        );
+        for stopped in [stopped.0, stopped.1, stopped.2, stopped.3] {
+            if let Err(error) = stopped {
+                tracing::error!(%error, "a view was not stopped");
+            }
+        }
+    }
 }
 
-async fn start<P: Projection + Clone>(
+/// Opens a view on a task of its own: opening reads files.
+fn start<P: Projection + Clone>(
     projection: P,
     dir: &Path,
     log: &Arc<dyn EventLog>,
     readers: &ReadPool,
-) -> Result<Projector<P>, ViewError> {
-    let all = Partitions::ALL;
-    let started =
-        Projector::start_with(projection, dir, Arc::clone(log), all, false, readers.clone()).await?;
-    match started.refused() {
-        Some(error) => Err(error.clone()),
-        None => Ok(started),
+) -> impl Future<Output = Result<Projector<P>, ViewError>> + use<P> {
+    let (dir, log, readers) = (dir.to_owned(), Arc::clone(log), readers.clone());
+    let starting = tokio::spawn(async move {
+        Projector::start_with(projection, &dir, log, Partitions::ALL, false, readers).await
+    });
+    async move {
+        let started = starting.await.map_err(|error| ViewError::Thread(error.to_string()))??;
+        match started.refused() {
+            Some(error) => Err(error.clone()),
+            None => Ok(started),
+        }
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
-use tollgate_clock::sleep;
+use tollgate_clock::{Stopwatch, sleep};
 use tollgate_domain::event::{EventBody, GateEvent, TaskEvent, UsageEvent};
 use tollgate_domain::gate::Verdict;
 use tollgate_domain::ids::LEDGER_TENANT;
@@ -42,6 +42,9 @@ const SPREAD: Duration = Duration::from_secs(1);
 
 /// How many tasks have their files written together.
 const AT_ONCE: usize = 32;
+
+/// How long a server that stops goes on writing: what is left is written at the next start.
+const AT_STOP: Duration = Duration::from_secs(10);
 
 /// How long to wait after a failure.
 const RETRY_AFTER: Duration = Duration::from_secs(5);
@@ -182,8 +185,10 @@ impl Evidence {
                 break;
             }
         }
-        if let Err(error) = self.catch_up().await {
-            tracing::error!(%error, "evidence of the last events is written at the next start");
+        match self.catch_up_within(AT_STOP).await {
+            Ok(true) => {}
+            Ok(false) => tracing::warn!("evidence of the last events is written at the next start"),
+            Err(error) => tracing::error!(%error, "evidence of the last events is written at the next start"),
         }
     }
 
@@ -194,6 +199,16 @@ impl Evidence {
     /// [`EvidenceError`] of the first task; the others have their files. What was not written is written the
     /// next time.
     pub async fn catch_up(&mut self) -> Result<(), EvidenceError> {
+        self.catch_up_within(Duration::MAX).await.map(|_| ())
+    }
+
+    /// Like [`Self::catch_up`], but begins nothing new after this time. Returns whether all was written.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`Self::catch_up`].
+    pub async fn catch_up_within(&mut self, time: Duration) -> Result<bool, EvidenceError> {
+        let since = Stopwatch::start();
         self.check_mark().await?;
         let mut reader =
             self.ledger.log().read_unchained(Partitions::ALL, Sequence(self.mark.read_through)).await?;
@@ -202,12 +217,17 @@ impl Evidence {
             if records.is_empty() {
                 break;
             }
-            self.take(&records).await?;
+            for some in records.chunks(AT_ONCE) {
+                if since.elapsed() >= time {
+                    return self.mark().await.map(|()| false);
+                }
+                self.take(some).await?;
+            }
         }
         let all = self.retries.all();
         let failed = self.write(&all).await;
         self.mark().await?;
-        failed.map_or(Ok(()), Err)
+        failed.map_or(Ok(true), Err)
     }
 
     /// Starts again at the first record if the log ends before the mark: nothing is left out.

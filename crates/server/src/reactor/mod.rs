@@ -5,6 +5,7 @@ mod evidence;
 mod files;
 pub(crate) mod govern;
 pub(crate) mod lag;
+pub(crate) mod pools;
 pub(crate) mod prices;
 mod remediations;
 

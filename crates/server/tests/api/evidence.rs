@@ -1,6 +1,7 @@
 //! Evidence of several tasks, some of which cannot be written.
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use tollgate_server::reactor::{Evidence, evidence_dir};
@@ -138,4 +139,21 @@ async fn a_mark_that_does_not_fit_the_log_is_kept_and_said_and_all_evidence_is_w
         again.catch_up().await.unwrap();
         assert_eq!(health(&service).await.1["status"], "ok", "{mark}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_not_written_in_time_is_written_the_next_time() {
+    let service = Service::new().await;
+    let dir = tempfile::tempdir().unwrap();
+    let (place, mark) = (dir.path().join("evidence"), dir.path().join("evidence.json"));
+    let tasks: Vec<String> = (0..70).map(|number| format!("T-{number}")).collect();
+    for task in &tasks {
+        close(&service, task).await;
+    }
+    let evidence = || Evidence::new(service.ledger.clone(), place.clone(), mark.clone());
+    let counted = || tasks.iter().filter(|task| written(&place, task)).count();
+    assert!(!evidence().catch_up_within(Duration::ZERO).await.unwrap());
+    assert_eq!(counted(), 0);
+    assert!(evidence().catch_up_within(Duration::MAX).await.unwrap());
+    assert_eq!(counted(), tasks.len());
 }

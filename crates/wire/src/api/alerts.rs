@@ -108,6 +108,13 @@ pub struct AlertChangeView {
     pub alert: AlertView,
 }
 
+/// What was found when policies were looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LookResponse {
+    /// How many levels were newly reached or left, and allocations newly overrun.
+    pub recorded: u64,
+}
+
 /// Deliveries of alert changes to endpoints, newest first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct DeliveryList {

@@ -36,6 +36,9 @@ pub struct BudgetRequest {
     /// Who sets it.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub author: Option<String>,
+    /// Free pairs to add or change; an empty text takes one away.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub labels: BTreeMap<String, String>,
 }
 
 /// A budget.
@@ -56,6 +59,15 @@ pub struct BudgetView {
     pub owner: Option<String>,
     /// Whether its policies rule.
     pub active: bool,
+    /// Free pairs.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
+    pub labels: BTreeMap<String, String>,
+    /// When it was made; absent: before that was noted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub made_at: Option<String>,
+    /// When it was set last; absent: before that was noted.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub changed_at: Option<String>,
     /// Its policies.
     pub policies: Vec<String>,
     /// The position that this is true for.

@@ -110,6 +110,9 @@ pub struct GateResponse {
     /// What the phase that started last achieves for its tokens, if the task's budget follows progress.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub progress: Option<ProgressView>,
+    /// What the task has drawn from its owner's pool: its limit is so much higher. Absent: nothing.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub drawn_tokens: Option<u64>,
     /// A position that covers the recorded decision; absent if it could not be recorded.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub position: Option<String>,

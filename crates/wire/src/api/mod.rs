@@ -20,6 +20,7 @@ mod money;
 mod operate;
 mod policy_rule;
 mod policy_status;
+mod pool;
 mod price_decisions;
 mod prices;
 mod problem;
@@ -35,7 +36,7 @@ mod word;
 pub use access::{AccessList, AccessView};
 pub use alerts::{
     AcknowledgeRequest, AlertChangeView, AlertChanges, AlertList, AlertView, AttemptView, DeliveryList,
-    DeliveryView, FoldedView, ResendRequest, ResendResponse,
+    DeliveryView, FoldedView, LookResponse, ResendRequest, ResendResponse,
 };
 pub use allocations::{
     AllocateRequest, AllocationList, AllocationView, CheckResponse, ExtendRequest, PolicyFiguresView,
@@ -67,6 +68,7 @@ pub use operate::{
     QuarantinedTask, RebuildResponse, ReloadResponse, ViewHealth,
 };
 pub use policy_status::{BurnView, NearLimit, PolicyStatus};
+pub use pool::{PoolDrawer, PoolMoved, PoolView};
 pub use price_decisions::{
     PriceAmounts, PriceChangeRow, PriceDecisionAnswer, PriceDecisionRequest, PriceDecisions, PriceDifference,
     PriceEntryHistory, PriceRejected, PriceSetRequest, PriceSourceList, PriceSourceState, PriceTier,

@@ -58,6 +58,12 @@ pub struct UsageRecord {
     /// The allocation that it uses.
     #[serde(skip_serializing_if = "Option::is_none", default)]
     pub allocation: Option<String>,
+    /// The context that it names.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub context: Option<String>,
+    /// The provider's id of the call.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub request_id: Option<String>,
     /// Its labels.
     #[serde(skip_serializing_if = "BTreeMap::is_empty", default)]
     pub labels: BTreeMap<String, String>,

@@ -56,6 +56,7 @@ impl Kind for GateDecided {
                     progress::figures(figures).map(Box::new).map_err(|error| error.within("progress"))
                 })
                 .transpose()?,
+            drawn_tokens: stored.drawn_tokens,
         })
     }
 
@@ -87,6 +88,7 @@ impl Kind for GateDecided {
             policies: self.policies.clone(),
             policies_unknown: self.policies_unknown,
             progress: self.progress.as_deref().map(progress::figures_to_proto),
+            drawn_tokens: self.drawn_tokens,
         }
     }
 
@@ -124,6 +126,9 @@ impl Kind for GateDecided {
             out.value("policies_unknown", true.into());
         }
         out.optional("progress", content.progress.as_ref().map(progress::written_figures));
+        if content.drawn_tokens > 0 {
+            out.count("drawn_tokens", content.drawn_tokens);
+        }
     }
 }
 

@@ -44,6 +44,8 @@ pub(super) fn to_domain(stored: proto::TaskLimits) -> Result<TaskLimits, FieldEr
             .progress
             .map(|rules| progress::rules(rules).map(Box::new).map_err(|error| error.within("progress")))
             .transpose()?,
+        // Only later decisions of the gate raise it.
+        drawn_tokens: 0,
     })
 }
 

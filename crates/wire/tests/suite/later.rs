@@ -1,36 +1,60 @@
 //! Samples of fields that their kinds got later than their first vectors.
 
+use std::collections::BTreeMap;
+
+use proptest::prelude::*;
 use tollgate_domain::alert::{AlertRule, AlertScope, Condition};
 use tollgate_domain::budget::Amount;
 use tollgate_domain::event::{
-    Allocated, AllocationRefused, AllocationRequest, ConditionObserved, Event, GateDecided, GateEvent,
-    LimitRaised, PriceBookLoaded, PriceProposed, UsageRepriced,
+    Allocated, AllocationRefused, AllocationRequest, BudgetSet, ConditionObserved, Event, EventBody,
+    GateDecided, GateEvent, LimitRaised, PriceBookLoaded, PriceProposed, UsageRepriced,
 };
 use tollgate_domain::tokens::TokenCounts;
 use tollgate_domain::units::{Unit, UnitSums};
 use tollgate_domain::usage::CountsAs;
 
-use crate::money::{allocated, raised, refused, request};
+use crate::money::{allocated, budget, raised, refused, request};
 use crate::priced::{proposed, repriced};
 use crate::samples::{no_limits, own_event};
+use crate::strategies::{optional, text, time};
 
 /// The vectors.
 pub(crate) fn events() -> Vec<(&'static str, Event)> {
     let counted_as = UsageRepriced { counts_as: counts_as("priced_as"), ..repriced() };
     let verified = PriceProposed { verified: true, ..proposed() };
     let unknown = GateDecided { policies_unknown: true, ..no_limits() };
+    let drew = GateDecided { drawn_tokens: 14_040, ..no_limits() };
     vec![
+        ("budget_set_labels", own_event("_budget", with_labels().into())),
         ("limit_raised_named", own_event("_budget", named().into())),
         ("limit_raised_withdrawn", own_event("_budget", withdrawn().into())),
         ("allocated_priced_as", own_event("_budget", priced_as().into())),
         ("allocation_refused_unsaid", own_event("_budget", unsaid().into())),
         ("gate_decided_policies_unknown", own_event("T-2", GateEvent::GateDecided(Box::new(unknown)).into())),
+        ("gate_decided_drawn", own_event("T-2", GateEvent::GateDecided(Box::new(drew)).into())),
         ("condition_observed_level", own_event("_ledger", half_of_a_limit().into())),
         ("condition_observed_access", own_event("_ledger", read_too_much().into())),
         ("price_book_loaded_models", own_event("_ledger", book().into())),
         ("price_proposed_verified", own_event("_ledger", verified.into())),
         ("usage_repriced_priced_as", own_event("T-2", counted_as.into())),
     ]
+}
+
+/// A budget that says when it was made, and has labels.
+fn with_labels() -> BudgetSet {
+    let at = "2026-11-21T08:30:00Z".parse().ok();
+    let labels = BTreeMap::from([("cell".to_owned(), "eu".to_owned())]);
+    BudgetSet { labels, made_at: at, decided_at: at, ..budget() }
+}
+
+/// Any budget.
+pub(crate) fn budget_set() -> impl Strategy<Value = EventBody> {
+    let made = proptest::option::of(time());
+    (text(), optional(), any::<bool>(), made).prop_map(|(name, title, active, made_at)| {
+        let labels = title.iter().map(|text| ("cell".to_owned(), text.clone())).collect();
+        let (owner, decided_at) = (title.clone(), made_at);
+        BudgetSet { budget: name, title, owner, active, labels, made_at, decided_at, ..budget() }.into()
+    })
 }
 
 fn named() -> LimitRaised {

@@ -7,6 +7,7 @@ mod keys;
 mod later;
 mod money;
 mod noted;
+mod pooled;
 mod priced;
 mod progress;
 mod properties;

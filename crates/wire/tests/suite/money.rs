@@ -17,6 +17,7 @@ use tollgate_domain::money::Usd;
 use tollgate_domain::units::{Unit, UnitSums};
 use tollgate_domain::zone::{Span, Zone};
 
+use crate::pooled::pooled;
 use crate::samples::own_event;
 use crate::strategies::{any_text, optional, text, time};
 
@@ -48,7 +49,7 @@ fn usd(text: &str) -> Usd {
     text.parse().expect("an amount")
 }
 
-fn budget() -> BudgetSet {
+pub(crate) fn budget() -> BudgetSet {
     BudgetSet {
         budget: "search".to_owned(),
         title: Some("Search team".to_owned()),
@@ -56,6 +57,9 @@ fn budget() -> BudgetSet {
         owner: Some("grace".to_owned()),
         active: true,
         author: Some("ada".to_owned()),
+        labels: BTreeMap::new(),
+        made_at: None,
+        decided_at: None,
     }
 }
 
@@ -230,11 +234,7 @@ fn expired() -> AllocationExpired {
 
 /// A decision about money.
 pub(crate) fn body() -> BoxedStrategy<EventBody> {
-    let budget =
-        (text(), optional(), optional(), any::<bool>()).prop_map(|(budget, title, owner, active)| {
-            let (description, author) = (title.clone(), owner.clone());
-            EventBody::from(BudgetSet { budget, title, description, owner, active, author })
-        });
+    let budget = crate::later::budget_set();
     let policy =
         (1..100_u32, policy(), optional(), optional()).prop_map(|(version, policy, author, reason)| {
             EventBody::from(PolicySet { version, policy, author, reason })
@@ -267,7 +267,7 @@ pub(crate) fn body() -> BoxedStrategy<EventBody> {
                 EventBody::from(AllocationExpired { allocation, expired_at: at })
             }
         });
-    prop_oneof![budget, policy, raised, decided, extended, closed].boxed()
+    prop_oneof![budget, policy, raised, decided, extended, closed, pooled()].boxed()
 }
 
 fn amount() -> impl Strategy<Value = Amount> {

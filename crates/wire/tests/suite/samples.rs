@@ -40,6 +40,7 @@ pub(crate) fn decided(name: &str, sent: &EventBody) -> EventBody {
         EventBody::Task(TaskEvent::PhaseStarted(started)) => started.attempt = Some(2),
         EventBody::Task(TaskEvent::PhaseEnded(ended)) => ended.attempt = ended.attempt.or(Some(300)),
         EventBody::Usage(UsageEvent::UsageRecorded(usage)) => {
+            let cost = usage.cost.booked().map_or(cost, Cost::of_booked);
             (usage.cost, usage.counts_as) = (cost, counted_as);
         }
         EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) if !name.contains("unresolved") => {
@@ -181,6 +182,7 @@ pub(crate) fn own_events() -> Vec<(&'static str, Event)> {
     .into_iter()
     .chain(crate::noted::events())
     .chain(crate::money::events())
+    .chain(crate::pooled::events())
     .chain(crate::later::events())
     .chain(crate::priced::events())
     .collect()
@@ -232,6 +234,7 @@ fn plain_limits() -> TaskLimits {
         config_hash: "00".repeat(32),
         warnings: Vec::new(),
         progress: None,
+        drawn_tokens: 0,
     }
 }
 
@@ -285,6 +288,7 @@ fn block() -> GateDecided {
         policies: Vec::new(),
         policies_unknown: false,
         progress: None,
+        drawn_tokens: 0,
     }
 }
 
@@ -318,5 +322,6 @@ pub(crate) fn no_limits() -> GateDecided {
         policies: Vec::new(),
         policies_unknown: false,
         progress: None,
+        drawn_tokens: 0,
     }
 }

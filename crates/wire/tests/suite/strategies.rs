@@ -52,7 +52,7 @@ pub(crate) fn without_added(mut event: Event) -> Event {
         EventBody::Task(TaskEvent::TaskOpened(opened)) => opened.limits = None,
         EventBody::Task(TaskEvent::PhaseStarted(started)) => started.attempt = None,
         EventBody::Usage(UsageEvent::UsageRecorded(usage)) => {
-            usage.cost = Cost::Unpriced;
+            usage.cost = usage.cost.booked().map_or(Cost::Unpriced, Cost::of_booked);
             usage.counts_as = None;
         }
         EventBody::Usage(UsageEvent::UsageAdjusted(adjusted)) => adjusted.resolved = None,

@@ -131,7 +131,9 @@ pub(super) fn measured(
         | ReasonCode::OverrideGranted
         | ReasonCode::Stale
         | ReasonCode::Degraded
-        | ReasonCode::PolicyExhausted => Some((severe.code, FigureUnit::Tokens, decided.tokens?)),
+        | ReasonCode::PolicyExhausted
+        | ReasonCode::PoolDrawn
+        | ReasonCode::PoolRefused => Some((severe.code, FigureUnit::Tokens, decided.tokens?)),
     }
 }
 

@@ -32,7 +32,7 @@ pub struct Question<'a> {
     pub policies: &'a [Policies],
     /// What people say that tasks were, beside the history, if anything.
     pub marks: Option<&'a Marks>,
-    /// The pool of tokens that tasks share, if any.
+    /// The pool of tokens that tasks share, instead of that of each candidate's config, if any.
     pub pool: Option<&'a PoolRules>,
     /// What is done with tasks that were not opened.
     pub unopened: Unopened,
@@ -46,6 +46,18 @@ pub struct Question<'a> {
     pub out: Option<&'a Path>,
     /// After how many events of a thread what is done is written to the directory. It is when the run is stopped, too.
     pub checkpoint_events: u64,
+}
+
+impl Question<'_> {
+    /// The pool that tasks share under a candidate, if any.
+    pub(super) fn pool_of<'a>(&'a self, candidate: &'a Candidate) -> Option<&'a PoolRules> {
+        self.pool.or(candidate.config.pool.as_ref())
+    }
+
+    /// Whether tasks share a pool under any candidate.
+    pub(super) fn has_pool(&self) -> bool {
+        self.candidates.iter().any(|candidate| self.pool_of(candidate).is_some())
+    }
 }
 
 /// One thread's work.
@@ -82,7 +94,7 @@ pub fn what_if(
             rules: question
                 .candidates
                 .iter()
-                .map(|candidate| Rules::new(&candidate.config, question.pool))
+                .map(|candidate| Rules::new(&candidate.config, question.pool_of(candidate)))
                 .collect(),
             money: MoneyRules::new(question.policies),
             unopened: question.unopened,

@@ -126,11 +126,11 @@ pub(super) fn summary(
     let assumed = ASSUMPTIONS.into_iter().chain([unopened]).chain(follows.then_some(PROGRESS));
     let assumed = assumed
         .chain(all.money.is_some().then_some(POLICIES).into_iter().flatten())
-        .chain(question.pool.map(|_| POOL));
+        .chain(question.has_pool().then_some(POOL));
     let named = question.candidates.iter().zip(all.candidates).zip(&all.compared);
     let mut pools = all.pools.into_iter();
     let candidates = named.map(|((candidate, figures), compared)| CandidateResult {
-        pool: pools.next().map(|pool| pool.result(candidate, question.stated)),
+        pool: pools.next().flatten().map(|pool| pool.result(candidate, question.stated)),
         ..figures.result(candidate, compared, question.stated)
     });
     // The smallest sample that says something is that of the first config, as it is that in force in a ledger.
@@ -158,8 +158,8 @@ struct All {
     used: Sum,
     live: LiveFigures,
     candidates: Vec<Figures>,
-    /// One for each candidate, if there is a pool.
-    pools: Vec<PoolFigures>,
+    /// One for each candidate that has a pool.
+    pools: Vec<Option<PoolFigures>>,
     anomalies: Anomalies,
     configs: Configs,
     savings: Savings,
@@ -189,12 +189,8 @@ impl All {
     /// Goes through the tasks twice: what is usual, and what a pool would give, follows from all of them.
     fn add_tasks(&mut self, tasks: &mut [Tasks], question: &Question<'_>) -> Result<(), ReplayError> {
         let (mut usual, mut number) = (Usual::default(), 0);
-        let mut moves: Vec<Moves> = question
-            .candidates
-            .iter()
-            .filter(|_| question.pool.is_some())
-            .map(|_| Moves::default())
-            .collect();
+        let mut moves: Vec<Moves> =
+            question.candidates.iter().filter(|_| question.has_pool()).map(|_| Moves::default()).collect();
         let mut met = Met::new(question.marks);
         for of_partition in &mut *tasks {
             of_partition.each(|key, _, task: Option<Beginning>| {
@@ -217,9 +213,11 @@ impl All {
         }
         met.check()?;
         self.anomalies = Anomalies::beside(usual);
-        if let Some(pool) = question.pool {
-            self.pools = moves.into_iter().map(|moves| PoolFigures::new(moves.settle(pool))).collect();
-        }
+        let of_candidates = question.candidates.iter().zip(moves);
+        let settled = of_candidates.map(|(candidate, moves)| {
+            question.pool_of(candidate).map(|pool| PoolFigures::new(moves.settle(pool)))
+        });
+        self.pools = settled.collect();
         number = 0;
         for of_partition in tasks {
             let partition = of_partition.partition;
@@ -262,7 +260,9 @@ impl All {
             figures.add(key, task, under);
         }
         for (pool, under) in self.pools.iter_mut().zip(&task.under) {
-            pool.add(key, number, task, under);
+            if let Some(pool) = pool {
+                pool.add(key, number, task, under);
+            }
         }
         self.anomalies.judge(key, task);
         if let Some(saved) = task.saved() {

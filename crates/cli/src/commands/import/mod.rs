@@ -2,6 +2,7 @@
 
 mod books;
 mod ledger;
+pub(crate) mod older;
 mod outcomes;
 mod phasing;
 mod tell;

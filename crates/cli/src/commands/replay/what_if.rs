@@ -9,7 +9,7 @@ use tollgate_domain::pool::PoolRules;
 use tollgate_projection::savings::Stated;
 use tollgate_replay::ReplayError;
 use tollgate_replay::pictures::what_if_page;
-use tollgate_replay::what_if::{Policies, Question, Replayed, Unopened, read_policies, what_if};
+use tollgate_replay::what_if::{Candidate, Policies, Question, Replayed, Unopened, read_policies, what_if};
 
 use super::history::{Named, make, marks, named, names, open, own_directory, replace, tenant};
 use super::interrupted::{SAVE_EVERY, interrupted, resumed};
@@ -33,6 +33,9 @@ pub(super) async fn run(global: &Global, args: &WhatIfArgs) -> Result<ExitCode, 
         args.out.as_deref().map(|dir| own_directory("--out", dir, &args.history.from)).transpose()?;
     let pictures = Pictures::checked(&args.pictures, &args.history.from)?;
     let opened = open(global, &args.history, &named).await?;
+    if let Some(given) = args.pool.as_deref() {
+        one_pool(given, &opened.configs)?;
+    }
     out_dir.map_or(Ok(()), make)?;
     let unopened = match args.unopened.as_deref() {
         Some("judge") => Unopened::Judge,
@@ -97,6 +100,19 @@ fn pool(path: &Path) -> Result<PoolRules, Failure> {
     let text = tollgate_files::read_settings(path)
         .map_err(|error| Failure::failed(format!("reading {name}: {error}")))?;
     PoolRules::from_yaml(&text).map_err(|invalid| Failure::differs(format!("{name}: {invalid}")))
+}
+
+/// A config with a pool of its own is replayed with that one: which of two was meant nobody knows.
+fn one_pool(given: &Path, configs: &[Candidate]) -> Result<(), Failure> {
+    let Some(config) = configs.iter().find(|candidate| candidate.config.pool.is_some()) else {
+        return Ok(());
+    };
+    Err(Failure::refused(format!(
+        "--pool {}: config `{}` has a section `pool` of its own, and is replayed with that: leave --pool out, or take the section \
+         out of the config",
+        given.display(),
+        config.name
+    )))
 }
 
 fn stated(cost: &CostArgs) -> Result<Stated, Failure> {

@@ -96,10 +96,10 @@ fn a_budget_that_is_not_active_rules_nothing() {
         active: Some(active),
         ..decide::BudgetChange::default()
     };
-    tenant.apply(&decide::set_budget(&tenant.state, budget(true)).unwrap());
+    tenant.apply(&decide::set_budget(&tenant.state, budget(true), begin()).unwrap());
     tenant.apply(&decide::set_policy(&tenant.state, of, None, None, None).unwrap());
     says(&tenant, &request("a", 1001), at, &[("p", Ruling::Refused)]);
-    tenant.apply(&decide::set_budget(&tenant.state, budget(false)).unwrap());
+    tenant.apply(&decide::set_budget(&tenant.state, budget(false), begin()).unwrap());
     says(&tenant, &request("a", 1001), at, &[]);
 }
 
@@ -120,7 +120,7 @@ fn a_change_of_a_budget_keeps_what_it_does_not_name() {
         (named(text("Find"), None, None), Some("Find"), Some("grace"), false),
         (named(None, text(""), Some(true)), Some("Find"), None, true),
     ] {
-        tenant.apply(&decide::set_budget(&tenant.state, change).unwrap());
+        tenant.apply(&decide::set_budget(&tenant.state, change, begin()).unwrap());
         let set = tenant.state.budget("b").unwrap();
         assert_eq!((set.title.as_deref(), set.owner.as_deref(), set.active), (title, owner, active));
     }

@@ -108,6 +108,7 @@ rules! {
     GET "/v1/budgets/{budget}" Read Tenant;
     GET "/v1/policies" Read Tenant;
     GET "/v1/policies/{policy}" Read Tenant;
+    GET "/v1/pool" Read Tenant;
     GET "/v1/allocations" Read Tenant;
     GET "/v1/allocations/{allocation}" Read Tenant;
     GET "/v1/usage" Read Tenant;
@@ -148,6 +149,7 @@ rules! {
     POST "/v1/prices/reject" Operate Ledger;
     POST "/v1/prices/set" Operate Ledger;
     POST "/v1/prices/reprice" Operate Ledger;
+    POST "/v1/alerts/look" Operate Ledger;
     POST "/v1/alerts/{id}/resend" Operate Ledger;
     POST "/v1/alerts/{id}/acknowledge" Operate Ledger;
     POST "/v1/quarantine/{id}/redrive" Operate Ledger;

@@ -11,9 +11,9 @@ use tollgate_domain::zone::Span;
 use tollgate_projection::budgets::{AllocationRow, TenantBudgets};
 use tollgate_projection::spending::{Spending, UsageKind};
 use tollgate_projector::queries::{
-    AllocationPage, AllocationsMoved, AllocationsNamed, ExpiredBy, HasPolicies, ListAllocations,
-    MovedAllocations, ObservedOfBudgets, OpenOfContext, Raised, RaisedBefore, RecordedLate, RecordedLateIn,
-    TenantBudgetsOf, TenantsWithBudgets, TouchedLately, TouchedSince, UsageKindsOf,
+    AllocationPage, AllocationsMoved, AllocationsNamed, ClosedPage, ClosedTasks, ExpiredBy, HasPolicies,
+    ListAllocations, MovedAllocations, ObservedOfBudgets, OpenOfContext, Raised, RaisedBefore, RecordedLate,
+    RecordedLateIn, TenantBudgetsOf, TenantsWithBudgets, TouchedLately, TouchedSince, UsageKindsOf,
 };
 use tollgate_projector::{Query, Wait};
 
@@ -171,6 +171,15 @@ impl Queries {
         let wait = Wait { at_least: None, up_to: VIEW_WAIT };
         let asked = self.spending.ask_all(wait, &ExpiredBy { at }).await;
         Ok(asked.map_err(|error| of_query(&error))?.0.into_iter().flatten().collect())
+    }
+
+    /// Tasks that closed and have something to do with a pool.
+    pub(in crate::ledger) async fn closed(&self, query: &ClosedTasks) -> Answer<ClosedPage> {
+        let wait = Wait { at_least: None, up_to: VIEW_WAIT };
+        let asked = self.status().ask_all(wait, query).await;
+        let mut all = ClosedPage::default();
+        asked.map_err(|error| of_query(&error))?.0.into_iter().for_each(|part| all.merge(part));
+        Ok(all)
     }
 
     /// Allocations by name.

@@ -149,10 +149,14 @@ impl Decidable {
         Self { state, is_known, last: last_decision, started_at, phases, blocked, used, begun_after: None }
     }
 
-    /// Whether the view has the same state, apart from the gate's answers: those are facts, which arrive
-    /// without a decision.
+    /// Whether the view has the same state, apart from the gate's answers, and what was drawn with them: those are
+    /// facts, which arrive without a decision.
     fn says_the_same(&self, decided: &DecidedTask) -> bool {
-        TaskState { judged: decided.state.judged, ..self.state.clone() } == decided.state
+        let mut state = TaskState { judged: decided.state.judged, ..self.state.clone() };
+        if let (Some(limits), Some(found)) = (&mut state.limits, &decided.state.limits) {
+            limits.drawn_tokens = found.drawn_tokens;
+        }
+        state == decided.state
     }
 }
 

@@ -306,6 +306,11 @@ fn written(event: &RecordedEvent<'_>, usage: &Counted<'_>) -> UsageRecord {
         Cost::Unpriced => (None, None),
     };
     let given = |text: Option<&str>| text.map(str::to_owned);
+    let said =
+        if let EventBody::Usage(UsageEvent::UsageRecorded(usage)) = event.body { Some(usage) } else { None };
+    let mut labels = usage.dimensions.labels.clone();
+    // What its allocation says is added to what it says itself, notes included.
+    labels.extend(said.into_iter().flat_map(|usage| usage.labels.clone()));
     UsageRecord {
         sequence: event.sequence.0,
         occurred_at: event.occurred_at.to_string(),
@@ -320,7 +325,9 @@ fn written(event: &RecordedEvent<'_>, usage: &Counted<'_>) -> UsageRecord {
         provider: given(usage.dimensions.provider),
         model: given(usage.dimensions.model),
         allocation: given(usage.allocation),
-        labels: usage.dimensions.labels.clone(),
+        context: said.and_then(|usage| usage.context.clone()),
+        request_id: said.and_then(|usage| usage.request_id.clone()),
+        labels,
         tokens: token_totals(&usage.sums.tokens),
         units: unit_totals(&usage.sums.spent.units),
         estimated,

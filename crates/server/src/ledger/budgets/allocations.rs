@@ -39,6 +39,8 @@ impl BudgetDecisions {
                 Ok(answer)
             }
             Done::Unchanged
+            | Done::Drawn(_)
+            | Done::NotDrawn(_)
             | Done::Recorded(_)
             | Done::DoesNotFit { .. }
             | Done::Routed { .. }
@@ -101,9 +103,12 @@ impl BudgetDecisions {
                 let because = because.join("; ");
                 Err(OVER_BUDGET.with(format!("extending allocation `{name}`: {because}")))
             }
-            Done::Unchanged | Done::Judged(_) | Done::Routed { .. } | Done::Exhausted(_) => {
-                Err(of_another_kind())
-            }
+            Done::Unchanged
+            | Done::Drawn(_)
+            | Done::NotDrawn(_)
+            | Done::Judged(_)
+            | Done::Routed { .. }
+            | Done::Exhausted(_) => Err(of_another_kind()),
         }
     }
 
@@ -188,6 +193,8 @@ impl BudgetDecisions {
         match self.decided(tenant, command).await? {
             Done::Recorded(recorded) => Ok(*recorded),
             Done::Unchanged
+            | Done::Drawn(_)
+            | Done::NotDrawn(_)
             | Done::DoesNotFit { .. }
             | Done::Judged(_)
             | Done::Routed { .. }

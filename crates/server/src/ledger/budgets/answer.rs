@@ -46,6 +46,9 @@ pub(super) fn budget(set: &BudgetSet, tenant: &str, policies: Vec<String>, as_of
         description: set.description.clone(),
         owner: set.owner.clone(),
         active: set.active,
+        labels: set.labels.clone(),
+        made_at: set.made_at.map(|at| at.to_string()),
+        changed_at: set.decided_at.map(|at| at.to_string()),
         policies,
         as_of,
     }

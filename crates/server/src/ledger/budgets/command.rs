@@ -7,6 +7,7 @@ use tollgate_domain::budget::decide::{BudgetChange, LimitRaise};
 use tollgate_domain::budget::{Amount, BudgetState, Figures, Judgement, Policy, decide, judge};
 use tollgate_domain::event::{AllocationRequest, BudgetEvent, PolicyFigures, Ruling};
 use tollgate_domain::ids::EventId;
+use tollgate_domain::pool::{Demand, PoolRules, Refused, Settling};
 use tollgate_domain::position::Sequence;
 use tollgate_domain::time::Timestamp;
 
@@ -80,6 +81,16 @@ pub(super) enum What {
     Expire {
         allocation: String,
     },
+    /// A task that the gate would block draws from the pool of its tenant.
+    Draw {
+        demand: Demand,
+        rules: Box<PoolRules>,
+    },
+    /// A closed task gives what it left, and gives back what it drew.
+    Give {
+        closed: Settling,
+        rules: Box<PoolRules>,
+    },
     /// Only asked: nothing is recorded.
     Check(Box<AllocationRequest>),
     /// The same for each of several.
@@ -100,6 +111,10 @@ pub(super) enum Done {
     Unchanged,
     /// An extension does not fit; nothing is recorded.
     DoesNotFit { by: Amount, judgement: Judgement },
+    /// A task had drawn so many tokens already; nothing is recorded.
+    Drawn(u64),
+    /// A draw was refused; nothing is recorded.
+    NotDrawn(Refused),
     /// What was said to a check.
     Judged(Judged),
     /// What was said to each of several.
@@ -168,7 +183,9 @@ impl What {
             | Self::Raise(_)
             | Self::Withdraw { .. }
             | Self::Release { .. }
-            | Self::Expire { .. } => false,
+            | Self::Expire { .. }
+            | Self::Draw { .. }
+            | Self::Give { .. } => false,
         }
     }
 
@@ -202,6 +219,8 @@ impl What {
             Self::Extend { allocation, .. } => format!("extending allocation `{allocation}`"),
             Self::Release { allocation, .. } => format!("releasing allocation `{allocation}`"),
             Self::Expire { allocation } => format!("recording that allocation `{allocation}` has expired"),
+            Self::Draw { demand, .. } => format!("drawing from the pool for task `{}`", demand.task),
+            Self::Give { closed, .. } => format!("giving to the pool what task `{}` left", closed.task),
             Self::Check(_) => "checking a request".to_owned(),
             Self::Route(_) => "looking for a model".to_owned(),
             Self::Exhausted { task, .. } => {

@@ -12,6 +12,7 @@ use tollgate_domain::budget::decide::Extension;
 use tollgate_domain::budget::{Amount, BudgetRejection, BudgetState, Figures, decide, judge, needed};
 use tollgate_domain::event::{AllocationRequest, BudgetEvent, EventBody};
 use tollgate_domain::ids::{BUDGET_TASK, TaskId, TenantId};
+use tollgate_domain::pool::gift;
 use tollgate_domain::position::{PartitionId, Position, Sequence};
 use tollgate_domain::time::Timestamp;
 use tollgate_log::contract::{
@@ -291,7 +292,7 @@ impl Decider {
         };
         let settings = self.ask.settings();
         let event = match command.what.clone() {
-            What::Budget(change) => decide::set_budget(state, change),
+            What::Budget(change) => decide::set_budget(state, change, at),
             What::Policy { ref policy, if_version, ref author, ref reason }
                 if if_version.is_none() && is_latest(state, policy, command.from_given, (author, reason)) =>
             {
@@ -331,6 +332,15 @@ impl Decider {
             }
             What::Release { allocation, author } => decide::release(state, &allocation, author, at),
             What::Expire { allocation } => decide::expire(state, &allocation, at),
+            What::Draw { demand, rules } => match state.pool().draw(&rules, &demand, at) {
+                Ok(Some(drawn)) => Ok(drawn.into()),
+                Ok(None) => return Ok(Err(Done::Drawn(state.pool().drawn_by(&demand.task)))),
+                Err(refused) => return Ok(Err(Done::NotDrawn(refused))),
+            },
+            What::Give { closed, rules } => match gift(state.pool(), &rules, &closed, at) {
+                Some(given) => Ok(given.into()),
+                None => return Ok(Err(Done::Unchanged)),
+            },
             What::Check(request) => {
                 let others = alternatives(&settings, state, &request, at);
                 return Ok(Err(Done::Judged(Judged::of(state, &request, &others, figures, at))));

@@ -103,6 +103,8 @@ impl BudgetDecisions {
         match self.decided(tenant, command).await? {
             Done::Exhausted(policies) => Ok(policies),
             Done::Unchanged
+            | Done::Drawn(_)
+            | Done::NotDrawn(_)
             | Done::Recorded(_)
             | Done::DoesNotFit { .. }
             | Done::Judged(_)

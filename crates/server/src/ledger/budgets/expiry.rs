@@ -24,6 +24,8 @@ impl BudgetDecisions {
                 Ok(Done::Recorded(done)) => recorded += usize::from(!done.repeated),
                 Ok(
                     Done::Unchanged
+                    | Done::Drawn(_)
+                    | Done::NotDrawn(_)
                     | Done::DoesNotFit { .. }
                     | Done::Judged(_)
                     | Done::Routed { .. }

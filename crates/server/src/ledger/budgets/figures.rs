@@ -113,6 +113,8 @@ pub(super) fn requests_of(
         | What::Withdraw { .. }
         | What::Extend { .. }
         | What::Release { .. }
-        | What::Expire { .. } => Vec::new(),
+        | What::Expire { .. }
+        | What::Draw { .. }
+        | What::Give { .. } => Vec::new(),
     }
 }

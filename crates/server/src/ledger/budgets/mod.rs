@@ -16,6 +16,7 @@ mod near;
 mod one_by_one;
 mod overruns;
 mod policies;
+mod pool;
 mod repeated;
 mod request;
 mod route;
@@ -32,6 +33,7 @@ use tollgate_log::contract::EventLog;
 use tollgate_projector::queries::SpentOf;
 
 pub use self::policies::PolicyPage;
+pub(in crate::ledger) use self::pool::Drawing;
 
 use self::command::{BRIEFLY, Command, Done, WAIT, What};
 use self::decide::{Decider, READ_AT_ONCE, is_behind};

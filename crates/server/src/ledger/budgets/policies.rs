@@ -41,6 +41,7 @@ impl BudgetDecisions {
             owner: sent.owner.clone(),
             active: sent.active,
             author: sent.author.clone(),
+            labels: sent.labels.clone(),
         };
         let recorded = self.recorded(&tenant, command("budget", sent.id.clone(), What::Budget(set))?).await?;
         self.budget_after(&tenant, name, recorded.position).await
@@ -59,6 +60,7 @@ impl BudgetDecisions {
                 owner: None,
                 active: Some(true),
                 author: sent.author.clone(),
+                labels: BTreeMap::new(),
             };
             last = Some(self.recorded(&tenant, command("budget", None, What::Budget(set))?).await?.position);
         }
@@ -86,7 +88,12 @@ impl BudgetDecisions {
         let at_least = match self.decided(&tenant, command).await? {
             Done::Recorded(recorded) => recorded.position,
             Done::Unchanged => "tail".to_owned(),
-            Done::DoesNotFit { .. } | Done::Judged(_) | Done::Routed { .. } | Done::Exhausted(_) => {
+            Done::Drawn(_)
+            | Done::NotDrawn(_)
+            | Done::DoesNotFit { .. }
+            | Done::Judged(_)
+            | Done::Routed { .. }
+            | Done::Exhausted(_) => {
                 return Err(of_another_kind());
             }
         };

@@ -58,6 +58,11 @@ fn is_same(command: &Command, event: &BudgetEvent) -> bool {
         (What::Expire { allocation }, BudgetEvent::AllocationExpired(expired)) => {
             *allocation == expired.allocation
         }
+        (What::Draw { demand, .. }, BudgetEvent::PoolDrawn(drawn)) => {
+            demand.task == drawn.task && demand.needed == drawn.drawn
+        }
+        // What it left may have been corrected since: the first answer holds.
+        (What::Give { closed, .. }, BudgetEvent::PoolGiven(given)) => closed.task == given.task,
         (What::Budget(change), BudgetEvent::BudgetSet(set)) => is_same_budget(change, set),
         (What::Policy { policy, author, reason, .. }, BudgetEvent::PolicySet(set)) => {
             let from = if command.from_given { policy.from } else { set.policy.from };
@@ -119,4 +124,5 @@ fn is_same_budget(change: &BudgetChange, set: &BudgetSet) -> bool {
         && same(&change.owner, &set.owner)
         && change.active.is_none_or(|active| active == set.active)
         && change.author == set.author
+        && change.labels.iter().all(|(key, value)| set.labels.get(key).map_or("", String::as_str) == value)
 }

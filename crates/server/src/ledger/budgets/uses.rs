@@ -47,7 +47,9 @@ impl Uses {
             | BudgetEvent::PolicySet(_)
             | BudgetEvent::LimitRaised(_)
             | BudgetEvent::AllocationExtended(_)
-            | BudgetEvent::AllocationRefused(_) => {}
+            | BudgetEvent::AllocationRefused(_)
+            | BudgetEvent::PoolGiven(_)
+            | BudgetEvent::PoolDrawn(_) => {}
         }
     }
 

@@ -4,6 +4,7 @@
 mod blocked;
 mod money;
 mod open;
+mod pool;
 mod question;
 mod with_events;
 
@@ -56,6 +57,7 @@ pub struct Gate {
     breaker: Arc<Breaker>,
     blocked: Arc<BlockedTasks>,
     money: Money,
+    budgets: BudgetDecisions,
 }
 
 enum Recorded {
@@ -83,6 +85,7 @@ impl Gate {
             breaker,
             blocked: Arc::clone(blocked),
             money: Money::new(budgets.clone()),
+            budgets: budgets.clone(),
         }
     }
 
@@ -139,7 +142,7 @@ impl Gate {
                 let first = self.first_answer(&question).await?.ok_or_else(|| taken(&question))?;
                 return Ok(Some(self.again(&question, first)));
             }
-            Ok(standing) => self.by_rules(&question, standing).await?,
+            Ok(standing) => self.by_rules(&question, standing, wait.saturating_sub(asked.elapsed())).await?,
             Err(_) if !patient => return Ok(None),
             Err(QueryError::Stale { as_of, wanted, .. }) => {
                 let reason = as_of.behind(&wanted);
@@ -202,24 +205,33 @@ impl Gate {
         Ok(Some(asked.only(question.partition())))
     }
 
-    /// Applies the rules to the task's state.
-    async fn by_rules(&self, question: &Question, standing: TaskAnswer) -> Answer<GateDecided> {
+    /// Applies the rules to the task's state, and draws from the pool of its owner if there is one and that helps, within
+    /// this time.
+    async fn by_rules(
+        &self,
+        question: &Question,
+        standing: TaskAnswer,
+        up_to: Duration,
+    ) -> Answer<GateDecided> {
         let settings = self.ask.settings();
         let switches = Switches { breaker: self.ask.breaker_is_open().await, ..settings.switches() };
         let TaskAnswer { found, as_of } = standing;
-        let Some(decided) = found.task else {
+        let Some(mut state) = found.task else {
             return Err(TASK_UNKNOWN.with(format!(
                 "asking the gate for task `{}` of tenant `{}`: no events recorded for it; open it first",
                 question.task, question.tenant
             )));
         };
-        if let (Advance::Phase(phase), Some(limits)) = (&question.advance, decided.state.limits.as_deref())
+        if let (Advance::Phase(phase), Some(limits)) = (&question.advance, state.state.limits.as_deref())
             && limits.phase(phase).is_none()
         {
             return Err(unknown_phase(phase.as_str(), limits));
         }
         let task = question.task.as_str();
-        let mut decided = decide(&decided.figures(task), &question.advance, switches);
+        let mut decided = decide(&state.figures(task), &question.advance, switches);
+        if let Some(pool) = &settings.config.pool {
+            decided = self.with_pool(question, &mut state, decided, (pool, switches), up_to).await;
+        }
         if found.degraded {
             let message =
                 format!("Some events of task {task} could not be read; its figures do not include them");

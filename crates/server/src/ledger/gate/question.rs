@@ -73,6 +73,7 @@ pub(super) fn without_numbers(
         policies: Vec::new(),
         policies_unknown: false,
         progress: None,
+        drawn_tokens: 0,
     }
 }
 
@@ -145,6 +146,7 @@ pub(super) fn response(
         policies: decided.policies,
         policies_unknown: decided.policies_unknown,
         progress: decided.progress.as_deref().map(Into::into),
+        drawn_tokens: (decided.drawn_tokens > 0).then_some(decided.drawn_tokens),
         position: position.map(|position| position.to_string()),
     }
 }

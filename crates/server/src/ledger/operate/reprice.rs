@@ -255,6 +255,9 @@ fn repriced(
     usage: &UsageRecorded,
     at: Timestamp,
 ) -> Repriced {
+    if usage.cost.booked().is_some() {
+        return Repriced::Same;
+    }
     let left = known.corrected.left(usage);
     let call = settings.config.prices.apply(Call::of(usage, at));
     let new = settings.prices.cost(call, &left);

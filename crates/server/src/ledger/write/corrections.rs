@@ -354,7 +354,9 @@ fn correction_cost(
 
 /// Prices usage as of the time it happened.
 pub(super) fn price(settings: &Settings, usage: &mut UsageRecorded, at: Timestamp) {
-    usage.cost = settings.prices.cost(settings.config.prices.apply(Call::of(usage, at)), usage.used());
+    if usage.cost.booked().is_none() {
+        usage.cost = settings.prices.cost(settings.config.prices.apply(Call::of(usage, at)), usage.used());
+    }
 }
 
 #[cfg(test)]

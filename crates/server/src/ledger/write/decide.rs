@@ -5,6 +5,7 @@ use tollgate_domain::config::BypassPolicy;
 use tollgate_domain::event::{AlertEvent, ConditionObserved, EventBody, TaskEvent};
 use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Position, Sequence};
+use tollgate_domain::task::TaskStage;
 use tollgate_log::contract::{AppendError, AppendOutcome, Batch, EventName, Expected, Found, Receipt};
 use tollgate_wire::api::Outcome;
 use tollgate_wire::{DecodedEvent, Submitted};
@@ -84,6 +85,10 @@ impl Writer {
                     return Err(of_append(&error));
                 }
             };
+            let is_closed = matches!(plan.decided.state.stage, TaskStage::Closed(_));
+            if plan.decides && is_closed && settings.config.pool.is_some() {
+                self.closed.note(&tenant, &task);
+            }
             if plan.decides {
                 self.remember(&tenant, &task, &decidable, plan.decided, &receipt);
             }

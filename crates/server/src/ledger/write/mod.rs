@@ -2,6 +2,7 @@
 
 mod allocations;
 mod append;
+mod closed;
 mod corrections;
 mod decide;
 mod early;
@@ -11,9 +12,11 @@ mod outcomes;
 mod plan;
 mod spelling;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::Mutex;
+use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_log::contract::EventLog;
 use tollgate_projector::ReadPool;
 
@@ -22,6 +25,7 @@ pub(in crate::ledger) use notes::Notes;
 pub use outcomes::Appended;
 
 use self::allocations::MadeFor;
+use self::closed::ClosedHere;
 use super::Shared;
 use super::ask::{KnownTasks, Queries};
 use super::breaker::{Breaker, Transition};
@@ -42,6 +46,7 @@ pub struct Writer {
     /// Held while corrections are appended: each is limited to what those before it left.
     correcting: Mutex<()>,
     made_for: MadeFor,
+    closed: ClosedHere,
 }
 
 impl Writer {
@@ -59,7 +64,18 @@ impl Writer {
             out_of_step,
             correcting: Mutex::new(()),
             made_for: MadeFor::default(),
+            closed: ClosedHere::default(),
         }
+    }
+
+    /// Waits until a task closed here while the config has a pool.
+    pub(crate) async fn closed(&self) {
+        self.closed.added().await;
+    }
+
+    /// Tasks that closed here since the last call, while the config had a pool.
+    pub(crate) fn take_closed(&self) -> BTreeSet<(TenantId, TaskId)> {
+        self.closed.take()
     }
 
     /// A transition begins.

@@ -54,6 +54,7 @@ read          Query       get /v1/budgets
 read          Query       get /v1/budgets/{budget}
 read          Query       get /v1/policies
 read          Query       get /v1/policies/{policy}
+read          Query       get /v1/pool
 read          Query       get /v1/allocations
 read          Query       get /v1/allocations/{allocation}
 read          Query       get /v1/usage
@@ -92,6 +93,7 @@ operate       All         post /v1/prices/approve
 operate       All         post /v1/prices/reject
 operate       All         post /v1/prices/set
 operate       All         post /v1/prices/reprice
+operate       All         post /v1/alerts/look
 operate       All         post /v1/alerts/{id}/resend
 operate       All         post /v1/alerts/{id}/acknowledge
 operate       All         post /v1/quarantine/{id}/redrive

@@ -1,8 +1,9 @@
-//! Decisions about money: budgets and policies. Allocations have a file of their own.
+//! Decisions about money: budgets and policies. Allocations and pools have files of their own.
 
 mod allocation;
 mod parts;
 mod policy;
+mod pool;
 
 use tollgate_domain::event::{BudgetSet, LimitRaised, PolicySet};
 
@@ -12,8 +13,8 @@ use crate::decoded::TextLength;
 use crate::error::FieldError;
 use crate::out::Out;
 use crate::proto::{self, Added};
-use crate::rules::{optional_text, text};
-use crate::values::{optional, or_empty, time_to_proto};
+use crate::rules::{labels, optional_text, text};
+use crate::values::{optional, or_empty, time_from_proto, time_to_proto};
 
 impl Kind for BudgetSet {
     type Proto = proto::BudgetSet;
@@ -26,6 +27,17 @@ impl Kind for BudgetSet {
             owner: optional(stored.owner),
             active: stored.active,
             author: optional(stored.author),
+            labels: stored.labels,
+            made_at: stored
+                .made_at
+                .map(time_from_proto)
+                .transpose()
+                .map_err(|error| error.within("made_at"))?,
+            decided_at: stored
+                .decided_at
+                .map(time_from_proto)
+                .transpose()
+                .map_err(|error| error.within("decided_at"))?,
         })
     }
 
@@ -37,6 +49,9 @@ impl Kind for BudgetSet {
             owner: or_empty(self.owner.as_ref()),
             active: self.active,
             author: or_empty(self.author.as_ref()),
+            labels: self.labels.clone(),
+            made_at: self.made_at.map(time_to_proto),
+            decided_at: self.decided_at.map(time_to_proto),
         }
     }
 
@@ -44,7 +59,8 @@ impl Kind for BudgetSet {
         optional_text("title", self.title.as_ref())?;
         optional_text("description", self.description.as_ref())?;
         optional_text("owner", self.owner.as_ref())?;
-        optional_text("author", self.author.as_ref())
+        optional_text("author", self.author.as_ref())?;
+        labels(&self.labels)
     }
 
     fn write(out: &mut Out, content: &Self::Proto, _added: Option<&Added>) {
@@ -54,6 +70,9 @@ impl Kind for BudgetSet {
         out.text("owner", &content.owner);
         out.value("active", content.active.into());
         out.text("author", &content.author);
+        out.labels("labels", &content.labels);
+        out.time("made_at", content.made_at);
+        out.time("decided_at", content.decided_at);
     }
 }
 

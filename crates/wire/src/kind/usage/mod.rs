@@ -62,7 +62,10 @@ impl Kind for UsageRecorded {
             tokens,
             units: units::counts(sent.units)?,
             estimated,
-            cost: cost(beside.added.cost.take())?,
+            cost: match booked(&sent.booked_usd)? {
+                Some(usd) => Cost::of_booked(usd),
+                None => cost(beside.added.cost.take())?,
+            },
             counts_as: counts_as::to_domain(beside.added.counts_as.take())?,
         })
     }
@@ -88,6 +91,7 @@ impl Kind for UsageRecorded {
             allocation: or_empty(self.allocation.as_ref()),
             units: units::stored(&self.units),
             context: or_empty(self.context.as_ref()),
+            booked_usd: self.cost.booked().map(|usd| usd.to_string()).unwrap_or_default(),
         }
     }
 
@@ -127,6 +131,7 @@ impl Kind for UsageRecorded {
         out.text("service_tier", &content.service_tier);
         out.text("allocation", &content.allocation);
         out.text("context", &content.context);
+        out.text("booked_usd", &content.booked_usd);
         out.labels("labels", &content.labels);
         let estimated = content.estimated || computed.is_some();
         if estimated || added.is_some() {
@@ -141,7 +146,7 @@ impl Kind for UsageRecorded {
 
 impl Sent for UsageRecorded {
     fn read(raw: &RawValue) -> Result<Self::Proto, FieldError> {
-        const FIELDS: [&str; 15] = [
+        const FIELDS: [&str; 16] = [
             "phase",
             "attempt",
             "provider",
@@ -156,6 +161,7 @@ impl Sent for UsageRecorded {
             "labels",
             "allocation",
             "context",
+            "booked_usd",
             "units",
         ];
         let usage = Object::of(raw, &FIELDS)?;
@@ -184,6 +190,7 @@ impl Sent for UsageRecorded {
             labels: usage.map("labels", object::text)?,
             allocation: usage.text("allocation")?,
             context: usage.text("context")?,
+            booked_usd: usage.text("booked_usd")?,
             units: usage.with("units", units::sent)?.unwrap_or_default(),
         })
     }
@@ -234,6 +241,15 @@ fn counts(tokens: &proto::TokenCounts) -> TokenCounts {
 
 fn estimated(length: TextLength) -> TokenCounts {
     estimate(length.prompt_chars.unwrap_or_default(), length.completion_chars.unwrap_or_default())
+}
+
+fn booked(text: &str) -> Result<Option<Usd>, FieldError> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let invalid = |rule: String| FieldError::new("booked_usd", text, rule);
+    let usd: Usd = text.parse().map_err(|error: MoneyError| invalid(error.to_string()))?;
+    if usd < Usd::ZERO { Err(invalid("must not be negative".to_owned())) } else { Ok(Some(usd)) }
 }
 
 fn cost(stored: Option<proto::Cost>) -> Result<Cost, FieldError> {

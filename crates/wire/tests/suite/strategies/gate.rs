@@ -34,7 +34,7 @@ pub(super) fn gate() -> impl Strategy<Value = GateDecided> {
         numbers,
         any_text(),
         any_text(),
-        (any::<bool>(), rollout, vec(any_text(), 0..3), any::<bool>(), progress),
+        (any::<bool>(), rollout, vec(any_text(), 0..3), any::<bool>(), progress, any::<u64>()),
     )
         .prop_map(
             |(
@@ -42,7 +42,7 @@ pub(super) fn gate() -> impl Strategy<Value = GateDecided> {
                 numbers,
                 config_hash,
                 as_of,
-                (stale, rollout, policies, policies_unknown, progress),
+                (stale, rollout, policies, policies_unknown, progress, drawn_tokens),
             )| {
                 GateDecided {
                     advance: answer.0,
@@ -62,6 +62,7 @@ pub(super) fn gate() -> impl Strategy<Value = GateDecided> {
                     policies,
                     policies_unknown,
                     progress,
+                    drawn_tokens,
                 }
             },
         )

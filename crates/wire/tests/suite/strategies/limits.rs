@@ -69,6 +69,7 @@ pub(super) fn limits() -> impl Strategy<Value = TaskLimits> {
                 config_hash,
                 warnings,
                 progress,
+                drawn_tokens: 0,
             }
         },
     )

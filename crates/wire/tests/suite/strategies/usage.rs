@@ -21,6 +21,11 @@ fn cost() -> impl Strategy<Value = Cost> {
     ]
 }
 
+/// The same, or what another system had booked.
+fn cost_of_usage() -> impl Strategy<Value = Cost> {
+    prop_oneof![3 => cost(), 1 => (0..i128::MAX).prop_map(|units| Cost::of_booked(Usd::from_units(units)))]
+}
+
 pub(super) fn usage() -> impl Strategy<Value = UsageRecorded> {
     let count = || prop_oneof![Just(0), 0..=MAX_TOKENS_PER_EVENT];
     let tokens = (count(), count(), count(), count(), count(), count()).prop_map(|counts| TokenCounts {
@@ -34,7 +39,7 @@ pub(super) fn usage() -> impl Strategy<Value = UsageRecorded> {
     let texts = (optional(), optional(), optional(), optional(), optional(), option::of(id()));
     let labels = btree_map(text(), text(), 0..4);
     let counted = (option::of(id()), counts_as());
-    (execution(), texts, labels, (tokens, units()), any::<bool>(), cost(), counted).prop_map(
+    (execution(), texts, labels, (tokens, units()), any::<bool>(), cost_of_usage(), counted).prop_map(
         |(execution, texts, labels, (tokens, units), estimated, cost, (context, counts_as))| UsageRecorded {
             context,
             counts_as,

@@ -268,7 +268,11 @@ impl MoneyLog {
             BudgetEvent::AllocationExpired(expired) => {
                 (expired.expired_at, Decided::Closed(expired.allocation.clone()))
             }
-            BudgetEvent::BudgetSet(_) | BudgetEvent::PolicySet(_) | BudgetEvent::LimitRaised(_) => return,
+            BudgetEvent::BudgetSet(_)
+            | BudgetEvent::PolicySet(_)
+            | BudgetEvent::LimitRaised(_)
+            | BudgetEvent::PoolGiven(_)
+            | BudgetEvent::PoolDrawn(_) => return,
         };
         self.decisions.push(Decision { at, what });
     }

@@ -1,7 +1,7 @@
 //! What one task gives a pool and would draw from it, in the order of its events.
 
 use serde::{Deserialize, Serialize};
-use tollgate_domain::gate::{GateDecided, ReasonCode, Verdict};
+use tollgate_domain::gate::GateDecided;
 use tollgate_domain::pool::PoolRules;
 use tollgate_domain::tier::Importance;
 use tollgate_domain::time::Timestamp;
@@ -91,11 +91,9 @@ impl Asking {
 }
 
 fn needed(rules: &PoolRules, decided: &GateDecided) -> Needed {
-    let mut blocks = decided.reasons.iter().filter(|reason| reason.verdict == Verdict::Block);
-    let Some(tokens) = decided.tokens.filter(|_| blocks.all(|it| it.code == ReasonCode::TokenBudgetExceeded))
-    else {
-        return Needed::OtherRule;
-    };
-    let limit = u64::try_from(tokens.limit).unwrap_or(u64::MAX);
-    rules.needed(tokens.used, limit).map_or(Needed::BeyondCeiling, Needed::Tokens)
+    match decided.needed_from(rules) {
+        None => Needed::OtherRule,
+        Some(None) => Needed::BeyondCeiling,
+        Some(Some(tokens)) => Needed::Tokens(tokens),
+    }
 }

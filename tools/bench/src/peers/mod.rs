@@ -1,4 +1,12 @@
-//! The peers: raw writing, SQLite and sled, each with the same kind of group committer.
+//! The peers: raw writing, SQLite, sled, fjall, redb and PostgreSQL, each with the same kind of group committer.
+
+mod fjall;
+mod postgres;
+mod redb;
+
+pub(crate) use fjall::Fjall;
+pub(crate) use postgres::{Postgres, PostgresServer};
+pub(crate) use redb::Redb;
 
 use std::fs::File;
 use std::os::unix::fs::FileExt;
@@ -35,7 +43,7 @@ impl Commit for Raw {
         self.end += self.buffer.len() as u64;
     }
 
-    fn stored(&self) -> Option<u64> {
+    fn stored(&mut self) -> Option<u64> {
         None
     }
 }
@@ -79,7 +87,7 @@ impl Commit for Sqlite {
         transaction.commit().expect("a commit");
     }
 
-    fn stored(&self) -> Option<u64> {
+    fn stored(&mut self) -> Option<u64> {
         let count = self.connection.query_row("SELECT count(*) FROM events", [], |row| row.get::<_, i64>(0));
         Some(count.expect("a count").cast_unsigned())
     }
@@ -109,7 +117,7 @@ impl Commit for Sled {
         self.db.flush().expect("a flush");
     }
 
-    fn stored(&self) -> Option<u64> {
+    fn stored(&mut self) -> Option<u64> {
         Some(self.db.len() as u64)
     }
 }

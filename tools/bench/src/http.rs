@@ -1,0 +1,89 @@
+//! Appending over HTTP to the binary as its operators run it, beside the embedded log in the same round.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
+use tollgate_client::{Client, HttpTransport};
+use tollgate_wire::api::AppendRequest;
+
+use crate::cpu::seconds_of;
+use crate::driver::{Append, Shape, Times, drive};
+use crate::ledger::Ledger;
+use crate::output::progress;
+use crate::place::Place;
+use crate::process::{Process, beside_this};
+use crate::stats::{Samples, percentile};
+use crate::work::{Event, text};
+
+/// Producers × events of a request.
+const SHAPES: [Shape; 3] = [
+    Shape { producers: 16, batch: 1 },
+    Shape { producers: 16, batch: 64 },
+    Shape { producers: 16, batch: 500 },
+];
+
+/// One round: each shape over HTTP and on the embedded log, in turns. Without the binary it is skipped.
+pub(crate) fn round(place: &Place, round: usize, times: Times, figures: &mut Samples, ratios: &mut Samples) {
+    let binary = match beside_this() {
+        Ok(binary) => binary,
+        Err(reason) => return progress(&format!("skipped: {reason}")),
+    };
+    for shape in SHAPES {
+        let [mut over_http, mut embedded] = [0.0, 0.0];
+        for turn in 0..2 {
+            let dir = place.fresh("http");
+            if (turn + round).is_multiple_of(2) {
+                over_http = served(&binary, dir.path(), shape, times, figures);
+            } else {
+                embedded = drive(&Arc::new(Ledger::open(dir.path())), shape, times).events_per_second;
+            }
+            place.clear(dir);
+        }
+        ratios.add(format!("http_{shape}_vs_embedded"), over_http / embedded);
+    }
+}
+
+fn served(binary: &Path, dir: &Path, shape: Shape, times: Times, figures: &mut Samples) -> f64 {
+    let data = dir.join("data").display().to_string();
+    let server = Process::start(binary, &["--data", &data, "serve", "--listen", "127.0.0.1:0"]);
+    let transport = HttpTransport::new(&server.url()).expect("an address");
+    let client = Arc::new(Requests(Client::new(Arc::new(transport))));
+    let run = drive(&client, shape, times);
+    let rate = run.events_per_second;
+    figures.add(format!("http_{shape}_events_per_second"), rate);
+    for percent in [50, 99] {
+        let latency = percentile(&run.latencies, percent) as f64 / 1e3;
+        figures.add(format!("http_{shape}_batch_p{percent}_microseconds"), latency);
+    }
+    let cpu = seconds_of(server.id());
+    figures
+        .add(format!("http_{shape}_server_processor_seconds_per_million"), cpu * 1e6 / (rate * run.seconds));
+    rate
+}
+
+/// Usage as a producer reports it, of the same ids and tasks as on the other logs.
+struct Requests(Client);
+
+impl Append for Requests {
+    async fn append(&self, batch: Vec<Event>) {
+        let events = batch.iter().map(usage).collect();
+        let request =
+            AppendRequest { tenant: None, producer: Some("bench".to_owned()), events, gates: Vec::new() };
+        let answer = self.0.append(&request).await.expect("an append");
+        assert_eq!(answer.outcomes.len(), batch.len(), "each event has its outcome");
+    }
+}
+
+fn usage(event: &Event) -> Box<RawValue> {
+    let number = u64::from(event.body[0]);
+    let usage = json!({
+        "task": format!("task-{}", event.task), "id": text(&event.id), "occurred_at": "2026-11-21T08:30:10.5Z",
+        "usage_recorded": {
+            "phase": "PLAN", "provider": "openai", "model": "gpt-5",
+            "tokens": { "input_uncached": 1_000 + number, "cached_input": 2_000, "output": 100 + number },
+        },
+    });
+    to_raw_value(&usage).expect("JSON")
+}
