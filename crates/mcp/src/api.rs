@@ -17,21 +17,36 @@ pub trait Api: Send + Sync + 'static {
     ///
     /// # Errors
     ///
-    /// Why there is no answer, as a sentence. What was asked may have been done nevertheless.
+    /// [`NoAnswer`].
     fn send<'a>(
         &'a self,
         request: Request<Bytes>,
         caller: Option<&'a Caller>,
-    ) -> BoxFuture<'a, Result<Response<Bytes>, String>>;
+    ) -> BoxFuture<'a, Result<Response<Bytes>, NoAnswer>>;
+}
+
+/// Why there is no answer, as a sentence.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// No ledger could be asked, so nothing was done.
+    NotAsked(String),
+    /// The ledger was asked. What was asked may have been done.
+    Lost(String),
 }
 
 /// Why an operation gave no answer of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ApiError {
+pub(crate) enum ApiError {
     /// The ledger answered with a problem.
     Problem(Box<Problem>),
     /// There is no answer, or none that can be read.
-    Unanswered(String),
+    Unanswered(NoAnswer),
+}
+
+impl From<NoAnswer> for ApiError {
+    fn from(why: NoAnswer) -> Self {
+        Self::Unanswered(why)
+    }
 }
 
 impl fmt::Display for ApiError {
@@ -50,12 +65,11 @@ impl fmt::Display for ApiError {
                     "\nThe same call would fail again."
                 })
             }
-            Self::Unanswered(why) => {
-                write!(
-                    f,
-                    "unanswered: {why}\nIt may have been done nevertheless: repeat the call with the same arguments."
-                )
-            }
+            Self::Unanswered(NoAnswer::NotAsked(why)) => write!(f, "not asked: {why}\nNothing was done."),
+            Self::Unanswered(NoAnswer::Lost(why)) => write!(
+                f,
+                "no answer: {why}\nIt may have been done nevertheless: repeat the call with the same arguments."
+            ),
         }
     }
 }
@@ -67,16 +81,17 @@ pub(crate) async fn ask(
     request: Request<Bytes>,
 ) -> Result<Bytes, ApiError> {
     let asked = format!("{} {}", request.method(), request.uri().path());
-    let response = api.send(request, caller).await.map_err(ApiError::Unanswered)?;
+    let response = api.send(request, caller).await?;
     let (parts, body) = response.into_parts();
     if parts.status.is_success() {
         return Ok(body);
     }
     match serde_json::from_slice::<Problem>(&body) {
         Ok(problem) => Err(ApiError::Problem(Box::new(problem))),
-        Err(_) => Err(ApiError::Unanswered(format!(
-            "{asked}: status {}, and an answer that is none of Tollgate's",
-            parts.status.as_u16()
-        ))),
+        Err(_) => {
+            let status = parts.status.as_u16();
+            Err(NoAnswer::Lost(format!("{asked}: status {status}, and an answer that is none of Tollgate's"))
+                .into())
+        }
     }
 }

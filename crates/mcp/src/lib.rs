@@ -16,6 +16,6 @@ mod server;
 mod text;
 mod tool;
 
-pub use api::{Api, ApiError, BoxFuture, Caller};
+pub use api::{Api, BoxFuture, Caller, NoAnswer};
 pub use server::{Door, LinesError, over_lines};
-pub use tool::{Catalogue, InvalidDocument};
+pub use tool::{Catalogue, InvalidDocument, Unsaid};

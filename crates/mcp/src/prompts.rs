@@ -35,7 +35,11 @@ pub(crate) const PROMPTS: &[Prompt] = &[
         description: "Plan a piece of work so that it fits into what is left of the budget.",
         arguments: &[
             Argument { name: "goal", description: "What is to be done", required: true },
-            Argument { name: "task", description: "The task in the ledger that pays for it", required: false },
+            Argument {
+                name: "task",
+                description: "The task in the ledger that pays for it",
+                required: false,
+            },
             Argument { name: "model", description: "The model that would be preferred", required: false },
         ],
         text: plan,
@@ -51,7 +55,11 @@ pub(crate) const PROMPTS: &[Prompt] = &[
         name: "weekly_review",
         title: "Weekly review",
         description: "Review what was spent, week by week: where it went, what stands out, what to change.",
-        arguments: &[Argument { name: "team", description: "Only usage with this label `team`", required: false }],
+        arguments: &[Argument {
+            name: "team",
+            description: "Only usage with this label `team`",
+            required: false,
+        }],
         text: review,
     },
 ];
@@ -59,7 +67,9 @@ pub(crate) const PROMPTS: &[Prompt] = &[
 fn plan(given: &Given) -> String {
     let goal = given.text("goal").unwrap_or_default();
     let (status, of_task) = match given.text("task") {
-        Some(task) => (format!("GetBudgetStatus with task `{task}`, and once without"), format!(" with task `{task}`")),
+        Some(task) => {
+            (format!("GetBudgetStatus with task `{task}`, and once without"), format!(" with task `{task}`"))
+        }
         None => ("GetBudgetStatus".to_owned(), String::new()),
     };
     let model = given.text("model").map(|model| format!(" with model `{model}`")).unwrap_or_default();
@@ -105,12 +115,16 @@ fn review(given: &Given) -> String {
 /// # Errors
 ///
 /// There is no such prompt, or its arguments are wrong.
-pub(crate) fn written(name: &str, arguments: Map<String, Value>) -> Result<(&'static Prompt, String), String> {
+pub(crate) fn written(
+    name: &str,
+    arguments: Map<String, Value>,
+) -> Result<(&'static Prompt, String), String> {
     let Some(prompt) = PROMPTS.iter().find(|prompt| prompt.name == name) else {
         let names: Vec<&str> = PROMPTS.iter().map(|prompt| prompt.name).collect();
         return Err(format!("prompt `{name}`: there is none of that name; there are {}", names.join(", ")));
     };
-    if let Some(unknown) = arguments.keys().find(|given| prompt.arguments.iter().all(|it| it.name != **given)) {
+    if let Some(unknown) = arguments.keys().find(|given| prompt.arguments.iter().all(|it| it.name != **given))
+    {
         return Err(format!("prompt `{name}`: `{unknown}` is no argument of it"));
     }
     let given = Given(arguments);

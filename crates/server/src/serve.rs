@@ -22,9 +22,7 @@ use crate::edge::{ConnectionLimits, Tls, TlsFiles, accept, open_files};
 use crate::http::{App, Proxies, bounded, router};
 use crate::ledger::{AlertsBy, Delivering, Ledger, LedgerOptions, SettingsOptions, Views};
 use crate::nats::{AppendService, BudgetService, Drainer};
-use crate::reactor::{
-    Deliveries, Evidence, Reactors, Remediations, Ways, govern, lag, pools, prices,
-};
+use crate::reactor::{Deliveries, Evidence, Reactors, Remediations, Ways, govern, lag, pools, prices};
 
 mod beside;
 mod error;

@@ -15,6 +15,7 @@ mod keys;
 mod log;
 mod maintain;
 mod manual;
+mod mcp;
 mod money;
 mod price_book;
 mod price_decisions;
@@ -68,6 +69,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Health(command) => govern::health(&global, command).await,
         Command::Status => views::status(&global).await,
         Command::Report(report) => views::report(&global, &report).await,
+        Command::Mcp => mcp::run(&global).await,
         Command::Replay(command) => replay::run(&global, command).await,
         Command::Alerts(args) => alerts::run(&global, &args).await,
         Command::Quarantine(command) => quarantine::run(&global, command).await,

@@ -13,7 +13,7 @@ use rmcp::transport::{StreamableHttpServerConfig, StreamableHttpService};
 
 use super::Server;
 use crate::api::Api;
-use crate::tool::Catalogue;
+use crate::tool::{Catalogue, Unsaid};
 
 /// Answers messages that come as bodies of HTTP requests, of any revision of the protocol. Who may address it, from
 /// which page and with which key has to be checked before: it looks at neither.
@@ -31,7 +31,7 @@ impl Door {
             .with_json_response(true)
             .disable_allowed_hosts()
             .disable_allowed_origins();
-        let server = Server::new(catalogue, api, None);
+        let server = Server::new(catalogue, api, Unsaid::default());
         let sessions = Arc::new(NeverSessionManager::default());
         Self { service: StreamableHttpService::new(move || Ok(server.clone()), sessions, config) }
     }

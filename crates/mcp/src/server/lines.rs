@@ -8,7 +8,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::Server;
 use crate::api::Api;
-use crate::tool::Catalogue;
+use crate::tool::{Catalogue, Unsaid};
 
 /// Why the conversation ended before the client ended it.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +21,7 @@ pub enum LinesError {
     Failed(String),
 }
 
-/// Answers one client until it closes its end. `tenant`: whose data a call is about that does not say.
+/// Answers one client until it closes its end.
 ///
 /// # Errors
 ///
@@ -29,14 +29,14 @@ pub enum LinesError {
 pub async fn over_lines<R, W>(
     catalogue: Arc<Catalogue>,
     api: Arc<dyn Api>,
-    tenant: Option<String>,
+    unsaid: Unsaid,
     (input, output): (R, W),
 ) -> Result<(), LinesError>
 where
     R: AsyncRead + Send + Unpin + 'static,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    let running = match Server::new(catalogue, api, tenant).serve((input, output)).await {
+    let running = match Server::new(catalogue, api, unsaid).serve((input, output)).await {
         Ok(running) => running,
         Err(rmcp::service::ServerInitializeError::ConnectionClosed(_)) => return Ok(()),
         Err(error) => return Err(LinesError::Begin(error.to_string())),

@@ -8,11 +8,12 @@ use std::sync::Arc;
 
 use http::request::Parts;
 use rmcp::model::{
-    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, GetPromptRequestParams,
-    GetPromptResponse, GetPromptResult, Implementation, ListPromptsResult, ListResourceTemplatesResult,
-    ListResourcesResult, ListToolsResult, PaginatedRequestParams, Prompt, PromptArgument, PromptMessage,
-    ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult, Resource, ResourceContents,
-    ResourceTemplate, Role, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+    CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock,
+    GetPromptRequestParams, GetPromptResponse, GetPromptResult, Implementation, ListPromptsResult,
+    ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams, Prompt,
+    PromptArgument, PromptMessage, ReadResourceRequestParams, ReadResourceResponse, ReadResourceResult,
+    Resource, ResourceContents, ResourceTemplate, Role, ServerCapabilities, ServerConfig, Tool,
+    ToolAnnotations,
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
@@ -21,7 +22,7 @@ use serde_json::{Map, Value};
 use crate::api::Api;
 use crate::prompts::{PROMPTS, written};
 use crate::resources::{READABLE, at};
-use crate::tool::{Catalogue, Described, Effect, Outcome};
+use crate::tool::{Catalogue, Described, Effect, Outcome, Unsaid};
 
 pub use self::door::Door;
 pub use self::lines::{LinesError, over_lines};
@@ -41,13 +42,12 @@ const INSTRUCTIONS: &str = "The budget ledger of this machine or team. Before a 
 pub(crate) struct Server {
     catalogue: Arc<Catalogue>,
     api: Arc<dyn Api>,
-    /// Whose data a call is about that does not say.
-    tenant: Option<String>,
+    unsaid: Unsaid,
 }
 
 impl Server {
-    pub(crate) fn new(catalogue: Arc<Catalogue>, api: Arc<dyn Api>, tenant: Option<String>) -> Self {
-        Self { catalogue, api, tenant }
+    pub(crate) fn new(catalogue: Arc<Catalogue>, api: Arc<dyn Api>, unsaid: Unsaid) -> Self {
+        Self { catalogue, api, unsaid }
     }
 
     /// Calls a tool, unless the client takes the request back.
@@ -58,7 +58,7 @@ impl Server {
         context: &RequestContext<RoleServer>,
     ) -> Result<Outcome, ErrorData> {
         let caller = context.extensions.get::<Parts>();
-        let call = self.catalogue.call(&*self.api, caller, self.tenant.as_deref(), name, arguments);
+        let call = self.catalogue.call(&*self.api, caller, &self.unsaid, name, arguments);
         tokio::select! {
             outcome = call => outcome.map_err(|unknown| ErrorData::invalid_params(unknown.0, None)),
             () = context.ct.cancelled() => Err(ErrorData::internal_error(
@@ -83,7 +83,9 @@ impl ServerHandler for Server {
         _context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let tools = self.catalogue.tools().iter().map(tool).collect();
-        Ok(ListToolsResult::with_all_items(tools).with_ttl_ms(LISTS_FRESH_MS).with_cache_scope(CacheScope::Public))
+        Ok(ListToolsResult::with_all_items(tools)
+            .with_ttl_ms(LISTS_FRESH_MS)
+            .with_cache_scope(CacheScope::Public))
     }
 
     async fn call_tool(
@@ -171,7 +173,8 @@ impl ServerHandler for Server {
             let arguments = prompt.arguments.iter().map(|it| {
                 PromptArgument::new(it.name).with_description(it.description).with_required(it.required)
             });
-            Prompt::new(prompt.name, Some(prompt.description), Some(arguments.collect())).with_title(prompt.title)
+            Prompt::new(prompt.name, Some(prompt.description), Some(arguments.collect()))
+                .with_title(prompt.title)
         });
         let list = ListPromptsResult::with_all_items(prompts.collect());
         Ok(list.with_ttl_ms(LISTS_FRESH_MS).with_cache_scope(CacheScope::Public))

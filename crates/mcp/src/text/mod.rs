@@ -25,7 +25,10 @@ pub(crate) fn recorded(body: &[u8]) -> serde_json::Result<String> {
         lines.push(match event.outcome {
             Outcome::Appended => format!("Recorded: usage `{}`. It is durable.", event.id),
             Outcome::Duplicate => {
-                format!("Usage `{}` was recorded before, with the same content; nothing was counted twice.", event.id)
+                format!(
+                    "Usage `{}` was recorded before, with the same content; nothing was counted twice.",
+                    event.id
+                )
             }
             Outcome::Ignored => format!("Usage `{}` was not recorded: tracking is switched off.", event.id),
             // An append that was refused is a problem, and not shown here.
@@ -43,17 +46,27 @@ pub(crate) fn gate(body: &[u8]) -> serde_json::Result<String> {
     let answer: GateResponse = read(body)?;
     let (task, to) = (&answer.task, &answer.advance_to);
     let mut lines = vec![match answer.verdict.as_str() {
-        "block" => format!("block: task `{task}` may not go on to {to}. Stop; do not ask again before something changed."),
+        "block" => format!(
+            "block: task `{task}` may not go on to {to}. Stop; do not ask again before something changed."
+        ),
         "warn" => format!("warn: task `{task}` may go on to {to}, with care."),
         verdict => format!("{verdict}: task `{task}` may go on to {to}."),
     }];
     if answer.ruled != answer.verdict {
-        lines.push(format!("The rules alone say {}; the rollout or an override softens that.", answer.ruled.as_str()));
+        lines.push(format!(
+            "The rules alone say {}; the rollout or an override softens that.",
+            answer.ruled.as_str()
+        ));
     }
     if answer.stale {
         lines.push("The figures are behind; this is what the config says for that case.".to_owned());
     }
-    lines.extend(answer.reasons.iter().map(|reason| format!("- {} ({}): {}", reason.code, reason.verdict.as_str(), reason.message)));
+    lines.extend(
+        answer
+            .reasons
+            .iter()
+            .map(|reason| format!("- {} ({}): {}", reason.code, reason.verdict.as_str(), reason.message)),
+    );
     if !answer.requirements.is_empty() {
         lines.push(format!("Required: {}.", answer.requirements.join(", ")));
     }

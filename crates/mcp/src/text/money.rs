@@ -33,7 +33,8 @@ pub(crate) fn allocation(body: &[u8]) -> serde_json::Result<String> {
         lines.push("This is the first answer again; nothing more is reserved.".to_owned());
     }
     if let Some(asked) = &answer.instead_of {
-        lines.push(format!("It is for `{}`, not for `{asked}`.", answer.model.as_deref().unwrap_or_default()));
+        lines
+            .push(format!("It is for `{}`, not for `{asked}`.", answer.model.as_deref().unwrap_or_default()));
     }
     if let Some(used) = &answer.used {
         lines.push(format!("Used of it so far: {}.", amount(used)));
@@ -94,7 +95,8 @@ fn left_out(answer: &RouteResponse) -> Option<String> {
 
 fn unpriced(priced: bool, similar: Option<&str>) -> Option<String> {
     let meant = similar.map(|name| format!(" Did you mean `{name}`?")).unwrap_or_default();
-    (!priced).then(|| format!("The model has no known price, so limits of money promise nothing here.{meant}"))
+    (!priced)
+        .then(|| format!("The model has no known price, so limits of money promise nothing here.{meant}"))
 }
 
 fn policies(figures: &[PolicyFiguresView]) -> Vec<String> {

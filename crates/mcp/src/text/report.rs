@@ -97,7 +97,10 @@ fn sums(totals: &UsageTotals) -> String {
         0 => String::new(),
         tokens => format!(", {tokens} tokens without a known price"),
     };
-    format!("{} calls, {} tokens, {} USD{unpriced}", totals.usage_events, totals.tokens.total, totals.cost_usd)
+    format!(
+        "{} calls, {} tokens, {} USD{unpriced}",
+        totals.usage_events, totals.tokens.total, totals.cost_usd
+    )
 }
 
 /// What somebody else wrote, as a cell of a table.

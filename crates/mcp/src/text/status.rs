@@ -10,8 +10,12 @@ pub(crate) fn task(body: &[u8]) -> serde_json::Result<String> {
     let status: TaskStatus = read(body)?;
     let task = &status.summary;
     let title = task.title.as_ref().map(|title| format!(", {title}")).unwrap_or_default();
-    let mut lines =
-        vec![format!("Task `{}`{title}: {}, budget {}.", task.task, task.stage.as_str(), task.budget_status.as_str())];
+    let mut lines = vec![format!(
+        "Task `{}`{title}: {}, budget {}.",
+        task.task,
+        task.stage.as_str(),
+        task.budget_status.as_str()
+    )];
     match &task.tokens_budget {
         Some(of) => lines.push(format!("Tokens: {}.", compared(of))),
         None => lines.push(format!("Tokens: {}, without a limit.", task.tokens_used)),
@@ -35,7 +39,11 @@ pub(crate) fn task(body: &[u8]) -> serde_json::Result<String> {
         ));
     }
     if let Some(decision) = &status.last_decision {
-        lines.push(format!("Last decision of the gate: {} on {}.", decision.verdict.as_str(), decision.advance_to));
+        lines.push(format!(
+            "Last decision of the gate: {} on {}.",
+            decision.verdict.as_str(),
+            decision.advance_to
+        ));
     }
     lines.extend(status.warnings.iter().map(|warning| format!("Warning: {warning}")));
     Ok(lines.join("\n"))
@@ -79,7 +87,8 @@ fn one(view: &PolicyView) -> Vec<String> {
     let enforcement = rule.enforcement.map(Word::as_str).unwrap_or("warn");
     let head = format!("Policy `{}` ({}, {enforcement}, {scope})", view.policy, rule.window);
     let Some(status) = &view.status else {
-        let why = view.figures.as_deref().unwrap_or("it counts tasks or sessions one by one, or does not rule");
+        let why =
+            view.figures.as_deref().unwrap_or("it counts tasks or sessions one by one, or does not rule");
         return vec![format!("{head}: {why}.")];
     };
     let mut lines = vec![format!(

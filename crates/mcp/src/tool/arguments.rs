@@ -32,7 +32,9 @@ impl Arguments {
         if let Some(key) = given.get(KEY)
             && key.as_str().is_none_or(|key| key.trim().is_empty())
         {
-            return Err(format!("`{KEY}`: `{key}`: must be a text of 1 to 128 bytes, the same for every retry"));
+            return Err(format!(
+                "`{KEY}`: `{key}`: must be a text of 1 to 128 bytes, the same for every retry"
+            ));
         }
         Ok(Self { given })
     }
@@ -50,7 +52,8 @@ impl Arguments {
         match self.given.keys().find(|name| !operation.takes(name)) {
             None => Ok(()),
             Some(name) => {
-                let with = way.when.map_or_else(|| "here".to_owned(), |when| format!("together with `{when}`"));
+                let with =
+                    way.when.map_or_else(|| "here".to_owned(), |when| format!("together with `{when}`"));
                 Err(format!("`{name}`: means nothing {with}; leave it out"))
             }
         }

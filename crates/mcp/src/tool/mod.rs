@@ -17,7 +17,7 @@ use tollgate_domain::nearest;
 use self::arguments::Arguments;
 use self::schema::{Document, Operation};
 use self::table::{Body, TOOLS, Tool, Way};
-use crate::api::{Api, ApiError, Caller, ask};
+use crate::api::{Api, ApiError, Caller, NoAnswer, ask};
 
 pub use self::schema::InvalidDocument;
 pub(crate) use self::table::Effect;
@@ -25,8 +25,20 @@ pub(crate) use self::table::Effect;
 /// The name of the argument that makes a retry get the first answer.
 const KEY: &str = "idempotency_key";
 
+/// Who reports, where nobody says.
+const PRODUCER: &str = "mcp";
+
 /// What stays as it is in a path or query.
 const PLAIN: AsciiSet = NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+
+/// What a call is taken to say where it says nothing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Unsaid {
+    /// Whose data it is about; `None`: the ledger's default.
+    pub tenant: Option<String>,
+    /// Who reports; `None`: `mcp`.
+    pub producer: Option<String>,
+}
 
 /// All tools, with their schemas.
 pub struct Catalogue {
@@ -95,12 +107,12 @@ impl Catalogue {
         &self.tools
     }
 
-    /// Calls a tool. `tenant`: whose data it is about if the arguments do not say.
+    /// Calls a tool.
     pub(crate) async fn call(
         &self,
         api: &dyn Api,
         caller: Option<&Caller>,
-        tenant: Option<&str>,
+        unsaid: &Unsaid,
         name: &str,
         arguments: Map<String, Value>,
     ) -> Result<Outcome, UnknownTool> {
@@ -111,7 +123,7 @@ impl Catalogue {
                 nearest::hint(name, &names)
             )));
         };
-        let (way, operation, request) = match described.request(arguments, tenant) {
+        let (way, operation, request) = match described.request(arguments, unsaid) {
             Ok(request) => request,
             Err(why) => return Ok(Outcome::Refused(format!("{name}: {why}"))),
         };
@@ -143,18 +155,18 @@ impl Described {
     fn request(
         &self,
         arguments: Map<String, Value>,
-        tenant: Option<&str>,
+        unsaid: &Unsaid,
     ) -> Result<(&'static Way, &Operation, Request<Bytes>), String> {
         let mut given = Arguments::check(arguments, &self.input)?;
         let ways = self.tool.ways.iter().zip(&self.operations);
         let chosen = ways.clone().find(|(way, _)| way.when.is_none_or(|when| given.has(when)));
         // The last way of a tool has no condition; a test says so.
         let (way, operation) = chosen.ok_or("its arguments do not say what is asked")?;
-        if let Some(tenant) = tenant.filter(|_| operation.takes("tenant") && !given.has("tenant")) {
-            given.insert("tenant", json!(tenant));
-        }
-        if operation.takes("producer") && !given.has("producer") {
-            given.insert("producer", json!("mcp"));
+        let producer = unsaid.producer.as_deref().unwrap_or(PRODUCER);
+        for (name, value) in [("tenant", unsaid.tenant.as_deref()), ("producer", Some(producer))] {
+            if let Some(value) = value.filter(|_| operation.takes(name) && !given.has(name)) {
+                given.insert(name, json!(value));
+            }
         }
         given.only(operation, way)?;
         let request = build(way, operation, given)?;
@@ -200,7 +212,7 @@ fn escaped(text: &str) -> String {
 /// An answer of the API, for people and for programs.
 fn shown(way: &Way, operation: &Operation, body: &[u8]) -> Result<(String, Value), ApiError> {
     let unreadable = |error: serde_json::Error| {
-        ApiError::Unanswered(format!("{}: the answer cannot be read: {error}", way.path))
+        ApiError::from(NoAnswer::Lost(format!("{}: the answer cannot be read: {error}", way.path)))
     };
     if operation.answer.is_none() {
         let text = String::from_utf8_lossy(body).into_owned();

@@ -77,14 +77,20 @@ impl<'a> Document<'a> {
             operation.arguments.insert(KEY.to_owned(), key_schema());
         }
         let answers = found["responses"].as_object().into_iter().flatten();
-        let contents = answers.filter(|(status, _)| status.starts_with('2')).map(|(_, answer)| &answer["content"]);
-        let named = contents.filter_map(|content| content["application/json"]["schema"]["$ref"].as_str()).next();
+        let contents =
+            answers.filter(|(status, _)| status.starts_with('2')).map(|(_, answer)| &answer["content"]);
+        let named =
+            contents.filter_map(|content| content["application/json"]["schema"]["$ref"].as_str()).next();
         operation.answer = named.and_then(|named| named.strip_prefix(COMPONENTS)).map(str::to_owned);
         Ok(operation)
     }
 
     /// The fields of the body, and those that are required.
-    fn body(&self, way: &Way, found: &Value) -> Result<(Map<String, Value>, BTreeSet<String>), InvalidDocument> {
+    fn body(
+        &self,
+        way: &Way,
+        found: &Value,
+    ) -> Result<(Map<String, Value>, BTreeSet<String>), InvalidDocument> {
         let own;
         let schema = match way.body {
             Body::None => return Ok((Map::new(), BTreeSet::new())),
@@ -116,7 +122,9 @@ impl<'a> Document<'a> {
         for (name, field) in schema["properties"].as_object().into_iter().flatten() {
             fields.insert(name.clone(), field.clone());
         }
-        required.extend(schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned));
+        required.extend(
+            schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str).map(str::to_owned),
+        );
         Ok(())
     }
 

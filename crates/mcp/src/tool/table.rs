@@ -93,12 +93,7 @@ pub(super) const TOOLS: &[Tool] = &[
                       computes what it cost. Durable when it answers. Use the provider's id of the call as \
                       idempotency key, so that no call is counted twice.",
         effect: Effect::Records,
-        ways: &[Way {
-            body: Body::Usage,
-            key: Some("id"),
-            omits: &[],
-            ..asks("/v1/events", text::recorded)
-        }],
+        ways: &[Way { body: Body::Usage, key: Some("id"), omits: &[], ..asks("/v1/events", text::recorded) }],
     },
     Tool {
         name: "GetBudgetStatus",
@@ -108,11 +103,7 @@ pub(super) const TOOLS: &[Tool] = &[
                       neither: all policies, or those of `budget`.",
         effect: Effect::Reads,
         ways: &[
-            Way {
-                when: Some("task"),
-                part: Some("task"),
-                ..reads("/v1/tasks/{task}", text::status::task)
-            },
+            Way { when: Some("task"), part: Some("task"), ..reads("/v1/tasks/{task}", text::status::task) },
             Way {
                 when: Some("policy"),
                 part: Some("policy"),

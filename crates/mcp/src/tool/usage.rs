@@ -57,7 +57,6 @@ pub(super) struct UsageArguments {
 
 /// Tokens by kind.
 #[derive(ToSchema)]
-
 #[expect(dead_code, reason = "only its schema is used")]
 struct TokenArguments {
     /// Input that was neither read from nor written to a cache.

@@ -10,7 +10,7 @@ use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HOST, 
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
 use http_body_util::BodyExt;
-use tollgate_mcp::{Api, BoxFuture, Caller, Catalogue, Door, InvalidDocument};
+use tollgate_mcp::{Api, BoxFuture, Caller, Catalogue, Door, InvalidDocument, NoAnswer};
 use tollgate_wire::api::{LEDGER_HEADER, Problem};
 use tower::ServiceExt;
 
@@ -19,7 +19,7 @@ use super::body::JsonText;
 use super::extract::{NoParams, READER};
 use super::openapi::document;
 use super::proxies::ClientAddress;
-use super::{App, Handled};
+use super::{App, Handled, checked, operations};
 use crate::problem::INTERNAL;
 
 /// The tools of this program's API, made when they are first needed.
@@ -36,9 +36,9 @@ pub fn catalogue() -> Result<Arc<Catalogue>, InvalidDocument> {
     MADE.clone()
 }
 
-/// The address, in front of all others.
-pub(super) fn route(others: Router) -> MethodRouter<App> {
-    let place: Arc<Place> = Arc::new(Place { others, door: OnceLock::new() });
+/// The address in front of all others.
+pub(super) fn route() -> MethodRouter<App> {
+    let place: Arc<Place> = Arc::default();
     post(move |State(app): State<App>, _: NoParams, request: Request| async move {
         place.answer(&app, request).await
     })
@@ -53,18 +53,22 @@ pub(super) fn route(others: Router) -> MethodRouter<App> {
     (status = 202, description = "A notification was taken"),
     (status = 406, description = "The header `Accept` lacks `application/json` or `text/event-stream`"),
 ))]
-#[expect(dead_code, reason = "only its description is used: the handler is made with the routes in front of which it stands")]
+#[expect(
+    dead_code,
+    reason = "only its description is used: the handler is made with the routes in front of which it stands"
+)]
 pub(crate) const fn answer() {}
 
 /// Where messages arrive.
+#[derive(Default)]
 struct Place {
-    others: Router,
+    /// Made when the first message comes: most processes never get one.
     door: OnceLock<Door>,
 }
 
 impl Place {
     async fn answer(&self, app: &App, request: Request) -> Handled<Response> {
-        let door = self.door()?;
+        let door = self.door(app)?;
         let (mut parts, body) = request.into_parts();
         let text = JsonText::from_request(Request::from_parts(parts.clone(), body), app).await?;
         // It is read, and no longer as it was sent.
@@ -75,12 +79,13 @@ impl Place {
         Ok(response.map(Body::new).into_response())
     }
 
-    fn door(&self) -> Result<&Door, Box<Problem>> {
+    fn door(&self, app: &App) -> Result<&Door, Box<Problem>> {
         if let Some(door) = self.door.get() {
             return Ok(door);
         }
         let tools = catalogue().map_err(|error| INTERNAL.with(error.to_string()))?;
-        Ok(self.door.get_or_init(|| Door::new(tools, Arc::new(Others(self.others.clone())))))
+        let others = || checked(operations(), app.clone());
+        Ok(self.door.get_or_init(|| Door::new(tools, Arc::new(Others(others())))))
     }
 }
 
@@ -96,7 +101,7 @@ impl Api for Others {
         &'a self,
         mut request: http::Request<Bytes>,
         caller: Option<&'a Caller>,
-    ) -> BoxFuture<'a, Result<http::Response<Bytes>, String>> {
+    ) -> BoxFuture<'a, Result<http::Response<Bytes>, NoAnswer>> {
         if let Some(caller) = caller {
             for name in HEADERS {
                 for value in caller.headers.get_all(&name) {
@@ -116,7 +121,7 @@ impl Api for Others {
                 Err(never) => match never {},
             };
             let (parts, body) = response.into_parts();
-            let body = body.collect().await.map_err(|error| error.to_string())?;
+            let body = body.collect().await.map_err(|error| NoAnswer::Lost(error.to_string()))?;
             Ok(http::Response::from_parts(parts, body.to_bytes()))
         })
     }
