@@ -134,3 +134,50 @@ pub(crate) fn written(
     let text = (prompt.text)(&given);
     Ok((prompt, text))
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn text(name: &str, arguments: Value) -> Result<String, String> {
+        let Value::Object(arguments) = arguments else { panic!("{arguments}") };
+        written(name, arguments).map(|(_, text)| text)
+    }
+
+    #[test]
+    fn a_prompt_has_what_it_was_given() {
+        for (name, arguments, part) in [
+            ("plan_within_budget", json!({"goal": "ship it"}), "stays within budget: ship it\n"),
+            ("plan_within_budget", json!({"goal": "g", "task": "T-1"}), "CheckBudget with task `T-1`"),
+            ("plan_within_budget", json!({"goal": "g", "model": "m"}), "with model `m` for each"),
+            ("why_was_i_blocked", json!({"task": "T-1"}), "Call explain with task `T-1`"),
+            ("weekly_review", json!({}), "what was spent.\n"),
+            ("weekly_review", json!({"team": "core"}), "what was spent of team `core`.\n"),
+        ] {
+            let text = text(name, arguments).unwrap_or_default();
+            assert!(text.contains(part), "{name}: {text}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_prompt_is_named() {
+        for (name, arguments, expected) in [
+            (
+                "review",
+                json!({}),
+                "prompt `review`: there is none of that name; there are plan_within_budget, why_was_i_blocked, weekly_review",
+            ),
+            ("why_was_i_blocked", json!({}), "prompt `why_was_i_blocked`: `task` must be given, as a text"),
+            (
+                "why_was_i_blocked",
+                json!({"task": 7}),
+                "prompt `why_was_i_blocked`: `task` must be given, as a text",
+            ),
+            ("weekly_review", json!({"tema": "x"}), "prompt `weekly_review`: `tema` is no argument of it"),
+        ] {
+            assert_eq!(text(name, arguments), Err(expected.to_owned()));
+        }
+    }
+}

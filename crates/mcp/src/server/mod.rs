@@ -17,7 +17,7 @@ use rmcp::model::{
 };
 use rmcp::service::RequestContext;
 use rmcp::{ErrorData, RoleServer, ServerHandler};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use crate::api::Api;
 use crate::prompts::{PROMPTS, written};
@@ -148,7 +148,7 @@ impl ServerHandler for Server {
                     "resource `{}`: there is none; resources/list and resources/templates/list have all",
                     request.uri
                 ),
-                None,
+                Some(json!({ "uri": request.uri })),
             ));
         };
         match self.run(tool, arguments, &context).await? {

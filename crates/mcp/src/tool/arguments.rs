@@ -81,3 +81,54 @@ impl Arguments {
         self.given
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn arguments_are_named_one_by_one_when_they_are_wrong() {
+        let schema = json!({
+            "properties": {"task": {}, "idempotency_key": {}, "tokens": {}},
+            "required": ["idempotency_key", "task"],
+        });
+        for (given, expected) in [
+            (json!({"task": "T", "idempotency_key": "k"}), Ok(2)),
+            (json!({"task": "T", "idempotency_key": "k", "tokens": null}), Ok(2)),
+            (json!({}), Err("`idempotency_key` and `task` must be given")),
+            (json!({"task": null, "idempotency_key": "k"}), Err("`task` must be given")),
+            (
+                json!({"task": "T", "idempotency_key": "k", "token": 1}),
+                Err(
+                    "`token`: is no argument of it; it takes idempotency_key, task, tokens; did you mean `tokens`?",
+                ),
+            ),
+            (
+                json!({"task": "T", "idempotency_key": " "}),
+                Err("`idempotency_key`: `\" \"`: must be a text of 1 to 128 bytes, the same for every retry"),
+            ),
+            (
+                json!({"task": "T", "idempotency_key": 7}),
+                Err("`idempotency_key`: `7`: must be a text of 1 to 128 bytes, the same for every retry"),
+            ),
+        ] {
+            let Value::Object(arguments) = given.clone() else { panic!("{given}") };
+            let checked = Arguments::check(arguments, &schema).map(|arguments| arguments.given.len());
+            assert_eq!(checked, expected.map_err(str::to_owned), "{given}");
+        }
+    }
+
+    #[test]
+    fn an_argument_in_an_address_is_a_text() {
+        let given = json!({"a": "x y", "b": 5, "c": ["p", "q"], "d": true, "e": {"k": "v"}});
+        let Value::Object(given) = given else { panic!("{given}") };
+        let mut arguments = Arguments { given };
+        let texts = ["a", "b", "c", "d", "e", "f"].map(|name| arguments.take_text(name));
+        assert_eq!(
+            texts.each_ref().map(Option::as_deref),
+            [Some("x y"), Some("5"), Some("p,q"), Some("true"), Some("{\"k\":\"v\"}"), None]
+        );
+    }
+}

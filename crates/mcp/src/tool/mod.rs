@@ -1,5 +1,6 @@
 //! The tools: which operations they are, what they take and what they answer.
 
+mod answer;
 mod arguments;
 mod schema;
 mod table;
@@ -14,10 +15,11 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Map, Value, json};
 use tollgate_domain::nearest;
 
+use self::answer::shown;
 use self::arguments::Arguments;
 use self::schema::{Document, Operation};
 use self::table::{Body, TOOLS, Tool, Way};
-use crate::api::{Api, ApiError, Caller, NoAnswer, ask};
+use crate::api::{Api, Caller, ask};
 
 pub use self::schema::InvalidDocument;
 pub(crate) use self::table::Effect;
@@ -127,11 +129,11 @@ impl Catalogue {
             Ok(request) => request,
             Err(why) => return Ok(Outcome::Refused(format!("{name}: {why}"))),
         };
-        let answered = ask(api, caller, request).await;
+        let answered = ask(api, caller, request).await.map_err(|error| error.to_string());
         let answered = answered.and_then(|body| shown(way, operation, &body));
         Ok(match answered {
             Ok((text, structured)) => Outcome::Answer { text, structured },
-            Err(error) => Outcome::Refused(format!("{name}: {error}")),
+            Err(why) => Outcome::Refused(format!("{name}: {why}")),
         })
     }
 }
@@ -208,25 +210,3 @@ fn build(way: &Way, operation: &Operation, mut given: Arguments) -> Result<Reque
 fn escaped(text: &str) -> String {
     utf8_percent_encode(text, &PLAIN).to_string()
 }
-
-/// An answer of the API, for people and for programs.
-fn shown(way: &Way, operation: &Operation, body: &[u8]) -> Result<(String, Value), ApiError> {
-    let unreadable = |error: serde_json::Error| {
-        ApiError::from(NoAnswer::Lost(format!("{}: the answer cannot be read: {error}", way.path)))
-    };
-    if operation.answer.is_none() {
-        let text = String::from_utf8_lossy(body).into_owned();
-        let structured = json!({ "text": text });
-        return Ok((text, structured));
-    }
-    let text = (way.text)(body).map_err(unreadable)?;
-    let structured: Value = serde_json::from_slice(body).map_err(unreadable)?;
-    let structured = match way.part {
-        Some(part) => json!({ part: structured }),
-        None => structured,
-    };
-    Ok((text, structured))
-}
-
-#[cfg(test)]
-mod tests;

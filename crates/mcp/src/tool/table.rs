@@ -188,3 +188,35 @@ pub(super) const TOOLS: &[Tool] = &[
         }],
     },
 ];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_way_of_a_tool_and_no_other_has_no_condition() {
+        for tool in TOOLS {
+            let open: Vec<bool> = tool.ways.iter().map(|way| way.when.is_none()).collect();
+            let last = tool.ways.len() - 1;
+            let expected: Vec<bool> = (0..=last).map(|at| at == last).collect();
+            assert_eq!(open, expected, "{}", tool.name);
+        }
+    }
+
+    #[test]
+    fn what_records_has_an_idempotency_key_and_what_reads_has_none() {
+        for tool in TOOLS {
+            for way in tool.ways {
+                assert_eq!(way.key.is_some(), tool.effect == Effect::Records, "{} {}", tool.name, way.path);
+                assert_eq!(way.part.is_some(), tool.ways.len() > 1, "{} {}", tool.name, way.path);
+            }
+        }
+    }
+
+    #[test]
+    fn each_tool_has_a_name_of_its_own() {
+        for (at, tool) in TOOLS.iter().enumerate() {
+            assert_eq!(TOOLS.iter().position(|other| other.name == tool.name), Some(at), "{}", tool.name);
+        }
+    }
+}
