@@ -4,7 +4,7 @@ use std::fmt;
 
 use bytes::Bytes;
 pub use futures_util::future::BoxFuture;
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use tollgate_wire::api::Problem;
 
 /// The request in which a call came, without its body: who asks, and for which ledger.
@@ -46,6 +46,13 @@ pub(crate) enum ApiError {
 impl From<NoAnswer> for ApiError {
     fn from(why: NoAnswer) -> Self {
         Self::Unanswered(why)
+    }
+}
+
+impl ApiError {
+    /// Whether what was asked about does not exist.
+    pub(crate) fn is_missing(&self) -> bool {
+        matches!(self, Self::Problem(problem) if problem.status == StatusCode::NOT_FOUND.as_u16())
     }
 }
 

@@ -100,7 +100,7 @@ impl ServerHandler for Server {
                 result.structured_content = Some(structured);
                 result
             }
-            Outcome::Refused(why) => CallToolResult::error(vec![ContentBlock::text(why)]),
+            Outcome::Refused { why, .. } => CallToolResult::error(vec![ContentBlock::text(why)]),
         }
         .into())
     }
@@ -143,13 +143,8 @@ impl ServerHandler for Server {
         context: RequestContext<RoleServer>,
     ) -> Result<ReadResourceResponse, ErrorData> {
         let Some((tool, arguments)) = at(&request.uri) else {
-            return Err(ErrorData::resource_not_found(
-                format!(
-                    "resource `{}`: there is none; resources/list and resources/templates/list have all",
-                    request.uri
-                ),
-                Some(json!({ "uri": request.uri })),
-            ));
+            let why = "there is none; resources/list and resources/templates/list have all";
+            return Err(unread(&request.uri, why, true));
         };
         match self.run(tool, arguments, &context).await? {
             Outcome::Answer { text, .. } => {
@@ -158,9 +153,7 @@ impl ServerHandler for Server {
                 let result = ReadResourceResult::new(vec![contents]).with_ttl_ms(0);
                 Ok(result.with_cache_scope(CacheScope::Private).into())
             }
-            Outcome::Refused(why) => {
-                Err(ErrorData::internal_error(format!("resource `{}`: {why}", request.uri), None))
-            }
+            Outcome::Refused { why, is_missing } => Err(unread(&request.uri, &why, is_missing)),
         }
     }
 
@@ -191,6 +184,16 @@ impl ServerHandler for Server {
             GetPromptResult::new(vec![message]).with_description(prompt.description).into()
         });
         std::future::ready(answer)
+    }
+}
+
+/// Why a resource cannot be read.
+fn unread(uri: &str, why: &str, is_missing: bool) -> ErrorData {
+    let (message, data) = (format!("resource `{uri}`: {why}"), Some(json!({ "uri": uri })));
+    if is_missing {
+        ErrorData::resource_not_found(message, data)
+    } else {
+        ErrorData::internal_error(message, data)
     }
 }
 

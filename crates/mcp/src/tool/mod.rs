@@ -67,8 +67,13 @@ pub(crate) enum Outcome {
         /// In the form of the output schema.
         structured: Value,
     },
-    /// Why there is none, and what to do.
-    Refused(String),
+    /// There is none.
+    Refused {
+        /// Why, and what to do.
+        why: String,
+        /// What was asked about does not exist.
+        is_missing: bool,
+    },
 }
 
 /// There is no such tool: what is wrong, and what was probably meant.
@@ -127,15 +132,21 @@ impl Catalogue {
         };
         let (way, operation, request) = match described.request(arguments, unsaid) {
             Ok(request) => request,
-            Err(why) => return Ok(Outcome::Refused(format!("{name}: {why}"))),
+            Err(why) => return Ok(refused(name, &why, false)),
         };
-        let answered = ask(api, caller, request).await.map_err(|error| error.to_string());
-        let answered = answered.and_then(|body| shown(way, operation, &body));
-        Ok(match answered {
+        let body = match ask(api, caller, request).await {
+            Ok(body) => body,
+            Err(error) => return Ok(refused(name, &error.to_string(), error.is_missing())),
+        };
+        Ok(match shown(way, operation, &body) {
             Ok((text, structured)) => Outcome::Answer { text, structured },
-            Err(why) => Outcome::Refused(format!("{name}: {why}")),
+            Err(why) => refused(name, &why, false),
         })
     }
+}
+
+fn refused(name: &str, why: &str, is_missing: bool) -> Outcome {
+    Outcome::Refused { why: format!("{name}: {why}"), is_missing }
 }
 
 impl fmt::Debug for Catalogue {
