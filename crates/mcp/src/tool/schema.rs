@@ -241,7 +241,7 @@ fn argument(mut schema: Value) -> Value {
         }
         if let Some(Value::Array(choices)) = fields.remove("oneOf") {
             // An optional object: `null`, or what it is.
-            let described = fields.remove("description");
+            let described = fields.remove("description").map(in_one_line);
             let is = choices.into_iter().find(|choice| choice["type"] != "null").unwrap_or_default();
             let mut is = argument(is);
             if let Some(described) = described {
@@ -249,8 +249,8 @@ fn argument(mut schema: Value) -> Value {
             }
             return is;
         }
-        if let Some(Value::String(text)) = fields.get_mut("description") {
-            *text = text.replace('\n', " ");
+        if let Some(described) = fields.remove("description") {
+            fields.insert("description".to_owned(), in_one_line(described));
         }
         for name in ["properties", "additionalProperties", "items"] {
             match (name, fields.get_mut(name)) {
@@ -263,6 +263,10 @@ fn argument(mut schema: Value) -> Value {
         }
     }
     schema
+}
+
+fn in_one_line(described: Value) -> Value {
+    described.as_str().map_or(Value::Null, |text| json!(text.replace('\n', " ")))
 }
 
 /// Takes descriptions out of a schema, and points what it refers to at its own definitions.

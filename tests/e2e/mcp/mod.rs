@@ -1,11 +1,14 @@
 //! `tollgate mcp`: a coding agent at the other end of stdin and stdout.
 
+mod official;
+mod settings;
+
 use std::io::{BufRead, BufReader, Write};
 use std::process::{ChildStdin, ChildStdout, Stdio};
 
 use serde_json::{Value, json};
 use tollgate_test_process::{Process, Program};
-use tollgate_tests::{Place, Server, binary};
+use tollgate_tests::{Place, Server};
 
 /// An agent, and the process that answers it.
 struct Agent {
@@ -314,38 +317,6 @@ fn the_tenant_and_the_producer_of_the_flags_are_those_of_calls_that_name_none() 
     assert!(status.contains("Tokens: 3"), "{status}");
     let (did, text) = agent.tool("GetBudgetStatus", &json!({"task": "T-1", "tenant": "default"}));
     assert!(!did && text.contains("task_unknown"), "{text}");
-    let log = place.json("log tail").to_string();
+    let log = place.ok("log tail --format json");
     assert!(log.contains("\"my-agent\"") && log.contains("\"acme\""), "{log}");
-}
-
-/// Where `tools/test` puts the official SDK, next to the build folders.
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn python_with_the_sdk() -> Option<std::path::PathBuf> {
-    let own = std::env::current_exe().unwrap();
-    let found = own.ancestors().map(|dir| dir.join("mcp/python/bin/python")).find(|path| path.exists());
-    if found.is_none() {
-        eprintln!("SKIPPED: the official SDK for Python is not there; `tools/test` installs it where it may");
-    }
-    found
-}
-
-#[test]
-fn the_official_sdk_is_answered_over_both_ways_in_both_revisions() {
-    let Some(python) = python_with_the_sdk() else { return };
-    let place = Place::new();
-    for line in SETTING_UP {
-        let _ = place.ok(line);
-    }
-    let root = place.ok("key create root --scope admin");
-    let server = Server::start(&place, "tollgate-data");
-    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("e2e/mcp_sdk.py");
-    let mut command = Program::new("timeout");
-    command.arg("120").arg(python).arg(script).arg(binary()).arg(&server.url).current_dir(place.path(""));
-    let output = command.env("TOLLGATE_API_KEY", root.trim()).output();
-    let (out, err) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "{out}{err}");
-    // Two ways, two revisions, and each of them retried what the others had done.
-    assert_eq!(out, "stdio 2025-11-25\nstdio 2026-07-28\nhttp 2025-11-25\nhttp 2026-07-28\n");
-    let totals = place.json(&format!("--server {} --api-key {} report", server.url, root.trim()));
-    assert_eq!(totals["usage_events"], 1, "{totals}");
 }
