@@ -66,7 +66,7 @@ fn the_conformance_suite_finds_nothing() {
     let place = Place::new();
     let server = Server::start(&place, "d");
     let url = format!("{}/mcp", server.url);
-    let run = |(scenario, revision): (&str, &str)| {
+    let run = |(scenario, revision): (&'static str, &'static str)| {
         let mut command = Program::new("timeout");
         command.args(["60", "node"]).arg(&suite).args(["server", "--url", &url, "--scenario", scenario]);
         command.args(["--spec-version", revision]).current_dir(place.path(""));
