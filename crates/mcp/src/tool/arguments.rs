@@ -61,13 +61,11 @@ impl Arguments {
 
     /// An argument as it stands in an address: a text as it is, a list separated by commas, an object as JSON.
     pub(super) fn take_text(&mut self, name: &str) -> Option<String> {
-        let plain = |value: &Value| match value {
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        };
-        Some(match self.given.remove(name)? {
-            Value::Array(items) => items.iter().map(plain).collect::<Vec<_>>().join(","),
-            value => plain(&value),
+        let plain = |value: &Value| value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        let value = self.given.remove(name)?;
+        Some(match value.as_array() {
+            Some(items) => items.iter().map(plain).collect::<Vec<_>>().join(","),
+            None => plain(&value),
         })
     }
 
