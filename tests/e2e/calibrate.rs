@@ -199,7 +199,7 @@ fn what_cannot_be_calibrated_is_said_and_nothing_is_written() {
         (
             6,
             "--from sessions --phases wrong.yaml",
-            "wrong.yaml: rolout: `enforce`: unknown key, must be one of rules",
+            "wrong.yaml: line 1: rolout: `enforce`: unknown key, must be one of rules",
         ),
         (1, "--from nowhere", "--from nowhere: does not exist; name a data directory"),
         (6, "--from data --config wrong.yaml", "unknown key"),

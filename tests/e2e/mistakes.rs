@@ -111,6 +111,23 @@ fn an_invalid_config_is_said_loudly_and_the_built_in_one_holds() {
 }
 
 #[test]
+fn a_check_of_a_config_points_into_the_file() {
+    let place = Place::new();
+    place.write(
+        "bad.yaml",
+        "# übrig\nrollout: enforce\nstop_loss: { profil: strict, latency_action: blok }\npressure_levels:\n  - 50\n  - ä\nphases: [A]\n",
+    );
+    insta::assert_snapshot!(place.fails(6, "config check bad.yaml"));
+    let said = place.run(&["--format", "json", "config", "check", "bad.yaml"]);
+    let error: serde_json::Value = serde_json::from_str(&said.out).unwrap();
+    assert_eq!(error["error"]["detail"], "bad.yaml: 5 problems");
+    let first = serde_json::json!({"field": "stop_loss.profil", "value": "strict", "line": 3, "column": 14});
+    for (key, value) in first.as_object().unwrap() {
+        assert_eq!(&error["error"]["problems"][0][key], value, "{error}");
+    }
+}
+
+#[test]
 fn every_file_of_settings_that_holds_none_gets_one_line() {
     let place = Place::new();
     for (text, says) in [

@@ -227,7 +227,7 @@ fn sessions_of_an_agent_are_judged_before_each_call() {
     place.write("build.yaml", BUILD);
     let refused = place.fails(6, "replay what-if --from sessions --config built-in --config build.yaml");
     assert!(
-        refused.contains("the shipped rules for phases of sessions: rules[0].phase: `PLAN`: must be a phase of the config build.yaml: BUILD")
+        refused.contains("the shipped rules for phases of sessions: line 12: rules[0].phase: `PLAN`: must be a phase of the config build.yaml: BUILD")
             && refused.contains("name other rules with --phases FILE"),
         "{refused}"
     );

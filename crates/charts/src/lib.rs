@@ -1,7 +1,7 @@
 //! Charts: what is to be seen as plain data, laid out once as a scene, which is written as SVG, HTML and PNG.
 //!
 //! Reading order: [`Figure`] is what is to be seen (panels with axes and marks, and the same as a table), [`Scene`] is
-//! where everything is (shapes with coordinates), [`svg`], [`html`] and, with the feature `png`, `png` write it. A new
+//! where everything is (shapes with coordinates), [`svg`], [`html`] and [`png`] write it. A new
 //! picture is a function that makes a [`Figure`]; nothing here knows what the numbers mean.
 //!
 //! Pure: the same figure gives the same bytes on every machine. Logarithms are libm's, widths of text come from a
@@ -15,14 +15,12 @@
 mod axis;
 mod calendar;
 mod figure;
-#[cfg(feature = "png")]
 mod glyphs;
 pub mod html;
 mod layout;
 mod marks;
 mod number;
 mod palette;
-#[cfg(feature = "png")]
 pub mod png;
 mod sample;
 mod scene;

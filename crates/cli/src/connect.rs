@@ -17,7 +17,7 @@ use tollgate_log_jetstream::{Access as NatsAccess, JetStreamLog, Options as Nats
 use tollgate_server::edge::ConnectionLimits;
 use tollgate_server::http::{App, Hosts, router};
 use tollgate_server::ledger::{SettingsOptions, Views};
-use tollgate_server::reactor::{Evidence, Remediations, Ways};
+use tollgate_server::reactor::{Evidence, Remediations, Ways, give_closed};
 use tollgate_server::{Ledger, LedgerOptions};
 use tower::ServiceExt;
 
@@ -170,6 +170,9 @@ impl Connection {
             note(
                 "! the remediation of a blocked task is not open everywhere yet; a server goes on with it, or the task's next block",
             );
+        }
+        if give_closed(&local.ledger).await > 0 {
+            note("! a closed task has not given to its pool yet; the next server goes on with it");
         }
         if let Some(evidence) = &mut local.evidence {
             match evidence.catch_up_within(local.patience).await {

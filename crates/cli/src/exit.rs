@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use tollgate_client::ClientError;
+use tollgate_domain::yaml::{ConfigProblem, InvalidConfig};
 use tollgate_log::embedded::{ArchiveError, BackupError, OpenError, PackError};
 use tollgate_log_jetstream::{ConnectError, SetupError};
 use tollgate_projector::ViewError;
@@ -19,19 +20,26 @@ pub(crate) struct Failure {
     code: u8,
     pub(crate) message: String,
     problem: Option<Box<Problem>>,
+    /// What is wrong with a config.
+    config: Vec<ConfigProblem>,
 }
 
 impl Failure {
     pub(crate) fn failed(message: impl Into<String>) -> Self {
-        Self { code: FAILED, message: message.into(), problem: None }
+        Self { code: FAILED, message: message.into(), problem: None, config: Vec::new() }
     }
 
     pub(crate) fn refused(message: impl Into<String>) -> Self {
-        Self { code: REFUSED, message: message.into(), problem: None }
+        Self { code: REFUSED, message: message.into(), problem: None, config: Vec::new() }
     }
 
     pub(crate) fn differs(message: impl Into<String>) -> Self {
-        Self { code: DIFFERS, message: message.into(), problem: None }
+        Self { code: DIFFERS, message: message.into(), problem: None, config: Vec::new() }
+    }
+
+    /// A config that is not valid, with a message for people.
+    pub(crate) fn of_config(message: String, invalid: InvalidConfig) -> Self {
+        Self { config: invalid.problems, ..Self::differs(message) }
     }
 
     /// Prints it on stderr, and for programs on stdout too.
@@ -39,7 +47,8 @@ impl Failure {
         if format == Format::Json {
             let error = match &self.problem {
                 Some(problem) => serde_json::to_value(problem).unwrap_or_default(),
-                None => serde_json::json!({"detail": self.message}),
+                None if self.config.is_empty() => serde_json::json!({"detail": self.message}),
+                None => self.config_json(),
             };
             json(&serde_json::json!({"error": error, "exit_code": self.code}));
         }
@@ -51,6 +60,16 @@ impl Failure {
             }
         }
         ExitCode::from(self.code)
+    }
+
+    fn config_json(&self) -> serde_json::Value {
+        let of = |problem: &ConfigProblem| {
+            let place = problem.place;
+            serde_json::json!({"field": problem.field, "value": problem.value, "rule": problem.rule,
+                "line": place.map(|place| place.line), "column": place.map(|place| place.column)})
+        };
+        let problems: Vec<serde_json::Value> = self.config.iter().map(of).collect();
+        serde_json::json!({"detail": self.message.lines().next(), "problems": problems})
     }
 }
 
@@ -68,7 +87,7 @@ impl From<ClientError> for Failure {
                     (_, 400..=499) => REFUSED,
                     _ => FAILED,
                 };
-                Self { code, message, problem: Some(problem) }
+                Self { code, message, problem: Some(problem), config: Vec::new() }
             }
             ClientError::Transport(_) | ClientError::Unreadable { .. } => Self::failed(message),
         }

@@ -6,6 +6,5 @@
 mod any;
 mod golden;
 mod inside;
-#[cfg(feature = "png")]
 mod png;
 mod xml;

@@ -1,10 +1,13 @@
 //! Checking a config.
 
+use std::ops::Range;
 use std::path::Path;
 use std::process::ExitCode;
 
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use tollgate_domain::config::{BudgetConfig, DEFAULT_CONFIG};
 use tollgate_domain::price::days_ago;
+use tollgate_domain::yaml::{ConfigProblem, Place};
 use tollgate_server::ledger::BUILT_IN;
 use tollgate_wire::api::ConfigOrigin;
 
@@ -122,9 +125,35 @@ pub(crate) fn read_config(path: &Path) -> Result<BudgetConfig, Failure> {
     let text = tollgate_files::read_settings(path)
         .map_err(|error| Failure::failed(format!("reading {name}: {error}")))?;
     BudgetConfig::from_yaml(&text).map_err(|invalid| {
-        let count = invalid.problems.len();
-        let problems: String = invalid.problems.iter().map(|problem| format!("\n  {problem}")).collect();
-        let noun = if count == 1 { "problem" } else { "problems" };
-        Failure::differs(format!("{name}: {count} {noun}{problems}"))
+        let noun = if invalid.problems.len() == 1 { "problem" } else { "problems" };
+        let mut message = format!("{name}: {} {noun}", invalid.problems.len());
+        for problem in &invalid.problems {
+            message.push('\n');
+            message.push_str(&shown_in(&text, &name.to_string(), problem));
+        }
+        Failure::of_config(message, invalid)
     })
+}
+
+/// A problem with the line of the file in which it is. What has no place is told without one.
+fn shown_in(text: &str, name: &str, problem: &ConfigProblem) -> String {
+    let message = problem.message();
+    let title = Level::ERROR.no_name().primary_title(message.as_str());
+    let Some(span) = problem.place.and_then(|place| span_of(text, place, &problem.field)) else {
+        return format!("  {message}");
+    };
+    let snippet = Snippet::source(text).path(name).annotation(AnnotationKind::Primary.span(span));
+    Renderer::plain().render(&[title.element(snippet)])
+}
+
+/// The bytes of what is at a place: the field's name if it stands there, otherwise one character.
+fn span_of(text: &str, place: Place, field: &str) -> Option<Range<usize>> {
+    let above: usize = text.split_inclusive('\n').take(place.line.checked_sub(1)?).map(str::len).sum();
+    let line = text.get(above..)?.lines().next()?;
+    let before = line.char_indices().nth(place.column.checked_sub(1)?)?.0;
+    let at = line.get(before..)?;
+    let name = field.rsplit('.').find(|name| at.starts_with(name));
+    let length = name.map_or_else(|| at.chars().next().map_or(0, char::len_utf8), str::len);
+    let start = above + before;
+    Some(start..start + length)
 }

@@ -1,11 +1,12 @@
 //! What a config may contain, and the errors for what it may not.
 
 use super::*;
+use crate::yaml::ConfigProblem;
 
 #[track_caller]
 fn problems(text: &str) -> Vec<String> {
     let error = BudgetConfig::from_yaml(text).expect_err("must be refused");
-    error.problems.iter().map(ToString::to_string).collect()
+    error.problems.iter().map(ConfigProblem::message).collect()
 }
 
 /// The shipped config with one line replaced.
@@ -116,18 +117,18 @@ fn every_problem_is_reported_at_once() {
         .replace("rollout: observe", "rolout: observe");
     let problems = problems(&text);
     let expected = [
-        "rolout: `observe`: unknown key, must be one of phases, base_budgets, complexity_multipliers, \
-         importance_multipliers, phase_weights, stop_loss, rollout, budgeted_latency, pressure_levels, alerts, prices, tracking, reports, progress; \
-         did you mean `rollout`?",
-        "base_budgets.THINK.money: `1`: unknown key, must be one of tokens, latency_ms",
         "base_budgets.THINK.tokens: `4000.5`: must be a whole number above 0 and at most 10000000000",
         "base_budgets.THINK.latency_ms: `0`: must be a whole number above 0 and at most 10000000000",
+        "base_budgets.THINK.money: `1`: unknown key, must be one of tokens, latency_ms",
+        "phase_weights: missing weight for phase THINK",
         "phase_weights.THINKK: unknown phase, it has no base budget or is not listed in `phases`; \
          did you mean `THINK`?",
-        "phase_weights: missing weight for phase THINK",
         "complexity_multipliers.Huge: `1.5`: unknown tier, must be one of Tiny, Small, Medium, Large",
-        "stop_loss.latency_action: `blok`: must be one of warn, block; did you mean `block`?",
         "stop_loss.enabled: `1`: must be true or false, is a number",
+        "stop_loss.latency_action: `blok`: must be one of warn, block; did you mean `block`?",
+        "rolout: `observe`: unknown key, must be one of phases, base_budgets, complexity_multipliers, \
+         importance_multipliers, phase_weights, stop_loss, rollout, budgeted_latency, pressure_levels, alerts, prices, tracking, reports, progress, pool; \
+         did you mean `rollout`?",
     ];
     assert_eq!(problems, expected);
 }

@@ -225,7 +225,7 @@ mod tests {
             ),
         ] {
             let error = read(yaml).unwrap_err();
-            assert!(error.starts_with(expected), "{yaml}: {error}");
+            assert!(error.starts_with(&format!("line 1: {expected}")), "{yaml}: {error}");
         }
     }
 

@@ -19,7 +19,7 @@ pub(super) fn from_canonical(canonical: &str) -> Result<BudgetConfig, InvalidCon
         problems: vec![ConfigProblem { rule: rule.to_owned(), ..ConfigProblem::default() }],
     };
     let yaml = of(canonical).ok_or_else(|| refused("not the content of a config of this version"))?;
-    let config = BudgetConfig::from_yaml(&yaml)?;
+    let config = super::read::from_yaml(&yaml)?;
     if config.canonical() == canonical {
         Ok(config)
     } else {

@@ -1,5 +1,5 @@
-//! The pool of an owner's tasks as the ledger keeps it: what is decided about it becomes an event, and the fold of these
-//! events is the pool.
+//! The pool of an owner's tasks as the ledger keeps it: what is decided about it becomes an event, and the fold of
+//! these events is the pool.
 
 use std::collections::BTreeMap;
 

@@ -2,8 +2,8 @@
 //! are beyond theirs.
 //!
 //! [`PoolRules`] are the settings, read from a file or from a section of the config by `read`. A [`Pool`] is what one
-//! owner's tasks have in it. What is in it is moved in one order, and never made. `live` is the pool as the ledger keeps
-//! it: what is decided about it becomes an event, and the events are folded.
+//! owner's tasks have in it. What is in it is moved in one order, and never made. `live` is the pool as the ledger
+//! keeps it: what is decided about it becomes an event, and the events are folded.
 
 mod balance;
 mod live;

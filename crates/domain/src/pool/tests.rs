@@ -5,6 +5,7 @@ use proptest::prelude::*;
 use super::{Drawn, Pool, PoolRules};
 use crate::tier::Importance;
 use crate::time::Timestamp;
+use crate::yaml::ConfigProblem;
 
 fn at(hours: i64) -> Timestamp {
     let monday: Timestamp = "2026-11-23T00:00:00Z".parse().unwrap();
@@ -78,13 +79,13 @@ fn files_are_read_or_refused_with_all_that_is_wrong() {
         ("pools: {}", &["pools", "pool: must be given"]),
         (
             "pool: { window: yearly, give: 2, step: 0, ceiling: 1, leave: { low: -1, lowest: 0 } }",
-            &["pool.window", "pool.give", "pool.leave.lowest", "pool.leave.low", "pool.step", "pool.ceiling"],
+            &["pool.window", "pool.give", "pool.step", "pool.ceiling", "pool.leave.low", "pool.leave.lowest"],
         ),
         ("pool: { window: per_task }", &["pool.window"]),
         ("pool: { leave: { critical: 0.2 } }", &["pool.leave"]),
     ] {
         let invalid = PoolRules::from_yaml(text).unwrap_err();
-        let shown: Vec<String> = invalid.problems.iter().map(ToString::to_string).collect();
+        let shown: Vec<String> = invalid.problems.iter().map(ConfigProblem::message).collect();
         assert_eq!(shown.len(), problems.len(), "{text}: {shown:?}");
         for (shown, expected) in shown.iter().zip(problems) {
             assert!(shown.starts_with(expected.split(':').next().unwrap()), "{text}: {shown}");

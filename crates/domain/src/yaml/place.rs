@@ -8,7 +8,7 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 /// A place in a text, counted from one, in lines and characters.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The line.
     pub line: usize,
@@ -16,8 +16,8 @@ pub struct Place {
     pub column: usize,
 }
 
-/// Where a field, given by its path (`stop_loss.steps[2].at`), is in a text, or the nearest of those that it would be in. `None`: the text
-/// has none of them.
+/// Where a field, given by its path (`stop_loss.steps[2].at`), is in a text, or the nearest of those that it would be
+/// in. `None`: the text has none of them.
 pub(super) fn place_of(text: &str, field: &str) -> Option<Place> {
     let mut field = field;
     while !field.is_empty() {

@@ -17,16 +17,24 @@ pub struct ConfigProblem {
     pub place: Option<Place>,
 }
 
+impl ConfigProblem {
+    /// What is wrong, without where.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match (self.field.as_str(), self.value.as_str()) {
+            ("", _) => self.rule.clone(),
+            (field, "") => format!("{field}: {}", self.rule),
+            (field, value) => format!("{field}: `{value}`: {}", self.rule),
+        }
+    }
+}
+
 impl fmt::Display for ConfigProblem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(place) = self.place {
             write!(f, "line {}: ", place.line)?;
         }
-        match (self.field.as_str(), self.value.as_str()) {
-            ("", _) => f.write_str(&self.rule),
-            (field, "") => write!(f, "{field}: {}", self.rule),
-            (field, value) => write!(f, "{field}: `{value}`: {}", self.rule),
-        }
+        f.write_str(&self.message())
     }
 }
 
@@ -56,12 +64,13 @@ impl InvalidConfig {
         Self { problems: vec![ConfigProblem { rule, ..ConfigProblem::default() }] }
     }
 
-    /// The same with the places of the fields in the text that was read.
+    /// The same with the places of the fields in the text that was read, and in their order.
     #[must_use]
     pub fn placed_in(mut self, text: &str) -> Self {
         for problem in &mut self.problems {
             problem.place = place_of(text, &problem.field);
         }
+        self.problems.sort_by_key(|problem| (problem.place.is_none(), problem.place));
         self
     }
 }

@@ -274,7 +274,7 @@ mod tests {
     fn a_map_names_every_problem() {
         let error = Columns::from_yaml("day: [a]\nmodel: m\ncost: c\n").unwrap_err();
         let fields: Vec<&str> = error.problems.iter().map(|problem| problem.field.as_str()).collect();
-        assert_eq!(fields, ["cost", "day", "amount"], "{error}");
+        assert_eq!(fields, ["day", "cost", "amount"], "{error}");
         let one = Columns::from_yaml("day: d\nmodel: m\namount: a\ntokens: t\n").unwrap();
         assert_eq!((one.tokens, one.currency), (vec!["t".to_owned()], None));
     }

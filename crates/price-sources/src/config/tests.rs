@@ -104,7 +104,7 @@ fn everything_that_is_wrong_is_told() {
     ] {
         let text = format!("sources:\n  - {source}\n");
         let error = PriceSources::from_yaml(&text, Path::new(".")).unwrap_err().to_string();
-        assert_eq!(error, problems, "{source}");
+        assert_eq!(error, format!("line 2: {problems}"), "{source}");
     }
 }
 

@@ -2,11 +2,10 @@
 //! task's budget report is written for people and for machines.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::sync::watch;
 use tollgate_clock::{Stopwatch, sleep};
 use tollgate_domain::event::{EventBody, GateEvent, TaskEvent, UsageEvent};
@@ -18,14 +17,15 @@ use tollgate_log::groups::Groups;
 use tollgate_log::record::StoredRecord;
 use tollgate_projection::report::{html, markdown};
 use tollgate_wire::decode_stored;
-use uuid::Uuid;
 
+use self::mark::Mark;
 pub use self::place::evidence_dir;
 use self::place::{FILES, check_place};
-use self::retry::{Retries, Retry};
+use self::retry::Retries;
 use super::files::{Failed, Staged};
 use crate::ledger::{Ledger, Read};
 
+mod mark;
 mod place;
 mod retry;
 
@@ -65,27 +65,6 @@ pub struct Evidence {
 
 /// A task, by tenant and name, and the record that asks for its evidence.
 type Due = ((String, String), Sequence);
-
-/// How far the log was read, and which part of that has yet to be written. After a crash files are written
-/// again, never left out.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Mark {
-    epoch: Uuid,
-    read_through: u64,
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    retry: Vec<Retry>,
-}
-
-impl Mark {
-    /// The mark from a file; `None`: there is no file.
-    fn read(file: &Path) -> Result<Option<Self>, String> {
-        match std::fs::read(file) {
-            Ok(bytes) => serde_json::from_slice(&bytes).map(Some).map_err(|error| error.to_string()),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error.to_string()),
-        }
-    }
-}
 
 /// Why evidence could not be written.
 #[derive(Debug, thiserror::Error)]

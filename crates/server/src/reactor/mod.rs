@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 pub use deliveries::{AlertsError, Deliveries};
 pub use evidence::{Evidence, EvidenceError, evidence_dir};
+pub use pools::give_closed;
 pub use remediations::{RemediationError, RemediationProblem, Remediations, Ways};
 
 /// Reactors that run alongside the API.

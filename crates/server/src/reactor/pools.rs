@@ -1,7 +1,8 @@
 //! Has closed tasks give what they left to the pool of their owner, where the config has one.
 //!
-//! The server on which a task closes does so at once. What a server did not get to, because it was killed or the log was
-//! away, the next one finds as it starts, and every server now and then. A task gives once: the event's id says which.
+//! The server on which a task closes does so at once. What a server did not get to, because it was killed or the log
+//! was away, the next one finds as it starts, and every server now and then. A task gives once: the event's id says
+//! which.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -32,6 +33,14 @@ struct Pools {
     due: BTreeSet<(TenantId, TaskId)>,
     /// The rules under which all tasks were looked through, when, and by which clock.
     looked: Option<(PoolRules, Timestamp, Stopwatch)>,
+}
+
+/// Has the tasks that closed in this process give, for one that serves nobody; returns how many could not. The next
+/// server finds those.
+pub async fn give_closed(ledger: &Ledger) -> usize {
+    let mut pools = Pools { due: ledger.write().take_closed(), looked: None };
+    pools.give_due(ledger).await;
+    pools.due.len()
 }
 
 /// Has tasks give until it is told to stop.
@@ -69,6 +78,10 @@ impl Pools {
                 }
             }
         }
+        self.give_due(ledger).await;
+    }
+
+    async fn give_due(&mut self, ledger: &Ledger) {
         for (tenant, task) in std::mem::take(&mut self.due) {
             if let Err(problem) = ledger.budgets().give(&tenant, &task).await {
                 tracing::warn!(%task, detail = problem.detail, "a closed task could not give to its pool; will retry");

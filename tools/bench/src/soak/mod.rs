@@ -1,5 +1,5 @@
-//! A long run: usage of ever more tasks is appended, durably, while a view folds it, and what each step costs is written
-//! down. The figures of a short run say nothing about whether a ledger stays as it was.
+//! A long run: usage of ever more tasks is appended, durably, while a view folds it, and what each step costs is
+//! written down. The figures of a short run say nothing about whether a ledger stays as it was.
 
 mod chart;
 mod producer;

@@ -25,12 +25,6 @@ pub(super) struct Pictures<'a> {
 impl<'a> Pictures<'a> {
     /// The places that the flags name, if pictures can be written there.
     pub(super) fn checked(args: &'a PicturesArgs, from: &str) -> Result<Self, Failure> {
-        if args.png && cfg!(not(feature = "png")) {
-            return Err(Failure::refused(
-                "--png: this tollgate was built without PNG, as by the README; build it with `cargo install --locked --path crates/cli --features png`, or \
-                 use the SVG files: browsers print them, `rsvg-convert` and Inkscape make PNG files of them",
-            ));
-        }
         let html = args.html.as_deref();
         html.map_or(Ok(()), |path| file("--html", path, from))?;
         let dir = args.pictures.as_deref();
@@ -139,16 +133,9 @@ fn writable(flag: &str, dir: &Path) -> Result<(), Failure> {
     })
 }
 
-#[cfg(feature = "png")]
 fn write_png(path: &Path, scene: &Scene) -> Result<(), Failure> {
     /// Pixels of a picture for one of a screen: sharp in print.
     const SCALE: u8 = 2;
     let png = tollgate_charts::png::png(scene, SCALE);
     replace(path, png.map_err(|error| Failure::failed(format!("drawing {}: {error}", path.display())))?)
-}
-
-/// Refused before: there is no such picture.
-#[cfg(not(feature = "png"))]
-fn write_png(_path: &Path, _scene: &Scene) -> Result<(), Failure> {
-    Ok(())
 }

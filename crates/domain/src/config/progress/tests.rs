@@ -92,6 +92,6 @@ rollout: never
         ),
     ] {
         let error = BudgetConfig::from_yaml(yaml).unwrap_err().to_string();
-        assert!(error.starts_with(says), "{yaml}: {error}");
+        assert!(error.starts_with(&format!("line 1: {says}")), "{yaml}: {error}");
     }
 }

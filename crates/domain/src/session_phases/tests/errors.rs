@@ -77,7 +77,9 @@ fn a_phase_has_to_be_one_of_every_config() {
     let error =
         SessionPhases::from_yaml(rules, &[("other.yaml", &other), ("built-in", &built_in)]).unwrap_err();
     assert!(
-        error.to_string().starts_with("rules[0].phase: `BUILD`: must be a phase of the config built-in: ")
+        error
+            .to_string()
+            .starts_with("line 1: rules[0].phase: `BUILD`: must be a phase of the config built-in: ")
     );
     let error = SessionPhases::from_yaml(DEFAULT_RULES, &[("other.yaml", &other)]).unwrap_err();
     assert!(error.problems.len() > 10, "every rule is named: {error}");

@@ -205,8 +205,8 @@ impl Gate {
         Ok(Some(asked.only(question.partition())))
     }
 
-    /// Applies the rules to the task's state, and draws from the pool of its owner if there is one and that helps, within
-    /// this time.
+    /// Applies the rules to the task's state, and draws from the pool of its owner if there is one and that helps,
+    /// within this time.
     async fn by_rules(
         &self,
         question: &Question,
