@@ -324,11 +324,8 @@ impl Client {
     }
 
     async fn send(&self, method: Method, address: &str, body: Bytes) -> Result<Response<Bytes>, ClientError> {
-        let request = Request::builder()
-            .method(method.clone())
-            .uri(address)
-            .header(ACCEPT, "application/json")
-            .header(CONTENT_TYPE, "application/json");
+        let request = Request::builder().method(method.clone()).uri(address);
+        let request = request.header(ACCEPT, "application/json").header(CONTENT_TYPE, "application/json");
         let request = request.body(body).map_err(|error| TransportError {
             method: method.to_string(),
             url: address.to_owned(),

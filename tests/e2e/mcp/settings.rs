@@ -83,7 +83,7 @@ fn the_settings_of_the_guide_start_what_they_say() {
             assert_eq!(setting.command.as_deref(), Some("tollgate"), "{setting:?}");
             let args: Vec<&str> = setting.args.iter().map(String::as_str).collect();
             let args: Vec<&str> =
-                args.iter().map(|arg| if *arg == "/home/ada/ledger" { "ledger" } else { arg }).collect();
+                args.iter().map(|arg| if *arg == "/srv/ledger" { "ledger" } else { arg }).collect();
             let mut agent = Agent::of(place.command(&args));
             assert_eq!(agent.greet()["serverInfo"]["name"], "tollgate");
             if args[0] == "--data" {

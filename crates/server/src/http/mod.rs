@@ -16,6 +16,7 @@ mod guard;
 mod identity;
 mod keys;
 mod mcp;
+mod messages;
 mod money;
 mod observe;
 mod openapi;
