@@ -13,7 +13,7 @@ use tollgate_tests::{Place, Server, session};
 use tollgate_wire::{Defaults, Submitted};
 
 /// Documents whose console blocks are typed here, each in a separate test.
-const TYPED: [&str; 16] = [
+const TYPED: [&str; 17] = [
     "README.md",
     "docs/guides/alerts.md",
     "docs/guides/allocations.md",
@@ -22,6 +22,7 @@ const TYPED: [&str; 16] = [
     "docs/guides/enforce.md",
     "docs/guides/governance.md",
     "docs/guides/keys.md",
+    "docs/guides/mcp.md",
     "docs/guides/money-reports.md",
     "docs/guides/nats.md",
     "docs/guides/progress.md",
@@ -56,6 +57,10 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
     ),
     ("docs/guides/grpc.md", "", "tests/producers/grpc.rs"),
     ("docs/guides/install.md", "", "tests/e2e/package.rs, tests/e2e/manual.rs"),
+    ("docs/guides/mcp.md", "claude mcp", "by hand: it needs Claude Code"),
+    ("docs/guides/mcp.md", "codex mcp", "by hand: it needs Codex CLI"),
+    ("docs/guides/mcp.md", "mcpServers", "tests/e2e/mcp/settings.rs"),
+    ("docs/guides/mcp.md", "mcp_servers", "tests/e2e/mcp/settings.rs"),
     ("docs/guides/nats.md", "--durability", "log-jetstream/tests/jetstream/durability.rs"),
     (
         "docs/guides/nats.md",
@@ -229,6 +234,17 @@ fn the_guide_to_keys() {
     }
     let mut reader = Reader::new();
     for block in typed("docs/guides/keys.md") {
+        reader.follow(&block);
+    }
+}
+
+#[test]
+fn the_guide_to_agents() {
+    if !curl() {
+        return;
+    }
+    let mut reader = Reader::new();
+    for block in typed("docs/guides/mcp.md") {
         reader.follow(&block);
     }
 }

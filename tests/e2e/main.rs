@@ -17,6 +17,7 @@ mod known_on;
 mod ledgers;
 mod life;
 mod manual;
+mod mcp;
 mod mistakes;
 mod nats;
 mod operate;

@@ -71,9 +71,10 @@ fn start_logging(level: &str) {
         "debug" => LevelFilter::DEBUG,
         _ => LevelFilter::WARN,
     };
-    // What the NATS client logs about each connection is for those who look for trouble.
-    let client = if level == LevelFilter::DEBUG { level } else { level.min(LevelFilter::ERROR) };
-    let targets = Targets::new().with_default(level).with_target("async_nats", client);
+    // What these log about each connection and each request is for those who look for trouble.
+    let theirs = if level == LevelFilter::DEBUG { level } else { level.min(LevelFilter::ERROR) };
+    let targets = Targets::new().with_default(level);
+    let targets = targets.with_target("async_nats", theirs).with_target("rmcp", theirs);
     let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none();
     let lines = tracing_subscriber::fmt::layer()
         .with_ansi(colours)

@@ -19,7 +19,7 @@ use tollgate_wire::api::{
 use crate::address::{Address, Read, escaped};
 use crate::error::ClientError;
 use crate::selection::{ReportQuery, TaskQuery};
-use crate::transport::Transport;
+use crate::transport::{Transport, TransportError};
 
 /// Calls to one ledger.
 #[derive(Clone)]
@@ -324,23 +324,31 @@ impl Client {
     }
 
     async fn send(&self, method: Method, address: &str, body: Bytes) -> Result<Response<Bytes>, ClientError> {
-        let mut request = Request::builder()
-            .method(method.clone())
-            .uri(address)
-            .header(ACCEPT, "application/json")
-            .header(CONTENT_TYPE, "application/json");
-        if let Some(authorization) = &self.authorization {
-            request = request.header(AUTHORIZATION, authorization);
-        }
-        if let Some(reader) = &self.reader {
-            request = request.header("tollgate-reader", reader);
-        }
-        let request = request.body(body).map_err(|error| crate::transport::TransportError {
+        let request = Request::builder().method(method.clone()).uri(address);
+        let request = request.header(ACCEPT, "application/json").header(CONTENT_TYPE, "application/json");
+        let request = request.body(body).map_err(|error| TransportError {
             method: method.to_string(),
             url: address.to_owned(),
             reason: error.to_string(),
         })?;
-        Ok(self.transport.send(request).await?)
+        Ok(self.forward(request).await?)
+    }
+
+    /// Sends a request that somebody else wrote, with this client's key and reader. Whose data it is about stands in
+    /// the request; its URI is only path and query. The answer may be a problem.
+    ///
+    /// # Errors
+    ///
+    /// [`TransportError`] if there is no answer.
+    pub async fn forward(&self, mut request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+        let headers = request.headers_mut();
+        if let Some(authorization) = &self.authorization {
+            headers.insert(AUTHORIZATION, authorization.clone());
+        }
+        if let Some(reader) = &self.reader {
+            headers.insert("tollgate-reader", reader.clone());
+        }
+        self.transport.send(request).await
     }
 }
 

@@ -54,6 +54,8 @@ mod keys;
 mod known_on;
 #[path = "api/late_alerts.rs"]
 mod late_alerts;
+#[path = "api/mcp/mod.rs"]
+mod mcp;
 #[path = "api/memory.rs"]
 mod memory;
 #[path = "api/money.rs"]

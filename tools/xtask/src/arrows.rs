@@ -27,6 +27,10 @@ const ROWS: &[Row] = &[
     Row { package: "tollgate-price-sources", never: &[SERVING, MEANING, STORES, LOG, &["tollgate-deliver"]] },
     Row { package: "tollgate-telemetry", never: &[SERVING, MEANING, STORES, LOG, &["tollgate-deliver"]] },
     Row { package: "tollgate-projection", never: &[ASYNC, HTTP, SERVING, STORES, RANDOM, LOGGING, STORAGE] },
+    Row {
+        package: "tollgate-mcp",
+        never: &[STORES, LOG, RANDOM, &["axum", "tower-http", "tollgate-clock", "tollgate-files"]],
+    },
     Row { package: "tollgate-view-store", never: &[SERVING, &["tollgate-projection", "tollgate-wire"]] },
     Row { package: "tollgate-projector", never: &[SERVING] },
     Row { package: "tollgate-server", never: &[&["tollgate-view-store"]] },
@@ -60,6 +64,7 @@ const ONLY: &[(&str, &[&str])] = &[
     ("rustls-native-certs", &["tollgate-outbound"]),
     ("tokio-rustls", &["tollgate-outbound", "tollgate-server"]),
     ("html5gum", &["tollgate-price-sources"]),
+    ("rmcp", &["tollgate-mcp"]),
     ("rusqlite", &["tollgate-import"]),
     ("tiny-skia", &["tollgate-charts"]),
     ("async-nats", &["tollgate-log-jetstream", "tollgate-projector", "tollgate-server"]),

@@ -80,6 +80,9 @@ pub(crate) struct Args {
     pub(crate) command: Command,
 }
 
+/// The producer of commands that name none.
+pub(crate) const PRODUCER: &str = "cli";
+
 /// What the flags of every command are for, as `--help` groups them.
 const LEDGER: &str = "Everywhere: which ledger";
 const RULES: &str = "Everywhere: its rules";
@@ -119,7 +122,7 @@ pub(crate) struct Global {
     #[arg(long, global = true, help_heading = LEDGER, env = "TOLLGATE_TENANT", value_name = "NAME")]
     pub(crate) tenant: Option<String>,
     /// The producer, recorded with every event
-    #[arg(long, global = true, help_heading = WHO, env = "TOLLGATE_PRODUCER", value_name = "NAME", default_value = "cli")]
+    #[arg(long, global = true, help_heading = WHO, env = "TOLLGATE_PRODUCER", value_name = "NAME", default_value = PRODUCER)]
     pub(crate) producer: String,
     /// The key that the server asks for. Other users of this machine can see a command line: better set the variable
     #[arg(long, global = true, help_heading = WHO, env = "TOLLGATE_API_KEY", hide_env_values = true, value_name = "KEY")]
@@ -327,6 +330,8 @@ pub(crate) enum Command {
     Health(HealthCommand),
     /// Show totals of the ledger, or a task's budget report
     Report(ReportArgs),
+    /// Answer a coding agent over the Model Context Protocol, on stdin and stdout
+    Mcp,
     /// Run history through other limits, or propose limits; writes nothing to the ledger
     #[command(subcommand)]
     Replay(ReplayCommand),

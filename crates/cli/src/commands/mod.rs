@@ -15,6 +15,7 @@ mod keys;
 mod log;
 mod maintain;
 mod manual;
+mod mcp;
 mod money;
 mod price_book;
 mod price_decisions;
@@ -72,6 +73,7 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Status => views::status(&global).await,
         Command::Ready(args) => ready::run(&global, &args).await,
         Command::Report(report) => views::report(&global, &report).await,
+        Command::Mcp => mcp::run(&global).await,
         Command::Replay(command) => replay::run(&global, command).await,
         Command::Alerts(args) => alerts::run(&global, &args).await,
         Command::Quarantine(command) => quarantine::run(&global, command).await,

@@ -70,7 +70,7 @@ fn of_a_parameter(said: &str) -> String {
 }
 
 /// The header in which a reader names itself.
-const READER: &str = "tollgate-reader";
+pub(super) const READER: &str = "tollgate-reader";
 
 /// Longest name of a reader, in bytes: it is a column in lists.
 const MAX_READER_BYTES: usize = 128;

@@ -15,6 +15,8 @@ mod govern;
 mod guard;
 mod identity;
 mod keys;
+mod mcp;
+mod messages;
 mod money;
 mod observe;
 mod openapi;
@@ -42,6 +44,7 @@ use tower_http::catch_panic::CatchPanicLayer;
 
 pub(crate) use beside::bounded;
 pub use guard::Hosts;
+pub use mcp::catalogue;
 pub use openapi::document;
 pub use proxies::{InvalidNetwork, Network, Proxies};
 
@@ -106,6 +109,11 @@ impl App {
 
 /// The whole API.
 pub fn router(app: App) -> Router {
+    checked(operations().route("/mcp", mcp::route()), app)
+}
+
+/// All addresses but those in front of others.
+fn operations() -> Router<App> {
     Router::new()
         .route("/v1/events", post(events::append))
         .route("/v1/events/find", post(events::find))
@@ -151,6 +159,11 @@ pub fn router(app: App) -> Router {
         .route("/v1/views/{view}/rebuild", post(operate::rebuild))
         .route("/v1/openapi.json", get(openapi::serve))
         .route("/metrics", get(operate::metrics))
+}
+
+/// Addresses with what every request passes.
+fn checked(addresses: Router<App>, app: App) -> Router {
+    addresses
         .fallback(|uri: axum::http::Uri| async move {
             Refusal(
                 NOT_FOUND.with(format!("`{}`: no such address; GET /v1/openapi.json lists all", uri.path())),

@@ -11,7 +11,7 @@ use utoipa::{Modify, OpenApi};
 use super::access::{May, rule_of};
 use super::extract::NoParams;
 use super::{
-    alerts, allocations, bills, budgets, deliveries, events, follow, govern, keys, money, operate,
+    alerts, allocations, bills, budgets, deliveries, events, follow, govern, keys, messages, money, operate,
     price_decisions, prices, quarantine, reports, tasks, usage, views,
 };
 
@@ -101,6 +101,7 @@ use super::{
         keys::create,
         keys::rotate,
         keys::revoke,
+        messages::answer,
     )
 )]
 struct Api;

@@ -29,6 +29,10 @@ use crate::problem::{Answer, INVALID, METHOD, NOT_PERMITTED, RATE_LIMITED, UNAUT
 const SEND: &str =
     "send a key as `Authorization: Bearer KEY`; the command line takes it from --api-key or TOLLGATE_API_KEY";
 
+/// In a request that this server sends to itself on behalf of one that it let in: that one was counted.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Relayed;
+
 /// Lets a request in, with what its key allows, or refuses it.
 pub(crate) async fn check(State(app): State<App>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
@@ -85,6 +89,7 @@ async fn admitted(app: &App, request: &Parts) -> Result<Grant, Denied> {
     let opened = ring.opened_by(&secret.hash(), app.ledger.now());
     let key = opened.map_err(|refused| UNAUTHENTICATED.with(why(refused)))?;
     if let Some(rate) = key.rate
+        && request.extensions.get::<Relayed>().is_none()
         && let Err(retry_after) = app.rates.take(&key.name, rate)
     {
         let problem = RATE_LIMITED.with(format!(

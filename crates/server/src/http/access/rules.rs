@@ -81,6 +81,7 @@ rules! {
     GET "/v1/ready" Anybody Nobody;
     GET "/v1/position" AnyKey Nobody;
     GET "/v1/openapi.json" AnyKey Nobody;
+    POST "/mcp" AnyKey Nobody;
 
     POST "/v1/events" Append Body;
     POST "/v1/events/find" Append Body;

@@ -30,6 +30,7 @@ const SCOPES: [&str; 6] = ["append", "decide", "read", "read_reports", "operate"
 const EXPECTED: &str = "
 anybody       Nobody      get /v1/health
 any           Nobody      get /v1/position
+any           Nobody      post /mcp
 append        Body        post /v1/events
 append        Body        post /v1/events/find
 append        Query       post /v1/tasks
