@@ -161,7 +161,12 @@ impl Ground {
     /// Checks what has to be true at any moment, and returns all allocations. `used`: all tokens that were recorded.
     #[track_caller]
     pub(crate) fn laws(&self, used: i64) -> Vec<Value> {
-        let all = self.get("/v1/allocations?limit=1000&")["allocations"].as_array().unwrap().clone();
+        let (mut all, mut page) = (Vec::new(), self.get("/v1/allocations?limit=1000&"));
+        loop {
+            all.extend(page["allocations"].as_array().unwrap().iter().cloned());
+            let Some(next) = page["next"].as_u64() else { break };
+            page = self.get(&format!("/v1/allocations?limit=1000&before={next}&"));
+        }
         let status = self.get("/v1/policies/all?")["status"].clone();
         let mut reserved = 0;
         for allocation in all.iter().filter(|allocation| allocation["state"] != "refused") {
