@@ -64,7 +64,13 @@ fn served(binary: &Path, dir: &Path, shape: Shape, times: Times, figures: &mut S
 }
 
 /// Usage as a producer reports it, of the same ids and tasks as on the other logs.
-struct Requests(Client);
+pub(crate) struct Requests(Client);
+
+impl Requests {
+    pub(crate) const fn new(client: Client) -> Self {
+        Self(client)
+    }
+}
 
 impl Append for Requests {
     async fn append(&self, batch: Vec<Event>) {

@@ -13,6 +13,7 @@ mod cpu;
 mod dedup;
 mod driver;
 mod fifty;
+mod flood;
 mod fold;
 mod http;
 mod import;
@@ -74,6 +75,8 @@ enum Command {
     Views(ViewsArgs),
     /// Append usage of ever more tasks while a view folds it, up to 10^8 events, and tell what each step costs
     Soak(soak::Soak),
+    /// Append over HTTP beside clients that send nothing, half a header, or never read; needs the binary
+    Flood(flood::Flood),
     /// Generate a history of tasks and propose limits from it
     Calibrate(calibrate::Calibrate),
     /// Run a generated history through three configs at once
@@ -185,6 +188,7 @@ fn main() -> ExitCode {
             let report = budgets::run(args.quick, args.dir.as_deref());
             (args.format, report)
         }
+        Command::Flood(flood) => (Format::Table, flood::run(&flood)),
         Command::Import(args) => (args.format, import::run(&args.import)),
         Command::Spending(args) => {
             let lines = spending::run(args.place.dir.as_deref(), args.sizes);
