@@ -70,6 +70,34 @@ fn true_percentiles_are_inside_their_intervals_at_the_stated_rate() {
     }
 }
 
+/// Of high percentiles, too, where there are samples enough for an interval with an upper end: 400 tasks, 200 seeds.
+#[test]
+fn true_high_percentiles_are_inside_their_intervals_at_least_as_often_as_stated() {
+    let (mut inside, mut all) = ([0_u64; 2], 0_u64);
+    for seed in 0..SEEDS {
+        let spec = Spec { common_permille: 0, ..plain(20_000 + seed, 400, 1) };
+        let found = calibrated(spec.samples(), &Options { holdout_percent: 0, ..Options::default() });
+        for group in found.groups.iter().filter(|group| group.complexity.is_none()) {
+            for (quantity, distribution) in
+                [(Quantity::Tokens, &group.tokens), (Quantity::LatencyMs, &group.latency_ms)]
+            {
+                assert_eq!(distribution.samples, 400);
+                for (percent, inside) in [95, 99].into_iter().zip(&mut inside) {
+                    let truth = spec.true_percentile(&group.phase, quantity, (None, None), percent).unwrap();
+                    *inside += u64::from(hits(distribution, percent, truth));
+                }
+                all += 1;
+            }
+        }
+    }
+    let least = 0.95 - 3.0 * (0.95 * 0.05 / all as f64).sqrt();
+    for (percent, inside) in [95, 99].into_iter().zip(inside) {
+        let share = inside as f64 / all as f64;
+        println!("p{percent}: {inside} of {all} inside");
+        assert!(all >= 400 && share >= least, "p{percent}: {share} of {all}, at least {least}");
+    }
+}
+
 /// One estimate of 200, and whether the truth is in its interval.
 #[derive(Default)]
 struct Hits {
