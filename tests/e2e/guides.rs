@@ -80,7 +80,7 @@ const ELSEWHERE: &[(&str, &str, &str)] = &[
         "tests/e2e/prices.rs, price-sources/src/config/tests.rs, tools/prices: they need files that the reader has",
     ),
     ("docs/guides/producers.md", "", "tests/producers/guide.rs"),
-    ("docs/guides/python.md", "", "crates/client/python/tests/test_guide.py"),
+    ("docs/guides/python.md", "", "crates/client/python/tests/test_guide.py, tests/producers/python.rs"),
     (
         "docs/guides/runbook.md",
         "",

@@ -8,4 +8,5 @@ mod grpc;
 mod guide;
 mod inbox;
 mod orchestrator;
+mod python;
 mod requests;

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
 import ssl
 import threading
@@ -45,8 +46,27 @@ class Http(unittest.TestCase):
         with self.assertRaisesRegex(tc.InvalidField, "visible ASCII") as raised:
             tc.Client("http://x", api_key="s3cret\n")
         self.assertNotIn("s3cret", str(raised.exception))
+        with mock.patch.dict(os.environ, TOLLGATE_API_KEY="s3cret "):
+            with self.assertRaisesRegex(tc.InvalidField, "TOLLGATE_API_KEY: .*visible ASCII") as raised:
+                tc.Client("http://x")
+        self.assertNotIn("s3cret", str(raised.exception))
         with self.assertRaisesRegex(tc.InvalidField, "https"):
             tc.Client("http://x", ca_file="ca.pem")
+        for ca_file in ("missing.pem", __file__):
+            with self.assertRaisesRegex(tc.InvalidField, "ca_file: .*readable file of certificates"):
+                tc.Client("https://x", ca_file=ca_file)
+
+    def test_a_key_that_is_not_given_is_that_of_the_environment(self) -> None:
+        server = self.scripted(lambda *_: answers(200, {"position": "a@0:7"}))
+        for given, variable, sent in (
+            (None, "tg_env", "Bearer tg_env"),
+            ("tg_own", "tg_env", "Bearer tg_own"),
+            (None, "", None),
+        ):
+            with self.subTest(given=given, variable=variable), mock.patch.dict(os.environ, TOLLGATE_API_KEY=variable):
+                with tc.Client(server.url, api_key=given) as client:
+                    self.assertEqual(client.position(), "a@0:7")
+                self.assertEqual(server.requests[-1][1].get("Authorization"), sent)
 
     def test_requests_name_tenant_key_and_the_ledger_that_answered_first(self) -> None:
         server = self.scripted(lambda *_: answers(200, {"state": "open"}, Tollgate_Ledger="07/run-1"))
@@ -55,6 +75,7 @@ class Http(unittest.TestCase):
             client.allocation("a/b", at_least="x@0:1")
             client.release("a/b")
             client.gate("T 1", "completion", id="g-1")
+            client.route(["gpt-5", "gpt-5-mini"], tokens=5, task="T-1")
         seen = [(endpoint, body.decode()) for endpoint, _, body in server.requests]
         self.assertEqual(
             seen,
@@ -63,11 +84,12 @@ class Http(unittest.TestCase):
                 ("GET /v1/allocations/a%2Fb?tenant=acme&at_least=x@0:1", ""),
                 ("POST /v1/allocations/a%2Fb/release", '{"tenant":"acme"}'),
                 ("POST /v1/tasks/T%201/gate?tenant=acme", '{"advance_to":"completion","id":"g-1"}'),
+                ("POST /v1/route", '{"models":["gpt-5","gpt-5-mini"],"task":"T-1","tenant":"acme","tokens":5}'),
             ],
         )
         headers = [headers for _, headers, _ in server.requests]
         self.assertEqual({one["Authorization"] for one in headers}, {"Bearer tg_1"})
-        self.assertEqual([one.get("tollgate-ledger") for one in headers], [None, "07", "07", "07"])
+        self.assertEqual([one.get("tollgate-ledger") for one in headers], [None, "07", "07", "07", "07"])
 
     def test_a_call_that_fails_for_a_while_is_tried_again_under_the_same_name(self) -> None:
         busy = answers(503, {**PROBLEM, "code": "busy", "retryable": True})
@@ -163,8 +185,10 @@ class Http(unittest.TestCase):
         url = server.url.replace("http://", "https://")
         with tc.Client(url, ca_file=str(tls / "cert.pem"), api_key="k") as client:
             self.assertEqual(client.health(), {"status": "ok"})
-        with tc.Client(url, tries=1) as client, self.assertRaisesRegex(tc.NoAnswer, "certificate"):
-            client.health()
+        # Trying again does not help, and is not done.
+        with tc.Client(url) as client, mock.patch.object(time, "sleep", self.fail):
+            with self.assertRaisesRegex(tc.Untrusted, "certificate does not stand up to the system's"):
+                client.health()
 
     def test_positions_are_merged_partition_by_partition(self) -> None:
         for known, new, expected in (

@@ -29,6 +29,7 @@ from ._errors import (
     TollgateError,
     Unavailable,
     UnreadableAnswer,
+    Untrusted,
 )
 from ._http import Timeouts
 from ._responses import UsageReader, usage_of
@@ -47,5 +48,5 @@ __all__ = [
     "NoAnswer", "NoUsage", "NotAllowed", "NotDelivered", "NotFound", "OtherLedger", "Pending", "PolicyFigures",
     "Problem", "QueueFull", "Recorded", "Refused", "Rejected", "SetAside", "SpoolError", "SpoolLocked",
     "SpoolOptions", "Stats", "Timeouts", "Tokens", "TollgateError", "Tracker", "Trouble", "Unavailable",
-    "Undelivered", "UnreadableAnswer", "Usage", "UsageReader", "Usd", "usage_of",
+    "Undelivered", "UnreadableAnswer", "Untrusted", "Usage", "UsageReader", "Usd", "usage_of",
 ]  # fmt: skip

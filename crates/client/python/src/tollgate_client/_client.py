@@ -35,7 +35,8 @@ class Client:
         backoff: Backoff = Backoff(),
     ) -> None:
         """`url` is `http://host:port` or `https://host:port`; `ca_file` has the certificates to trust instead of the
-        system's; `api_key` is sent as `Authorization: Bearer`. Nothing is sent yet."""
+        system's; `api_key` is sent as `Authorization: Bearer`, and is what `TOLLGATE_API_KEY` says if none is given.
+        Nothing is sent yet."""
         self._transport = Transport(url, api_key=api_key, ca_file=ca_file, timeouts=timeouts)
         self._tenant = tenant
         self._tries = tries
@@ -124,6 +125,20 @@ class Client:
         body = self._request(tokens, input_tokens, usd, units, of)
         return cast(Check, self.call("POST", "/v1/check", body))
 
+    def route(
+        self,
+        models: Sequence[str],
+        *,
+        tokens: int | None = None,
+        input_tokens: int | None = None,
+        units: Mapping[str, int] | None = None,
+        **of: Any,
+    ) -> dict[str, Any]:
+        """The cheapest of these models that every policy allows (`chosen`; absent if there is none), and what the
+        others would cost. Nothing is reserved. `of` says what it is for, as in `allocate`."""
+        body = self._request(tokens, input_tokens, None, units, of)
+        return self.call("POST", "/v1/route", {**body, "models": list(models)})
+
     def allocate(
         self,
         allocation: str | None = None,
@@ -175,6 +190,11 @@ class Client:
     def task(self, task: str, *, at_least: str | None = None) -> dict[str, Any]:
         """The status of a task: its phases, tokens and limits."""
         return self.call("GET", f"/v1/tasks/{_segment(task)}", tenant=self._tenant, at_least=at_least)
+
+    def position(self) -> str:
+        """How far the log is. Any key may ask: before its work a program learns whether address, certificate and key
+        are right, by `NoAnswer`, `Untrusted` or `NotAllowed` if they are not."""
+        return cast(str, self.call("GET", "/v1/position")["position"])
 
     def health(self) -> dict[str, Any]:
         """How the ledger is."""

@@ -35,6 +35,19 @@ class NoAnswer(TollgateError):
         super().__init__(f"{method} {url}: no answer: {reason}")
 
 
+class Untrusted(NoAnswer):
+    """The server's certificate is not one to trust. Nothing was sent, and no key shown; trying again does not help."""
+
+    retryable = False
+
+    def __init__(self, method: str, url: str, reason: str, trusted: str) -> None:
+        self.trusted = trusted
+        super().__init__(
+            method, url, f"the server's certificate does not stand up to {trusted}: {reason}; "
+            "`ca_file` names the authorities to trust"
+        )  # fmt: skip
+
+
 class UnreadableAnswer(TollgateError):
     """The answer is none of Tollgate's."""
 

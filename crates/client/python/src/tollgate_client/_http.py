@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
 import ssl
 import threading
 import time
@@ -13,13 +14,16 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from ._backoff import retry_after
-from ._errors import InvalidField, NoAnswer, TollgateError, UnreadableAnswer, problem_of
+from ._errors import InvalidField, NoAnswer, TollgateError, UnreadableAnswer, Untrusted, problem_of
 
 #: The largest answer that is read, in bytes.
 MAX_ANSWER_BYTES = 64 << 20
 
 _KEPT_CONNECTIONS = 8
 _LEDGER = "tollgate-ledger"
+
+#: Has the key of a program that gives none.
+_KEY_VARIABLE = "TOLLGATE_API_KEY"
 
 
 @dataclass(frozen=True)
@@ -73,16 +77,20 @@ class Transport:
         ledger: str | None = None,
     ) -> None:
         self._host, self._port, tls = _address(url)
-        self._tls = ssl.create_default_context(cafile=ca_file) if tls else None
         if ca_file is not None and not tls:
             raise InvalidField("url", url, "must begin with https:// where a ca_file is given")
+        self._tls = _trusting(ca_file) if tls else None
+        self._trusted = "the system's certificates" if ca_file is None else f"the certificates in {ca_file}"
         self._base = f"{'https' if tls else 'http'}://{self._host}:{self._port}"
         self._timeouts = timeouts
         self._headers = {"Accept": "application/json", "Content-Type": "application/json"}
+        named = "api_key"
+        if api_key is None:
+            named, api_key = _KEY_VARIABLE, os.environ.get(_KEY_VARIABLE) or None
         if api_key is not None:
             if not api_key or not all("!" <= c <= "~" for c in api_key):
                 # The key itself is not shown.
-                raise InvalidField("api_key", "…", "must hold only visible ASCII characters")
+                raise InvalidField(named, "…", "must hold only visible ASCII characters")
             self._headers["Authorization"] = f"Bearer {api_key}"
         self._idle: list[http.client.HTTPConnection] = []
         self._lock = threading.Lock()
@@ -109,6 +117,8 @@ class Transport:
                 answer = self._exchange(connection, method, address, body, sent, deadline)
             except (OSError, http.client.HTTPException, TollgateError) as error:
                 connection.close()
+                if isinstance(error, ssl.SSLCertVerificationError):
+                    raise Untrusted(method, self._base + address, error.verify_message, self._trusted) from error
                 gone = isinstance(error, (ConnectionError, http.client.BadStatusLine))
                 # A kept connection that the server has closed meanwhile: the same again on a new one.
                 if fresh or not gone:
@@ -187,6 +197,14 @@ class Transport:
 
 def _reason(error: BaseException) -> str:
     return str(error) or type(error).__name__
+
+
+def _trusting(ca_file: str | None) -> ssl.SSLContext:
+    try:
+        return ssl.create_default_context(cafile=ca_file)
+    except OSError as error:
+        rule = f"must be a readable file of certificates in PEM form: {error.strerror or error}"
+        raise InvalidField("ca_file", ca_file, rule) from error
 
 
 def _address(url: str) -> tuple[str, int, bool]:
