@@ -1,5 +1,4 @@
-//! Every block of the README, the guides and the reference runs as written, is parsed by the parser for its
-//! language, or is listed below with what tests it instead.
+//! Every block of the documents runs as written, is parsed, or is listed below with what tests it instead.
 
 use std::fs::Permissions;
 use std::os::unix::fs::PermissionsExt;

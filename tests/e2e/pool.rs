@@ -2,10 +2,13 @@
 //! same config says the same.
 
 use serde_json::{Value, json};
-use tollgate_tests::{Follower, Place, Server};
+use tollgate_tests::{Place, Server};
 
 const CONFIG: &str =
     "rollout: enforce\npool:\n  window: monthly\n  leave: { low: 0.6, medium: 0.25, high: 0, critical: 0 }\n";
+
+/// How often the pool is looked at before it is taken that nothing more moves.
+const LOOKS: usize = 200;
 
 /// Opens a task, uses so much and asks the gate before PLAN.
 fn asked(place: &Place, server: &Server, task: &str, importance: &str, tokens: u64) -> Value {
@@ -22,11 +25,14 @@ fn live(place: &Place) -> bool {
         Server::of(place, &["--data", "data", "serve", "--listen", "127.0.0.1:0", "--config", "pooled.yaml"]);
     let at = |line: &str| place.ok(&format!("--server {} {line}", server.url));
     let pool = || -> Value { place.json(&format!("--server {} budget pool", server.url)) };
-    let mut follower = Follower::start(place, &server);
+    // What closes as a month ends may give nothing, in the next one.
+    let moved = |what: &str, tokens: u64| (0..LOOKS).any(|_| pool()["total"][what] == json!(tokens));
     for task in ["A", "B", "C"] {
         asked(place, &server, task, "medium", 400);
         let _ = at(&format!("task close {task} --outcome completed"));
-        follower.wait_for_line(&format!("\"id\":\"pool-give/{task}\""));
+    }
+    if !moved("given", 69_000) {
+        return false;
     }
     let window = pool()["window"]["from"].clone();
     // 69,000 are there: the first draws 17,550, the second must leave 41,400, the third nothing.
@@ -36,10 +42,10 @@ fn live(place: &Place) -> bool {
         said.push((answer["verdict"].clone(), answer["drawn_tokens"].clone()));
     }
     let _ = at("task close M --outcome completed");
-    follower.wait_for_line("\"id\":\"pool-give/M\"");
+    let came_back = moved("returned", 4_950);
     let after = pool();
     let _ = server.terminate();
-    if after["window"]["from"] != window {
+    if !came_back || after["window"]["from"] != window {
         return false;
     }
     let (warn, block) = (json!("warn"), json!("block"));

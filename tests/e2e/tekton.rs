@@ -102,7 +102,8 @@ fn keys_of_the_ledger_are_the_keys_of_the_port() {
 #[test]
 fn what_clients_do_on_the_port_is_in_the_ledger_and_stays_without_it() {
     let place = Place::new();
-    let both = Both::start(&place, &[]);
+    // In a zone: policies of sessions and tasks have none.
+    let both = Both::start(&place, &["--tekton-zone", "Asia/Tokyo"]);
     let (status, made) = both.ask("POST", "/api/budgets", &json!({"name": "Team", "owner": "ada"}));
     assert_eq!(status, 201, "{made}");
     let used = json!({"component": "ergon", "provider": "anthropic", "model": "claude-3-haiku-20240307",

@@ -8,6 +8,7 @@ use tollgate_domain::budget::{BudgetEnforcement, defaults};
 use tollgate_wire::api::{BudgetRequest, BudgetView, PolicyRequest, PolicyRule, PolicyView};
 
 use crate::app::Tekton;
+use crate::ask::times::zone_of;
 use crate::fault::{Fault, Handled};
 use crate::names::named;
 use crate::views::policy::rule;
@@ -71,7 +72,7 @@ impl Tekton {
                 budget: Some(id.to_owned()),
                 scope: scope.collect(),
                 window: policy.window.as_str().to_owned(),
-                zone: Some(self.options.zone.name().to_owned()),
+                zone: zone_of(policy.window.as_str(), &self.options.zone),
                 limit_tokens: policy.limit.tokens,
                 limit_usd: policy.limit.usd.map(|usd| usd.to_string()),
                 enforcement: Some(enforcement),

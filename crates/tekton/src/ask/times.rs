@@ -21,6 +21,11 @@ pub(crate) fn grain(period: &str) -> Option<Grain> {
     }
 }
 
+/// The zone in which the windows of a policy begin; `None`: those of sessions and tasks begin on no day.
+pub(crate) fn zone_of(window: &str, zone: &Zone) -> Option<String> {
+    grain(window).map(|_| zone.name().to_owned())
+}
+
 /// The window of a period that a moment belongs to.
 pub(crate) fn window(period: &str, zone: &Zone, at: Timestamp) -> Option<Span> {
     zone.span_of(grain(period)?, at)

@@ -6,6 +6,7 @@ use tollgate_wire::api::{PolicyRule, PolicyView};
 
 use super::{Asked, done};
 use crate::act::budgets::PolicyChange;
+use crate::ask::times::zone_of;
 use crate::fault::{Answer, Fault, Handled};
 use crate::fields::Fields;
 use crate::json::object;
@@ -30,11 +31,12 @@ pub(super) async fn make(asked: Asked) -> Handled {
             "Either token_limit or cost_limit must be provided",
         ));
     }
+    let window = period(&window)?;
     let rule = PolicyRule {
         budget: budget.clone(),
         scope,
-        window: period(&window)?.to_owned(),
-        zone: Some(asked.app.options.zone.name().to_owned()),
+        window: window.to_owned(),
+        zone: zone_of(window, &asked.app.options.zone),
         limit_tokens: change.token_limit,
         limit_usd: change.cost_limit,
         enforcement: Some(enforcement(&kind)?),
