@@ -151,10 +151,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let front = Front::open(&options).await?;
     let nats = options.ledger.nats();
-    let jwt = match &options.jwt {
-        Some(file) => Some(Jwt::open(file).await?),
-        None => None,
-    };
+    let jwt = Jwt::open_any(options.jwt.as_deref()).await?;
     let deliveries = match &options.alerts {
         AlertsFile::Named(file) => Some(Deliveries::open(file, nats.as_ref().map(|log| log.client()))?),
         AlertsFile::None | AlertsFile::Unnamed => None,

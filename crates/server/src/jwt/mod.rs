@@ -1,5 +1,5 @@
-//! Tokens of an issuer, beside keys: JSON Web Tokens that somebody else signs, whose public keys are known here. A token
-//! stands for a key that was never made: what it allows is judged by the same rules.
+//! Tokens of an issuer, beside keys: JSON Web Tokens that somebody else signs, whose public keys are known here. A
+//! token stands for a key that was never made: what it allows is judged by the same rules.
 
 mod allows;
 mod config;
@@ -111,6 +111,18 @@ impl Jwt {
         }
     }
 
+    /// The same, if a file is named.
+    ///
+    /// # Errors
+    ///
+    /// [`JwtError`].
+    pub(crate) async fn open_any(file: Option<&Path>) -> Result<Option<Arc<Self>>, JwtError> {
+        match file {
+            Some(file) => Self::open(file).await.map(Some),
+            None => Ok(None),
+        }
+    }
+
     /// The key that a token stands for: its name is `jwt:` and the subject.
     ///
     /// # Errors
@@ -159,8 +171,8 @@ impl Jwt {
         }
     }
 
-    /// Looks at the keys again. If they cannot be used, those before stay in force, health says so, and so does the log,
-    /// once.
+    /// Looks at the keys again. If they cannot be used, those before stay in force, health says so, and so does the
+    /// log, once.
     pub(crate) async fn look(&self) {
         let before = self.with(|state| state.looks);
         let _turn = self.looks.lock().await;
