@@ -291,14 +291,19 @@ async fn released(data: &Path, up_to: Duration) {
 ///
 /// # Errors
 ///
-/// The key is none. Its text is in no message.
+/// It is neither a key nor a token. Its text is in no message.
 fn as_flags(client: Client, global: &Global) -> Result<Client, Failure> {
     let user = || std::env::var("USER").ok().filter(|name| !name.is_empty());
     let reader = global.reader.clone().or_else(user);
     let client = client.of_tenant(global.tenant.clone()).reading_as(reader.as_deref());
     let Some(key) = &global.api_key else { return Ok(client) };
     let refused = |rule: String| Failure::refused(format!("--api-key or TOLLGATE_API_KEY: {rule}"));
-    let secret = KeySecret::read(key.reveal()).map_err(|error| refused(error.to_string()))?;
+    // A token of an issuer has two dots, and a key has none. Only a server can say more about it.
+    let sent = key.reveal().trim();
+    if sent.matches('.').count() == 2 {
+        return client.with_key(sent).map_err(|error| refused(error.to_string()));
+    }
+    let secret = KeySecret::read(sent).map_err(|error| refused(error.to_string()))?;
     client.with_key(secret.reveal()).map_err(|error| refused(error.to_string()))
 }
 

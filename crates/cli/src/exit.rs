@@ -192,6 +192,7 @@ impl From<ServeError> for Failure {
             | ServeError::Alerts(_)
             | ServeError::Remediation(_)
             | ServeError::Nats(_)
+            | ServeError::Jwt(_)
             | ServeError::Io(_) => Self::failed(error.to_string()),
         }
     }

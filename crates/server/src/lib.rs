@@ -8,6 +8,7 @@ pub mod edge;
 mod fit;
 pub mod http;
 mod intake;
+pub mod jwt;
 pub mod ledger;
 pub mod metrics;
 pub mod nats;

@@ -36,6 +36,8 @@ kinds! {
     INVALID = "invalid", 400, false, "The request is invalid";
     /// No key, or one that opens nothing.
     UNAUTHENTICATED = "unauthenticated", 401, false, "A valid key is required";
+    /// A token came, and the keys of its issuer are not known yet.
+    NO_ISSUER_KEYS = "no_issuer_keys", 503, true, "The keys that tokens are checked with are not known";
     /// The key does not allow it.
     NOT_PERMITTED = "not_permitted", 403, false, "The key does not allow this";
     /// There is no such key.

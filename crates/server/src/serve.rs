@@ -20,6 +20,7 @@ use self::front::Front;
 use self::running::Said;
 use crate::edge::{ConnectionLimits, Tls, TlsFiles, accept, open_files};
 use crate::http::{App, Proxies, bounded, router};
+use crate::jwt::Jwt;
 use crate::ledger::{AlertsBy, Delivering, Ledger, LedgerOptions, SettingsOptions, Views};
 use crate::nats::{AppendService, BudgetService, Drainer};
 use crate::reactor::{Deliveries, Evidence, Reactors, Remediations, Ways, govern, lag, pools, prices};
@@ -50,6 +51,8 @@ pub struct ServeOptions {
     pub remote: Remote,
     /// The certificate that clients are shown; without one they speak plain HTTP.
     pub tls: Option<TlsFiles>,
+    /// The file that says whose tokens are taken beside keys; if none, only keys are.
+    pub jwt: Option<PathBuf>,
     /// The proxies that say from where requests come.
     pub proxies: Proxies,
     /// Additional names under which requests may address it.
@@ -148,6 +151,7 @@ pub async fn serve(
 ) -> Result<(), ServeError> {
     let front = Front::open(&options).await?;
     let nats = options.ledger.nats();
+    let jwt = Jwt::open_any(options.jwt.as_deref()).await?;
     let deliveries = match &options.alerts {
         AlertsFile::Named(file) => Some(Deliveries::open(file, nats.as_ref().map(|log| log.client()))?),
         AlertsFile::None | AlertsFile::Unnamed => None,
@@ -171,7 +175,9 @@ pub async fn serve(
     let mut reactors = react(&ledger, evidence, deliveries, remediations, &stopped);
     export(&mut reactors, options.telemetry.clone(), &ledger, &stopped);
     let limits = options.connections.within(open_files());
-    let app = App::new(Arc::clone(&ledger), front.hosts(&options), limits).behind(options.proxies.clone());
+    let app = App::new(Arc::clone(&ledger), front.hosts(&options), limits)
+        .behind(options.proxies.clone())
+        .with_tokens(jwt.clone());
     let beside = open_beside(&mut reactors, &options, &front, &app, &stopped).await;
     let running =
         data_dir.as_deref().map(|dir| Said::new(dir, &front.local_url, ledger.operate().instance()));
@@ -196,7 +202,7 @@ pub async fn serve(
         sleep(GRACE).await;
     };
     tokio::select! {
-        () = reload(&options.reload, &ledger, tls.as_deref()) => {}
+        () = reload(&options.reload, &ledger, tls.as_deref(), jwt.as_deref()) => {}
         () = say_later(running.as_ref()) => {}
         () = accept(front.into_doors(&router, beside), edge, graceful) => {}
         () = grace => {
@@ -322,11 +328,18 @@ fn export(
     reactors.start("telemetry", exporter.run(stopped.clone(), page, told));
 }
 
-/// Reads the config and the certificate again whenever it is notified, and the certificate now and then. Never ends.
-async fn reload(told: &Notify, ledger: &Ledger, tls: Option<&Tls>) {
+/// Reads the config, the certificate and the keys of tokens again whenever it is notified, and the latter two now and
+/// then. Never ends.
+async fn reload(told: &Notify, ledger: &Ledger, tls: Option<&Tls>, jwt: Option<&Jwt>) {
     let renewed = async {
         match tls {
             Some(tls) => tls.follow().await,
+            None => std::future::pending().await,
+        }
+    };
+    let rekeyed = async {
+        match jwt {
+            Some(jwt) => jwt.follow().await,
             None => std::future::pending().await,
         }
     };
@@ -336,11 +349,14 @@ async fn reload(told: &Notify, ledger: &Ledger, tls: Option<&Tls>) {
             if let Some(tls) = tls {
                 tls.reload();
             }
+            if let Some(jwt) = jwt {
+                jwt.look().await;
+            }
             // What is wrong with it is in the log and in the health answer.
             let _ = ledger.in_force().reload().await;
         }
     };
-    tokio::join!(renewed, told);
+    tokio::join!(renewed, rekeyed, told);
 }
 
 /// How what the ledger raises gets delivered.

@@ -40,6 +40,10 @@ pub(crate) struct ServeArgs {
     /// always opened
     #[arg(long, env = "TOLLGATE_REMEDIATION", value_name = "FILE")]
     pub(crate) remediation: Option<PathBuf>,
+    /// File that says whose tokens (JSON Web Tokens) are taken beside keys: issuer, audience, public keys, claims.
+    /// With it nothing but health is answered without a key or a token
+    #[arg(long, env = "TOLLGATE_JWT", value_name = "FILE")]
+    pub(crate) jwt: Option<PathBuf>,
     /// Refuse events (429, Retry-After) while a view is more than this many records behind (default: never)
     #[arg(long, env = "TOLLGATE_MAX_LAG", value_name = "RECORDS")]
     pub(crate) max_lag: Option<u64>,

@@ -44,6 +44,7 @@ pub(crate) async fn run(global: &Global, args: ServeArgs) -> Result<ExitCode, Fa
         remote: args.network.remote(),
         tls: args.network.tls(),
         proxies: args.network.proxies(),
+        jwt: args.jwt,
         allow_hosts: args.allow_hosts,
         settings: settings_options(global),
         evidence_dir,

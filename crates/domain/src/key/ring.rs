@@ -182,14 +182,10 @@ impl KeyRing {
         if scopes.is_empty() {
             return Err(KeyRejection::NoScope);
         }
-        let admin = scopes.contains(&KeyScope::Admin);
-        if !admin && !self.is_closed() {
+        if !scopes.contains(&KeyScope::Admin) && !self.is_closed() {
             return Err(KeyRejection::FirstIsNotAdmin);
         }
-        if admin && !reach.is_everything() {
-            return Err(KeyRejection::AdminIsRestricted);
-        }
-        check_lists(&reach)?;
+        check_reach(&scopes, &reach)?;
         if let Some(at) = expires_at.filter(|at| *at <= now) {
             return Err(KeyRejection::IsOver(at));
         }
@@ -301,6 +297,23 @@ impl Key {
         Self { reach, ..Self::default() }
     }
 
+    /// The key that whoever has a token of an issuer is taken to have. No ledger made it, and it has no secret.
+    ///
+    /// # Errors
+    ///
+    /// What it is restricted to breaks a rule of keys.
+    pub fn of_token(
+        name: String,
+        mut scopes: Vec<KeyScope>,
+        reach: KeyReach,
+        expires_at: Timestamp,
+    ) -> Result<Self, KeyRejection> {
+        scopes.sort_unstable();
+        scopes.dedup();
+        check_reach(&scopes, &reach)?;
+        Ok(Self { name, scopes, reach, expires_at: Some(expires_at), ..Self::default() })
+    }
+
     /// Whether it may do something: `admin` may do everything.
     #[must_use]
     pub fn allows(&self, scope: KeyScope) -> bool {
@@ -327,7 +340,10 @@ fn is_name(name: &str) -> bool {
         && name.bytes().next().is_some_and(|first| first.is_ascii_alphanumeric())
 }
 
-fn check_lists(reach: &KeyReach) -> Result<(), KeyRejection> {
+fn check_reach(scopes: &[KeyScope], reach: &KeyReach) -> Result<(), KeyRejection> {
+    if scopes.contains(&KeyScope::Admin) && !reach.is_everything() {
+        return Err(KeyRejection::AdminIsRestricted);
+    }
     let lists =
         [("tenants", &reach.tenants), ("producers", &reach.producers), ("components", &reach.components)];
     for (field, list) in lists {

@@ -20,7 +20,7 @@ already_exists       conflict key_taken
 aborted              contended
 failed_precondition  breaker_closed config_invalid degraded key_ended other_ledger over_budget price_sources quarantine_ended refused
 resource_exhausted   disk_full overloaded rate_limited
-unavailable          busy crowded log_unreadable no_projector projector_failed stale stopped too_slow unknown_outcome
+unavailable          busy crowded log_unreadable no_issuer_keys no_projector projector_failed stale stopped too_slow unknown_outcome
 unimplemented        method_not_allowed
 internal             internal
 ";

@@ -47,7 +47,7 @@ pub(super) fn routes() -> Router<App> {
 pub(crate) async fn list(State(app): State<App>, _: NoParams) -> Handled<Json<KeyList>> {
     let (ring, now) = (app.ledger.keys().current().await?, app.ledger.now());
     let keys = ring.keys().map(|key| view(key, now)).collect();
-    Ok(Json(KeyList { keys, required: ring.is_closed() }))
+    Ok(Json(KeyList { keys, required: app.is_closed(&ring) }))
 }
 
 /// Make a key

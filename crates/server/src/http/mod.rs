@@ -39,7 +39,8 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde::Serialize;
-use tollgate_wire::api::Problem;
+use tollgate_domain::key::KeyRing;
+use tollgate_wire::api::{HealthCheck, Problem};
 use tower_http::catch_panic::CatchPanicLayer;
 
 pub(crate) use beside::bounded;
@@ -50,6 +51,7 @@ pub use proxies::{InvalidNetwork, Network, Proxies};
 
 use self::access::Rates;
 use crate::edge::{ConnectionLimits, Edge};
+use crate::jwt::Jwt;
 use crate::ledger::Ledger;
 use crate::problem::{INTERNAL, METHOD, NOT_FOUND};
 
@@ -67,6 +69,8 @@ pub struct App {
     pub edge: Arc<Edge>,
     /// Whether requests need a key, once there is one.
     asks_for_keys: bool,
+    /// Whose tokens are taken beside keys.
+    jwt: Option<Arc<Jwt>>,
     /// How many requests each key sends.
     rates: Arc<Rates>,
     /// The proxies that say from where requests come.
@@ -83,6 +87,7 @@ impl App {
             hosts: Arc::new(hosts),
             edge,
             asks_for_keys: true,
+            jwt: None,
             rates: Arc::default(),
             proxies: Arc::default(),
         }
@@ -92,6 +97,22 @@ impl App {
     #[must_use]
     pub fn behind(self, proxies: Proxies) -> Self {
         Self { proxies: Arc::new(proxies), ..self }
+    }
+
+    /// With tokens beside keys. Without either nobody is answered but who asks for health, from the beginning on.
+    #[must_use]
+    pub fn with_tokens(self, jwt: Option<Arc<Jwt>>) -> Self {
+        Self { jwt, ..self }
+    }
+
+    /// Whether requests need a key or a token.
+    pub(crate) fn is_closed(&self, ring: &KeyRing) -> bool {
+        ring.is_closed() || self.jwt.is_some()
+    }
+
+    /// Whether tokens can be checked; `None`: none are taken.
+    pub(crate) fn tokens_check(&self) -> Option<HealthCheck> {
+        self.jwt.as_ref().map(|jwt| jwt.check())
     }
 
     /// For requests that come from this process, on behalf of clients of another door.

@@ -63,7 +63,13 @@ pub(crate) async fn log(State(app): State<App>, Params(params): Params<LogParams
     (status = 503, description = "Something does not work; see `checks`", body = Health),
 ))]
 pub(crate) async fn health(State(app): State<App>, _: NoParams) -> Response {
-    let health = Health { connections: Some(app.edge.health()), ..app.ledger.operate().health().await };
+    let mut health = Health { connections: Some(app.edge.health()), ..app.ledger.operate().health().await };
+    if let Some(check) = app.tokens_check() {
+        if !check.ok && health.status == HealthStatus::Ok {
+            health.status = HealthStatus::Degraded;
+        }
+        health.checks.push(check);
+    }
     let status =
         if health.status == HealthStatus::Failing { StatusCode::SERVICE_UNAVAILABLE } else { StatusCode::OK };
     (status, Json(health)).into_response()

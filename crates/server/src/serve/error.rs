@@ -6,6 +6,7 @@ use std::net::SocketAddr;
 use tollgate_log::embedded::OpenError;
 
 use crate::edge::TlsError;
+use crate::jwt::JwtError;
 use crate::ledger::LedgerError;
 use crate::reactor::{AlertsError, RemediationError};
 
@@ -40,6 +41,9 @@ pub enum ServeError {
     /// The certificate cannot be shown.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// No tokens can be taken.
+    #[error(transparent)]
+    Jwt(#[from] JwtError),
     /// The address cannot be listened on.
     #[error("listening on {address}: {message}; stop what holds it, or choose another with {flag}")]
     Listen {

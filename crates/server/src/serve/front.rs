@@ -81,7 +81,7 @@ impl Front {
         Ok(Self { url, local_url, address, sockets, beside })
     }
 
-    /// Refuses to serve other machines without TLS and keys, unless that was said to be intended.
+    /// Refuses to serve other machines without TLS and keys or tokens, unless that was said to be intended.
     pub(super) async fn check(&self, options: &ServeOptions, ledger: &Ledger) -> Result<(), ServeError> {
         let needs_keys = options.beside.as_ref().filter(|beside| beside.needs_keys);
         let addresses = [Some(self.address), self.beside.as_ref().map(|side| side.address)];
@@ -94,6 +94,9 @@ impl Front {
             && options.tls.is_none()
         {
             return Err(ServeError::Unguarded { address, lacks: "it speaks no TLS (--tls-cert, --tls-key)" });
+        }
+        if options.jwt.is_some() {
+            return Ok(());
         }
         match ledger.keys().current().await {
             Ok(ring) if ring.is_closed() => Ok(()),

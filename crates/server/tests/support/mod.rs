@@ -20,6 +20,7 @@ use tollgate_log::embedded::{EmbeddedLog, Options};
 use tollgate_log::memory::MemoryLog;
 use tollgate_server::edge::ConnectionLimits;
 use tollgate_server::http::{App, Hosts, router};
+use tollgate_server::jwt::Jwt;
 use tollgate_server::ledger::Views;
 use tollgate_server::{Ledger, LedgerOptions};
 use tower::ServiceExt;
@@ -96,6 +97,13 @@ impl Service {
         let hosts = Hosts::new("127.0.0.1:7070".parse().unwrap(), &[]);
         let router = router(App::new(Arc::clone(&ledger), hosts, ConnectionLimits::default()));
         Self { ledger, clock, router, dir }
+    }
+
+    /// The same with tokens beside keys.
+    pub(crate) fn with_tokens(self, jwt: Arc<Jwt>) -> Self {
+        let hosts = Hosts::new("127.0.0.1:7070".parse().unwrap(), &[]);
+        let app = App::new(Arc::clone(&self.ledger), hosts, ConnectionLimits::default());
+        Self { router: router(app.with_tokens(Some(jwt))), ..self }
     }
 
     /// Writes a file into its data directory.

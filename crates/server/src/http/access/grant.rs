@@ -21,21 +21,28 @@ pub(crate) struct Grant {
     key: Option<Arc<Key>>,
     /// Whether no key is asked for as long as the ledger has none, and not for ever.
     is_until_the_first_key: bool,
+    /// Whether it comes from a token, which nobody here can revoke.
+    is_of_token: bool,
 }
 
 impl Grant {
     /// No key is asked for.
     pub(crate) const fn everything() -> Self {
-        Self { key: None, is_until_the_first_key: false }
+        Self { key: None, is_until_the_first_key: false, is_of_token: false }
     }
 
     /// No key is asked for, as long as the ledger has none.
     pub(super) const fn until_the_first_key() -> Self {
-        Self { key: None, is_until_the_first_key: true }
+        Self { key: None, is_until_the_first_key: true, is_of_token: false }
     }
 
     pub(super) fn of_key(key: &Arc<Key>) -> Self {
-        Self { key: Some(Arc::clone(key)), is_until_the_first_key: false }
+        Self { key: Some(Arc::clone(key)), is_until_the_first_key: false, is_of_token: false }
+    }
+
+    /// What the token allows that stands for this key.
+    pub(super) fn of_token(key: &Arc<Key>) -> Self {
+        Self { is_of_token: true, ..Self::of_key(key) }
     }
 
     /// The grant of a request. The check puts one into each; a request that did not pass it may do nothing.
@@ -45,6 +52,11 @@ impl Grant {
 
     fn nothing() -> Self {
         Self::of_key(&Arc::new(Key::of_nobody()))
+    }
+
+    /// The key, where one is asked for.
+    pub(super) const fn key(&self) -> Option<&Arc<Key>> {
+        self.key.as_ref()
     }
 
     /// The key's name.
@@ -143,6 +155,9 @@ impl Grant {
     pub(crate) async fn still_holds(&self, ledger: &Ledger) -> bool {
         if self.key.is_none() && !self.is_until_the_first_key {
             return true;
+        }
+        if let Some(key) = self.key.as_ref().filter(|_| self.is_of_token) {
+            return !key.is_expired(ledger.now());
         }
         let Ok(ring) = ledger.keys().current().await else { return false };
         match &self.key {

@@ -6,6 +6,7 @@ mod named;
 mod rate;
 mod rules;
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{MatchedPath, Query, Request, State};
@@ -23,11 +24,16 @@ pub(super) use self::rate::Rates;
 pub(super) use self::rules::{About, May, rule_of};
 use super::{App, Refusal};
 use crate::asked;
+use crate::jwt::is_token;
 use crate::problem::{Answer, INVALID, METHOD, NOT_PERMITTED, RATE_LIMITED, UNAUTHENTICATED};
 
 /// How a key is sent.
 const SEND: &str =
     "send a key as `Authorization: Bearer KEY`; the command line takes it from --api-key or TOLLGATE_API_KEY";
+
+/// The same where tokens of an issuer are taken.
+const SEND_EITHER: &str = "send a key, or a token of the issuer whose tokens this server takes, as `Authorization: Bearer`; \
+                           the command line takes both from --api-key or TOLLGATE_API_KEY";
 
 /// In a request that this server sends to itself on behalf of one that it let in: that one was counted.
 #[derive(Clone, Copy, Debug)]
@@ -81,13 +87,10 @@ async fn admitted(app: &App, request: &Parts) -> Result<Grant, Denied> {
     if rule.as_ref().is_some_and(|rule| matches!(rule, Ok(rule) if rule.may == May::Anybody)) {
         return Ok(Grant::everything());
     }
-    let ring = app.ledger.keys().current().await?;
-    if !ring.is_closed() {
+    let Some(grant) = identified(app, &request.headers).await? else {
         return Ok(Grant::until_the_first_key());
-    }
-    let secret = secret(&request.headers)?;
-    let opened = ring.opened_by(&secret.hash(), app.ledger.now());
-    let key = opened.map_err(|refused| UNAUTHENTICATED.with(why(refused)))?;
+    };
+    let Some(key) = grant.key() else { return Ok(grant) };
     if let Some(rate) = key.rate
         && request.extensions.get::<Relayed>().is_none()
         && let Err(retry_after) = app.rates.take(&key.name, rate)
@@ -101,7 +104,6 @@ async fn admitted(app: &App, request: &Parts) -> Result<Grant, Denied> {
         ));
         return Err(Denied { problem, retry_after: Some(retry_after) });
     }
-    let grant = Grant::of_key(key);
     let Some(rule) = rule else {
         // There is nothing at this address, and whoever has a key may know that.
         return Ok(grant);
@@ -117,12 +119,32 @@ async fn admitted(app: &App, request: &Parts) -> Result<Grant, Denied> {
                 request.method,
                 request.uri.path(),
                 key.name,
-                has.join(", ")
+                if has.is_empty() { "none".to_owned() } else { has.join(", ") }
             ))
             .into());
     }
     check_reach(key, rule.about, request)?;
     Ok(grant)
+}
+
+/// Who asks, by a key or a token; `None`: nobody needs one yet.
+async fn identified(app: &App, headers: &HeaderMap) -> Answer<Option<Grant>> {
+    if let Some(jwt) = &app.jwt {
+        let sent = bearer(headers, SEND_EITHER)?;
+        if is_token(sent) {
+            let key = jwt.key(sent, app.ledger.now()).await?;
+            return Ok(Some(Grant::of_token(&Arc::new(key))));
+        }
+    }
+    let ring = app.ledger.keys().current().await?;
+    if !app.is_closed(&ring) {
+        return Ok(None);
+    }
+    let secret = KeySecret::read(bearer(headers, SEND)?)
+        .map_err(|error| UNAUTHENTICATED.with(format!("what was sent is no key: {error}")))?;
+    let opened = ring.opened_by(&secret.hash(), app.ledger.now());
+    let key = opened.map_err(|refused| UNAUTHENTICATED.with(why(refused)))?;
+    Ok(Some(Grant::of_key(key)))
 }
 
 /// An address without a rule is open to nobody.
@@ -172,19 +194,19 @@ fn check_reach(key: &Key, about: About, request: &Parts) -> Answer<()> {
     }
 }
 
-fn secret(headers: &HeaderMap) -> Answer<KeySecret> {
+/// What was sent to open the ledger with, and how that is done.
+fn bearer<'a>(headers: &'a HeaderMap, send: &str) -> Answer<&'a str> {
     let mut sent = headers.get_all(AUTHORIZATION).iter();
     let (Some(header), None) = (sent.next(), sent.next()) else {
-        return Err(UNAUTHENTICATED.with(format!("this ledger answers only requests with one key: {SEND}")));
+        return Err(UNAUTHENTICATED.with(format!("this ledger answers only requests with one key: {send}")));
     };
     // What was sent is in no answer and in no log: it may be almost the key, or another system's password.
     let text = header.to_str().unwrap_or_default().trim();
     let Some((_, text)) = text.split_once(' ').filter(|(scheme, _)| scheme.eq_ignore_ascii_case("bearer"))
     else {
-        return Err(UNAUTHENTICATED.with(format!("the header `Authorization` holds no bearer token: {SEND}")));
+        return Err(UNAUTHENTICATED.with(format!("the header `Authorization` holds no bearer token: {send}")));
     };
-    KeySecret::read(text.trim())
-        .map_err(|error| UNAUTHENTICATED.with(format!("what was sent is no key: {error}")))
+    Ok(text.trim())
 }
 
 const fn why(refused: Refused) -> &'static str {

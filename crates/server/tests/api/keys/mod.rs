@@ -3,6 +3,7 @@
 mod matrix;
 mod revoked;
 mod rules;
+mod tokens;
 
 use axum::body::Body;
 use http::{Request, StatusCode};
