@@ -110,7 +110,9 @@ fn words(name: &str, value: &Value) -> Result<Vec<String>, String> {
     match value {
         Value::String(text) => Ok(text.split_whitespace().map(str::to_owned).collect()),
         Value::Array(items) if items.is_empty() => Ok(Vec::new()),
-        other => listed(name, other),
+        Value::Array(_) | Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {
+            listed(name, value)
+        }
     }
 }
 
