@@ -43,6 +43,7 @@ fn live(place: &Place) -> bool {
     }
     let _ = at("task close M --outcome completed");
     let came_back = moved("returned", 4_950);
+    let shown = at("budget pool");
     let after = pool();
     let _ = server.terminate();
     if !came_back || after["window"]["from"] != window {
@@ -52,6 +53,9 @@ fn live(place: &Place) -> bool {
     assert_eq!(said, [(warn.clone(), json!(17_550)), (block, json!(null)), (warn, json!(35_100))], "{after}");
     let total = json!({"given": 69_000, "drawn": 52_650, "returned": 4_950, "expired": 0});
     assert_eq!((&after["total"], &after["in_pool"]), (&total, &json!(21_300)));
+    for line in ["pool of default  21,300 tokens", "in this window", "H             35,100"] {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
     true
 }
 
@@ -88,8 +92,4 @@ fn a_server_with_a_pool_and_replay_of_its_history_say_the_same() {
     place.write("pool.yaml", "pool: {}\n");
     let told = place.fails(3, "replay what-if --from data --config pooled.yaml --pool pool.yaml");
     assert!(told.contains("pooled.yaml` has a section `pool` of its own"), "{told}");
-    let shown = place.ok("--data data budget pool");
-    for line in ["pool of default  21,300 tokens", "in this window", "H             35,100"] {
-        assert!(shown.contains(line), "{line}: {shown}");
-    }
 }
