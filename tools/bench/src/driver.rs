@@ -57,7 +57,7 @@ pub(crate) struct Run {
 pub(crate) fn drive<A: Append>(candidate: &Arc<A>, shape: Shape, times: Times) -> Run {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(WORKER_THREADS)
-        .enable_time()
+        .enable_all()
         .build()
         .expect("threads can be started");
     let (begun, cpu) = (Stopwatch::start(), process_seconds());
