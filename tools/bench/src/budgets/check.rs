@@ -49,6 +49,9 @@ pub(super) fn in_process(runtime: &Runtime, ledger: &Arc<Ledger>, figures: &mut 
     }
 }
 
+/// The most that a policy may limit: nothing is ever near it.
+const LARGEST_LIMIT: u64 = 1_000_000_000_000_000_000;
+
 /// Over HTTP to the binary as its operators run it, in turns with the plain hop: a request of about as many bytes and
 /// its answer, between two processes, in which nothing is decoded, decided or stored.
 pub(super) fn over_http(
@@ -67,7 +70,7 @@ pub(super) fn over_http(
     runtime.block_on(async {
         let client = Client::new(Arc::new(HttpTransport::new(&url).expect("an address")));
         for scope in scopes(POLICIES) {
-            let (name, policy) = (policy_name(scope.as_ref()), policy(scope.as_ref(), u64::MAX >> 1));
+            let (name, policy) = (policy_name(scope.as_ref()), policy(scope.as_ref(), LARGEST_LIMIT));
             client.set_policy(&name, &policy).await.expect("a policy");
         }
         let plain = Plain::to(plain.first.trim()).await;

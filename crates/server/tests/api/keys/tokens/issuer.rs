@@ -78,7 +78,12 @@ impl Issuer {
 
     /// With a file of these lines more.
     pub(super) async fn taken(&self, lines: &str) -> Result<Arc<Jwt>, JwtError> {
-        let text = format!("issuer: https://id.example.com/\naudience: tollgate\njwks: jwks.json\n{lines}");
+        self.taken_from("jwks.json", lines).await
+    }
+
+    /// With keys that are read there.
+    pub(super) async fn taken_from(&self, jwks: &str, lines: &str) -> Result<Arc<Jwt>, JwtError> {
+        let text = format!("issuer: https://id.example.com/\naudience: tollgate\njwks: {jwks}\n{lines}");
         std::fs::write(self.path("jwt.yaml"), text).unwrap();
         Jwt::open(&self.path("jwt.yaml")).await
     }

@@ -1,5 +1,6 @@
 //! Tokens of an issuer beside keys: which are taken, what is said of those that are not, and what they allow.
 
+mod address;
 mod config;
 mod issuer;
 
