@@ -13,6 +13,7 @@ mod secret;
 
 use std::fs::{DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::num::NonZero;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
@@ -36,6 +37,15 @@ pub fn private_file() -> OpenOptions {
 /// The operating system's error.
 pub fn make_private_dirs(dir: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(dir)
+}
+
+/// Asks the system to begin reading a part of a file that will be read soon, so that reads of several parts take as
+/// long as one. Returns at once, and is only a hint: what is wrong with the file is told by whoever reads it.
+pub fn will_read(file: &File, offset: u64, length: NonZero<u64>) {
+    #[cfg(target_os = "linux")]
+    rustix::fs::fadvise(file, offset, Some(length), rustix::fs::Advice::WillNeed).unwrap_or_default();
+    #[cfg(not(target_os = "linux"))]
+    let _ = (file, offset, length);
 }
 
 /// The largest settings file, in bytes: the largest price books have a tenth of that.

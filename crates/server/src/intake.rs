@@ -46,7 +46,7 @@ pub(crate) async fn append_request(
 pub(crate) fn from_json(request: &AppendRequest) -> Answer<Vec<ReadEvent>> {
     let defaults = defaults(request.tenant.as_deref(), request.producer.as_deref())?;
     check_count(request.events.len())?;
-    Ok(request.events.iter().map(|raw| ReadEvent::from_json(raw.get(), &defaults)).collect())
+    Ok(request.events.iter().map(|raw| ReadEvent::from_json(raw, &defaults)).collect())
 }
 
 /// The gate questions in a request, with its tenant and producer filled in where they name none.

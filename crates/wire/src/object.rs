@@ -51,8 +51,14 @@ impl<'a> Object<'a> {
 
     /// This object, if all keys are known.
     pub(crate) fn only(self, known: &[&str]) -> Result<Self, FieldError> {
+        self.check(known)?;
+        Ok(self)
+    }
+
+    /// Checks that all keys are known.
+    pub(crate) fn check(&self, known: &[&str]) -> Result<(), FieldError> {
         match self.entries.iter().find(|(key, _)| !known.contains(&&**key)) {
-            None => Ok(self),
+            None => Ok(()),
             Some((key, value)) => {
                 let names = known.join(", ");
                 let rule = format!("is unknown; expected one of {names}{}", nearest::hint(key, known));
@@ -171,9 +177,9 @@ impl<'a> Object<'a> {
             return Err(wrong_type(key, raw, "a whole number"));
         }
         let digits = if is_number(raw) {
-            raw.get().to_owned()
+            Cow::Borrowed(raw.get())
         } else {
-            text(raw).map_err(|error| error.within(key))?
+            Cow::Owned(text(raw).map_err(|error| error.within(key))?)
         };
         let unsigned = digits.strip_prefix('-').unwrap_or(&digits);
         if unsigned.is_empty() || !unsigned.bytes().all(|byte| byte.is_ascii_digit()) {

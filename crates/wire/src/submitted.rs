@@ -1,6 +1,7 @@
 //! An incoming event: checked, with its content fixed, so that every retry has the same hash.
 
 use prost::Message;
+use serde_json::value::RawValue;
 use tollgate_domain::event::{Event, EventBody};
 use tollgate_domain::ids::{BUDGET_TASK, EventId, InvalidId, ProducerId, TaskId, TenantId};
 
@@ -38,6 +39,15 @@ impl Submitted {
     /// The first field that violates a rule.
     pub fn from_json(raw: &str, defaults: &Defaults) -> Result<Self, FieldError> {
         Self::from_proto(Self::parse_json(raw)?, defaults)
+    }
+
+    /// Like [`Self::from_json`], of JSON that was read before as part of a request.
+    ///
+    /// # Errors
+    ///
+    /// The first field that violates a rule.
+    pub fn from_value(raw: &RawValue, defaults: &Defaults) -> Result<Self, FieldError> {
+        Self::from_proto(json::read_value(raw)?, defaults)
     }
 
     /// Reads one event as JSON into the corresponding protobuf message, for callers that complete it before

@@ -46,6 +46,9 @@ pub struct IdIndex {
     sealed: Option<Sealed>,
     /// A full table being written as a run.
     writing: Option<Writing>,
+    /// An empty table with room for as many ids as the last one had: new memory would have to be cleared by the system
+    /// first, page by page, while appends wait.
+    spare: Option<Table>,
     runs: Arc<RunSet>,
     table_ids: usize,
     /// What was found damaged when runs were merged.
@@ -128,7 +131,16 @@ impl IdIndex {
     }
 
     fn with(home: Option<Home>, runs: Arc<RunSet>, table_ids: usize) -> Self {
-        Self { home, active: Table::default(), sealed: None, writing: None, runs, table_ids, damaged: None }
+        Self {
+            home,
+            active: Table::default(),
+            sealed: None,
+            writing: None,
+            spare: None,
+            runs,
+            table_ids,
+            damaged: None,
+        }
     }
 
     /// The last record whose ids are all in runs.
@@ -203,7 +215,9 @@ impl IdIndex {
     pub fn tend(&mut self, assigned: Sequence, durable: Sequence) {
         if self.active.len() >= self.table_ids && self.sealed.is_none() {
             // The next one will be as large: growing it step by step would move each id once more.
-            let next = Table::with_capacity_and_hasher(self.active.len(), self.active.hasher().clone());
+            let (room, hasher) = (self.active.len(), self.active.hasher());
+            let fresh = || Table::with_capacity_and_hasher(room, hasher.clone());
+            let next = self.spare.take().unwrap_or_else(fresh);
             let table = std::mem::replace(&mut self.active, next);
             self.sealed = Some(Sealed { table, through: assigned });
         }
@@ -311,7 +325,13 @@ impl IdIndex {
     fn finish_writing(&mut self) {
         let Some(Writing { table, through, thread }) = self.writing.take() else { return };
         match thread.join() {
-            Ok(Ok(runs)) => self.runs = runs,
+            Ok(Ok(runs)) => {
+                self.runs = runs;
+                self.spare = Arc::try_unwrap(table).ok().map(|mut table| {
+                    table.clear();
+                    table
+                });
+            }
             Ok(Err(error)) => {
                 self.damaged = (error.kind() == io::ErrorKind::InvalidData).then(|| error.to_string());
                 tracing::warn!(%error, "could not write an id run, the ids stay in memory and it is tried again");

@@ -11,6 +11,7 @@
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
+use std::num::NonZero;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
@@ -21,6 +22,7 @@ use crate::contract::Found;
 use crate::key::{ContentHash, Key};
 use tollgate_files::disk::Disk;
 use tollgate_files::filter::Filter;
+use tollgate_files::will_read;
 
 const MAGIC: &[u8; 8] = b"TGIDRUN1";
 const HEADER: usize = 64;
@@ -160,46 +162,64 @@ impl Run {
         if self.lacks(key) {
             return Ok(None);
         }
-        // Keys with the same first half may begin in the block before the first fence that is not below it.
-        let mut block = self.fences.partition_point(|&fence| fence < key.high()).saturating_sub(1);
+        let mut block = self.block_of(key);
+        let mut bytes = [0; BLOCK];
         while block < self.fences.len() && self.fences[block] <= key.high() {
-            let entries = self.block(block)?;
-            if let Ok(at) = entries.binary_search_by(|(other, _)| other.cmp(key)) {
-                return Ok(Some(entries[at].1));
+            let entries = self.read_block(block, &mut bytes)?;
+            if let Ok(at) = entries.binary_search_by(|entry| entry[..16].cmp(&key.0)) {
+                return Ok(Some(entry(&entries[at]).1));
             }
             block += 1;
         }
         Ok(None)
     }
 
+    /// Asks the system to read what [`Self::get`] will read for a key, without waiting for it. Only a hint: errors are
+    /// those of `get`.
+    pub(super) fn expect(&self, key: &Key) {
+        const LENGTH: NonZero<u64> = NonZero::new(BLOCK as u64).unwrap();
+        will_read(&self.file, (HEADER + self.block_of(key) * BLOCK) as u64, LENGTH);
+    }
+
     /// All ids in order, read block by block.
     pub(super) fn iter(&self) -> impl Iterator<Item = io::Result<(Key, Found)>> + '_ {
-        (0..self.fences.len()).flat_map(|block| match self.block(block) {
-            Ok(entries) => entries.into_iter().map(Ok).collect::<Vec<_>>(),
-            Err(error) => vec![Err(error)],
+        let mut bytes = [0; BLOCK];
+        (0..self.fences.len()).flat_map(move |block| {
+            let (entries, error) = match self.read_block(block, &mut bytes) {
+                Ok(entries) => (entries.iter().map(entry).collect(), None),
+                Err(error) => (Vec::new(), Some(Err(error))),
+            };
+            entries.into_iter().map(Ok).chain(error)
         })
     }
 
-    fn block(&self, block: usize) -> io::Result<Vec<(Key, Found)>> {
-        let mut bytes = [0; BLOCK];
-        self.file.read_exact_at(&mut bytes, (HEADER + block * BLOCK) as u64)?;
+    /// The first block that may hold a key. Keys with the same first half may begin in the block before the first
+    /// fence that is not below it.
+    fn block_of(&self, key: &Key) -> usize {
+        self.fences.partition_point(|&fence| fence < key.high()).saturating_sub(1)
+    }
+
+    /// The entries of a block, which is read into `bytes`.
+    fn read_block<'b>(&self, block: usize, bytes: &'b mut [u8; BLOCK]) -> io::Result<&'b [[u8; ENTRY]]> {
+        self.file.read_exact_at(bytes, (HEADER + block * BLOCK) as u64)?;
         let before = block * PER_BLOCK;
         let left = usize::try_from(self.ids).unwrap_or(usize::MAX).saturating_sub(before);
         let used = left.min(PER_BLOCK) * ENTRY;
         if crc32fast::hash(&bytes[..used]).to_le_bytes() != bytes[PER_BLOCK * ENTRY..][..4] {
             return Err(damaged(&self.path, "block"));
         }
-        let entry = |bytes: &[u8; ENTRY]| {
-            let [key, content, sequence] = [&bytes[..16], &bytes[16..32], &bytes[32..]];
-            let sequence = u64::from_le_bytes(sequence.try_into().expect("8 of the 40 bytes"));
-            let found = Found {
-                sequence: Sequence(sequence),
-                content: ContentHash(content.try_into().expect("16 of the 40 bytes")),
-            };
-            (Key(key.try_into().expect("16 of the 40 bytes")), found)
-        };
-        Ok(bytes[..used].as_chunks::<ENTRY>().0.iter().map(entry).collect())
+        Ok(bytes[..used].as_chunks::<ENTRY>().0)
     }
+}
+
+fn entry(bytes: &[u8; ENTRY]) -> (Key, Found) {
+    let [key, content, sequence] = [&bytes[..16], &bytes[16..32], &bytes[32..]];
+    let sequence = u64::from_le_bytes(sequence.try_into().expect("8 of the 40 bytes"));
+    let found = Found {
+        sequence: Sequence(sequence),
+        content: ContentHash(content.try_into().expect("16 of the 40 bytes")),
+    };
+    (Key(key.try_into().expect("16 of the 40 bytes")), found)
 }
 
 /// Writes to a file on a disk, one piece behind the other.

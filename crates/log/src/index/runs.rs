@@ -113,14 +113,22 @@ impl RunSet {
         Ok(None)
     }
 
-    /// Like [`Self::get`] for many keys. Run by run, so that the cache misses of the filters overlap.
+    /// Like [`Self::get`] for many keys. Run by run, so that the cache misses of the filters overlap, and only then the
+    /// blocks, so that reads from the disk do.
     pub(crate) fn get_all(&self, keys: &[Key]) -> io::Result<Vec<Option<Found>>> {
         let mut found = vec![None; keys.len()];
+        let mut perhaps: Vec<(&Run, usize)> = Vec::new();
         for run in self.runs.iter().rev() {
-            for (key, slot) in keys.iter().zip(&mut found) {
-                if slot.is_none() && !run.lacks(key) {
-                    *slot = run.get(key)?;
-                }
+            perhaps.extend(
+                keys.iter().enumerate().filter(|(_, key)| !run.lacks(key)).map(|(nth, _)| (&**run, nth)),
+            );
+        }
+        if perhaps.len() > 1 {
+            perhaps.iter().for_each(|(run, nth)| run.expect(&keys[*nth]));
+        }
+        for (run, nth) in perhaps {
+            if found[nth].is_none() {
+                found[nth] = run.get(&keys[nth])?;
             }
         }
         Ok(found)

@@ -8,6 +8,6 @@ mod write;
 
 pub(crate) use command::nest;
 pub use event::MAX_JSON_BYTES;
-pub(crate) use event::read_event;
+pub(crate) use event::{read_event, read_value};
 pub use write::Place;
 pub(crate) use write::sent;

@@ -4,6 +4,7 @@ use std::collections::btree_map::{self, Entry};
 use std::collections::{BTreeMap, HashMap};
 
 use futures_util::stream::{self, StreamExt};
+use serde_json::value::RawValue;
 use tollgate_domain::event::{AlertEvent, EventBody, UsageEvent};
 use tollgate_domain::ids::{TaskId, TenantId};
 use tollgate_domain::position::{PartitionId, Position};
@@ -75,11 +76,11 @@ impl ReadEvent {
 
     /// Reads one event of a request.
     #[must_use]
-    pub fn from_json(raw: &str, defaults: &Defaults) -> Self {
-        match Submitted::from_json(raw, defaults) {
+    pub fn from_json(raw: &RawValue, defaults: &Defaults) -> Self {
+        match Submitted::from_value(raw, defaults) {
             Ok(submitted) => Self::Good(Box::new(submitted)),
             Err(error) => {
-                let fields: serde_json::Value = serde_json::from_str(raw).unwrap_or_default();
+                let fields: serde_json::Value = serde_json::from_str(raw.get()).unwrap_or_default();
                 let text = |name: &str| fields.get(name).and_then(|value| value.as_str()).map(str::to_owned);
                 let default = || defaults.tenant.clone().unwrap_or_else(TenantId::default_tenant);
                 let tenant = text("tenant").unwrap_or_else(|| default().as_str().to_owned());
@@ -91,7 +92,10 @@ impl ReadEvent {
 }
 
 /// The indexes in the request of one task's events.
-type Groups<'a> = Vec<((String, String), Vec<(usize, &'a ReadEvent)>)>;
+type Groups<'a> = Vec<(TaskOf<'a>, Vec<(usize, &'a ReadEvent)>)>;
+
+/// The tenant and the name of a task; empty if they could not be read.
+type TaskOf<'a> = (&'a str, &'a str);
 
 /// Facts on their way into one record, each with its index in the request.
 struct Bucket {
@@ -130,7 +134,7 @@ impl Writer {
         };
         let (mut buckets, mut deciding) = (Buckets::default(), Vec::new());
         for ((tenant, task), group) in grouped(&events) {
-            if let Some(because) = broken_rule(&tenant, &task, &group) {
+            if let Some(because) = broken_rule(tenant, task, &group) {
                 appended.add(refused(&group, &because));
                 continue;
             }
@@ -287,20 +291,20 @@ pub(super) fn part_of(events: &[(usize, &Submitted)]) -> Box<Part> {
 /// read each form a group without a name.
 fn grouped(events: &[ReadEvent]) -> Groups<'_> {
     let mut groups: Groups<'_> = Vec::new();
-    let mut places: HashMap<(String, String), usize> = HashMap::new();
+    let mut places: HashMap<TaskOf<'_>, usize> = HashMap::new();
     for (place, event) in events.iter().enumerate() {
         let name = match event {
             ReadEvent::Good(submitted) => {
                 let event = &submitted.event;
-                (event.tenant.as_str().to_owned(), event.task.as_str().to_owned())
+                (event.tenant.as_str(), event.task.as_str())
             }
-            ReadEvent::Bad { task: Some(name), .. } => name.clone(),
+            ReadEvent::Bad { task: Some((tenant, task)), .. } => (tenant.as_str(), task.as_str()),
             ReadEvent::Bad { task: None, .. } => {
-                groups.push((<(String, String)>::default(), vec![(place, event)]));
+                groups.push((TaskOf::default(), vec![(place, event)]));
                 continue;
             }
         };
-        let at = *places.entry(name.clone()).or_insert_with(|| {
+        let at = *places.entry(name).or_insert_with(|| {
             groups.push((name, Vec::new()));
             groups.len() - 1
         });

@@ -62,10 +62,11 @@ fn far_ahead(at: Timestamp, now: Timestamp) -> Option<String> {
 fn unknown_phase(settings: &Settings, body: &EventBody) -> Option<String> {
     let EventBody::Usage(event) = body else { return None };
     let (what, NamedExecution { phase, .. }) = event.names_execution()?;
-    let known: Vec<&str> = settings.config.phases.iter().map(|known| known.phase.as_str()).collect();
-    if known.contains(&phase.as_str()) {
+    let known = || settings.config.phases.iter().map(|known| known.phase.as_str());
+    if known().any(|known| known == phase.as_str()) {
         return None;
     }
+    let known: Vec<&str> = known().collect();
     let hint = nearest::hint(phase.as_str(), &known);
     Some(format!(
         "the {what} names phase `{phase}`, which the config does not have: counted against no phase's limit{hint}"
