@@ -7,6 +7,7 @@
 mod append;
 mod budgets;
 mod calibrate;
+mod chart;
 mod committer;
 mod compare;
 mod cpu;
@@ -41,7 +42,7 @@ mod usage;
 mod views;
 mod work;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
@@ -142,6 +143,9 @@ struct Whole {
     /// Only these subjects, separated by commas
     #[arg(long, value_enum, value_name = "SUBJECTS", value_delimiter = ',')]
     only: Vec<compare::Subject>,
+    /// Draw what was measured in this SVG file
+    #[arg(long, value_name = "FILE")]
+    chart: Option<PathBuf>,
     #[command(flatten)]
     args: Compare,
 }
@@ -177,9 +181,13 @@ enum Format {
 
 fn main() -> ExitCode {
     let (format, report) = match Args::parse().command {
-        Command::Compare(Whole { only, args }) => {
+        Command::Compare(Whole { only, chart, args }) => {
             let report = compare::run(args.quick, &only, args.dir.as_deref());
-            (args.format, report)
+            let drawn = report.and_then(|report| match chart {
+                Some(file) => drawn(&report, &file).map(|()| report),
+                None => Ok(report),
+            });
+            (args.format, drawn)
         }
         Command::Jetstream(args) => {
             let Jetstream { only, synced, compare } = args;
@@ -234,4 +242,9 @@ fn ended(work: Result<(), String>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
+}
+
+fn drawn(report: &output::Report, file: &Path) -> Result<(), String> {
+    let failed = |error| format!("writing the chart `{}`: {error}", file.display());
+    std::fs::write(file, chart::svg_of(report)).map_err(failed)
 }
