@@ -3,9 +3,9 @@
 use tollgate_domain::position::{PARTITIONS, Sequence};
 
 use crate::contract::{EventLog, Partitions, ReadError};
-use crate::embedded::{Anchor, Verification};
+use crate::embedded::{Anchor, CheckEvent, Verification};
 use crate::key::ChainHash;
-use crate::record::{EventFrame, StoredRecord};
+use crate::record::StoredRecord;
 
 /// The most foreign messages that a verification names.
 pub const MAX_FOREIGN: usize = 1000;
@@ -21,7 +21,7 @@ pub const MAX_FOREIGN: usize = 1000;
 pub async fn verify(
     log: &dyn EventLog,
     anchors: &[Anchor],
-    check_event: &mut (dyn FnMut(&EventFrame<'_>) -> Result<(), String> + Send),
+    check_event: &CheckEvent<'_>,
 ) -> Result<Verification, ReadError> {
     let last = log.tail().await?.highest();
     let mut found = Verification {
@@ -89,7 +89,7 @@ pub async fn verify(
 fn events_differ(
     found: &mut Verification,
     stored: &StoredRecord,
-    check_event: &mut (dyn FnMut(&EventFrame<'_>) -> Result<(), String> + Send),
+    check_event: &CheckEvent<'_>,
 ) -> Option<String> {
     for event in stored.record.events() {
         if let Err(what) = check_event(&event) {

@@ -35,7 +35,7 @@ fn commands(store: &Path) -> Target {
 fn what_is_archived_is_verified_and_read_as_before() {
     let home = tempfile::tempdir().unwrap();
     let (dir, count) = packed_log(home.path());
-    let before = verify(&dir, &[], &mut |_| Ok(())).unwrap();
+    let before = verify(&dir, &[], &|_| Ok(())).unwrap();
     let store = home.path().join("archive");
     let log = open(&dir).unwrap();
     let moved = archive(&dir, &commands(&store), None).unwrap();
@@ -46,7 +46,7 @@ fn what_is_archived_is_verified_and_read_as_before() {
     append(&log, "e200", "x").unwrap();
     assert_eq!(ids(&log), numbered(201));
     drop(log);
-    let found = verify(&dir, &[], &mut |_| Ok(())).unwrap();
+    let found = verify(&dir, &[], &|_| Ok(())).unwrap();
     assert_eq!((found.difference, found.records, found.segments), (None, 201, before.segments));
     std::fs::remove_dir_all(dir.join("ids")).unwrap();
     let log = open(&dir).unwrap();
@@ -76,10 +76,10 @@ fn what_comes_back_changed_is_found_out() {
     let mut bad = good.clone();
     bad[28 + 4 + 4] ^= 0x10;
     std::fs::write(path, &bad).unwrap();
-    let difference = verify(&dir, &[], &mut |_| Ok(())).unwrap().difference.unwrap();
+    let difference = verify(&dir, &[], &|_| Ok(())).unwrap().difference.unwrap();
     assert!(difference.contains("its BLAKE3 differs"), "{difference}");
     std::fs::write(path, &good).unwrap();
-    assert!(verify(&dir, &[], &mut |_| Ok(())).unwrap().passed());
+    assert!(verify(&dir, &[], &|_| Ok(())).unwrap().passed());
 }
 
 fn a_segment_stays_until_the_archive_gives_it_back_as_it_was() {
@@ -102,6 +102,6 @@ fn a_segment_stays_until_the_archive_gives_it_back_as_it_was() {
         let error = archive(&dir, &Target::Commands { put, get }, None).unwrap_err().to_string();
         assert!(error.contains(says) && error.ends_with("it stays where it was"), "{error}");
         assert_eq!(packed(&dir.join("log")).len(), count);
-        assert!(verify(&dir, &[], &mut |_| Ok(())).unwrap().passed());
+        assert!(verify(&dir, &[], &|_| Ok(())).unwrap().passed());
     }
 }

@@ -85,8 +85,8 @@ pub(crate) async fn verify(global: &Global) -> Result<ExitCode, Failure> {
     // The views keep their own record of the chains; a running server has them open.
     let served = is_served(&global.data).await;
     let anchors = if served { Vec::new() } else { stored_anchors(&global.data) };
-    let mut check = |event: &EventFrame<'_>| check_stored(event.payload, &event.content_hash.0);
-    let mut found = verify_log(&global.data, &anchors, &mut check)?;
+    let check = |event: &EventFrame<'_>| check_stored(event.payload, &event.content_hash.0);
+    let mut found = verify_log(&global.data, &anchors, &check)?;
     if !served && !found.passed() {
         // A log that lost its end is refused when it is opened, with what can be done. Who only looks accepts no loss.
         let global = &Global { accept_loss: false, ..global.clone() };
@@ -109,8 +109,8 @@ async fn verify_over_nats(global: &Global) -> Result<ExitCode, Failure> {
         return Err(Failure::failed("log verify: no log was opened"));
     };
     let anchors = ledger.operate().anchors().await;
-    let mut check = |event: &EventFrame<'_>| check_stored(event.payload, &event.content_hash.0);
-    let found = tollgate_log::verify::verify(&**ledger.log(), &anchors, &mut check).await;
+    let check = |event: &EventFrame<'_>| check_stored(event.payload, &event.content_hash.0);
+    let found = tollgate_log::verify::verify(&**ledger.log(), &anchors, &check).await;
     let found = found.map_err(|error| Failure::failed(error.to_string()))?;
     connection.close().await;
     tell(global, &found);

@@ -62,7 +62,7 @@ async fn they_are_named_passed_and_hold_up_nothing() {
     }
 
     // They are named at their sequences, and verification reports them.
-    let found = within(tollgate_log::verify::verify(&log, &[], &mut |_| Ok(()))).await.unwrap();
+    let found = within(tollgate_log::verify::verify(&log, &[], &|_| Ok(()))).await.unwrap();
     assert!(found.passed(), "{:?}", found.difference);
     assert_eq!((found.records, found.events), (4, 4));
     let named: Vec<u64> = found.foreign.iter().map(|(sequence, _)| sequence.0).collect();

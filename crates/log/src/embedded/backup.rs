@@ -149,7 +149,7 @@ pub fn backup(dir: &Path, to: &Path) -> Result<Backup, BackupError> {
             copy(opened, &to.join(&name), length).map_err(|error| failed("copying", &source, &error))?;
         files.push(BackupFile { name, bytes: copied.0, blake3: copied.1 });
     }
-    let copied = verify::of_segments(to, frontier.clone(), &file, &[], &mut |_| Ok(()));
+    let copied = verify::of_segments(to, frontier.clone(), &file, &[], &|_| Ok(()));
     if let Some(what) = copied.difference {
         let (dir, to) = (dir.display().to_string(), to.display().to_string());
         return Err(BackupError::Incomplete { dir, to, what });

@@ -41,7 +41,7 @@ pub use reader::SegmentReader;
 pub use sealed::archive::{ArchiveError, Moved, Target, archive};
 pub use sealed::pack::{PackError, Packed};
 pub use snapshot::Snapshot;
-pub use verify::{Anchor, Verification, verify};
+pub use verify::{Anchor, CheckEvent, Verification, verify};
 
 use crate::admission::{self, Checked};
 use crate::contract::{

@@ -1,6 +1,7 @@
 //! Recomputes everything the log states about itself, and compares it with what others remember of it.
 
 use std::path::Path;
+use std::thread;
 
 use tollgate_domain::position::{PARTITIONS, PartitionId, Sequence};
 
@@ -12,7 +13,10 @@ use super::sealed::place;
 use super::segment::{Heads, SegmentHeader};
 use crate::contract::{Partitions, ReadError};
 use crate::key::{ChainHash, RecordHash};
-use crate::record::EventFrame;
+use crate::record::{EventFrame, StoredRecord};
+
+/// Fewer records are not worth a thread.
+const SMALLEST_SHARE: usize = 16;
 
 /// What something outside the log remembers of a record: a view's checkpoint, a backup, an exported report.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,6 +30,9 @@ pub struct Anchor {
     /// The chain of the partition after that record.
     pub chain: ChainHash,
 }
+
+/// Checks one event of a record; what is wrong with it, in a sentence. It is asked by several threads at a time.
+pub type CheckEvent<'a> = dyn Fn(&EventFrame<'_>) -> Result<(), String> + Sync + 'a;
 
 /// What a verification found.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,7 +76,7 @@ impl Verification {
 pub fn verify(
     dir: &Path,
     anchors: &[Anchor],
-    check_event: &mut dyn FnMut(&EventFrame<'_>) -> Result<(), String>,
+    check_event: &CheckEvent<'_>,
 ) -> Result<Verification, OpenError> {
     let Some(ledger) = LedgerFile::read(dir)? else {
         return Err(OpenError::NoLedger { dir: dir.display().to_string() });
@@ -91,7 +98,7 @@ pub(super) fn of_segments(
     frontier: Frontier,
     ledger: &LedgerFile,
     anchors: &[Anchor],
-    check_event: &mut dyn FnMut(&EventFrame<'_>) -> Result<(), String>,
+    check_event: &CheckEvent<'_>,
 ) -> Verification {
     let mut result = Verification {
         records: 0,
@@ -165,7 +172,7 @@ fn walk(
     result: &mut Verification,
     ledger: &LedgerFile,
     anchors: &[Anchor],
-    check_event: &mut dyn FnMut(&EventFrame<'_>) -> Result<(), String>,
+    check_event: &CheckEvent<'_>,
 ) -> Result<Heads, String> {
     let mut heads = Heads::start();
     let mut segment = 0;
@@ -179,9 +186,9 @@ fn walk(
             segment = reader.header().ordinal;
             check_header(reader.header(), &heads, ledger)?;
         }
-        for stored in &records {
+        for (stored, Checked { hash, events }) in records.iter().zip(checked(&records, check_event)) {
             let partition = stored.record.partition();
-            let chain = heads.chains[partition.index()].then(RecordHash::of(stored.record.bytes()));
+            let chain = heads.chains[partition.index()].then(hash);
             if chain != stored.chain {
                 return Err(format!(
                     "record {} differs: the chain of partition {partition} breaks",
@@ -192,10 +199,7 @@ fn walk(
             heads.chains[partition.index()] = chain;
             heads.lasts[partition.index()] = stored.sequence;
             result.anchors_matched += check_anchors(anchors, partition, stored.sequence, chain)?;
-            for event in stored.record.events() {
-                check_event(&event)
-                    .map_err(|what| format!("record {}: event `{}`: {what}", stored.sequence, event.id))?;
-            }
+            events?;
             result.records += 1;
             result.events += stored.record.len() as u64;
             result.last = stored.sequence;
@@ -212,6 +216,40 @@ fn walk(
         )),
         None => Ok(heads),
     }
+}
+
+/// What a record says by itself.
+struct Checked {
+    hash: RecordHash,
+    events: Result<(), String>,
+}
+
+/// Hashes records and checks their events, on all cores.
+fn checked(records: &[StoredRecord], check_event: &CheckEvent<'_>) -> Vec<Checked> {
+    let check = |stored: &StoredRecord| Checked {
+        hash: RecordHash::of(stored.record.bytes()),
+        events: stored.record.events().try_for_each(|event| {
+            check_event(&event)
+                .map_err(|what| format!("record {}: event `{}`: {what}", stored.sequence, event.id))
+        }),
+    };
+    let cores = thread::available_parallelism().map_or(1, usize::from);
+    let share = records.len().div_ceil(cores).max(SMALLEST_SHARE);
+    let (first, rest) = records.split_at(share.min(records.len()));
+    thread::scope(|scope| {
+        let threads: Vec<_> = rest
+            .chunks(share)
+            .map(|part| scope.spawn(move || part.iter().map(check).collect::<Vec<_>>()))
+            .collect();
+        let mut all: Vec<Checked> = first.iter().map(check).collect();
+        for thread in threads {
+            match thread.join() {
+                Ok(part) => all.extend(part),
+                Err(panic) => std::panic::resume_unwind(panic),
+            }
+        }
+        all
+    })
 }
 
 fn check_anchors(

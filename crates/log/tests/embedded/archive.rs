@@ -11,7 +11,7 @@ use crate::support::{append, ids, numbered, open, packed, packed_log, segments};
 fn what_is_archived_is_verified_and_read_as_before() {
     let home = tempfile::tempdir().unwrap();
     let (dir, count) = packed_log(home.path());
-    let before = verify(&dir, &[], &mut |_| Ok(())).unwrap();
+    let before = verify(&dir, &[], &|_| Ok(())).unwrap();
     let store = home.path().join("archive");
     let target = Target::Dir(store.clone());
 
@@ -25,7 +25,7 @@ fn what_is_archived_is_verified_and_read_as_before() {
     assert_eq!(ids(&log), numbered(201));
     drop(log);
 
-    let found = verify(&dir, &[], &mut |_| Ok(())).unwrap();
+    let found = verify(&dir, &[], &|_| Ok(())).unwrap();
     assert_eq!((found.difference, found.records, found.segments), (None, 201, before.segments));
     // The ids are read from the first record on.
     std::fs::remove_dir_all(dir.join("ids")).unwrap();
@@ -45,7 +45,7 @@ fn what_is_archived_is_verified_and_read_as_before() {
     std::fs::remove_dir_all(&store).unwrap();
     restore(&copy, &again).unwrap();
     assert_eq!(ids(&open(&again).unwrap()), numbered(201));
-    assert!(verify(&again, &[], &mut |_| Ok(())).unwrap().passed());
+    assert!(verify(&again, &[], &|_| Ok(())).unwrap().passed());
 }
 
 #[test]
@@ -68,7 +68,7 @@ fn a_segment_put_back_is_read_there_again() {
         let name = path.file_name().unwrap().to_str().unwrap().rsplit('-').next().unwrap().to_owned();
         std::fs::rename(&path, dir.join("log").join(name)).unwrap();
     }
-    assert!(verify(&dir, &[], &mut |_| Ok(())).unwrap().passed());
+    assert!(verify(&dir, &[], &|_| Ok(())).unwrap().passed());
     assert_eq!(ids(&open(&dir).unwrap()), numbered(200));
     // And may be moved again.
     assert!(archive(&dir, &Target::Dir(store), None).unwrap().segments > 0);
@@ -92,10 +92,10 @@ fn an_archive_that_is_away_is_named() {
     assert_eq!(reader.read_available().unwrap()[0].sequence, Sequence(191));
     let error = snapshot.reader(Partitions::ALL, Sequence::ZERO).err().unwrap().to_string();
     assert!(error.contains(store.to_str().unwrap()), "{error}");
-    let difference = verify(&dir, &[], &mut |_| Ok(())).unwrap().difference.unwrap();
+    let difference = verify(&dir, &[], &|_| Ok(())).unwrap().difference.unwrap();
     assert!(difference.contains(store.to_str().unwrap()), "{difference}");
     std::fs::rename(home.path().join("unmounted"), &store).unwrap();
-    assert!(verify(&dir, &[], &mut |_| Ok(())).unwrap().passed());
+    assert!(verify(&dir, &[], &|_| Ok(())).unwrap().passed());
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn an_archive_that_changed_a_segment_is_found_out() {
         bad[middle] ^= 4;
         for (bad, what) in [(&bad[..], "damaged"), (&good[..middle], "it is not the segment")] {
             std::fs::write(&path, bad).unwrap();
-            let difference = verify(&dir, &[], &mut |_| Ok(())).unwrap().difference;
+            let difference = verify(&dir, &[], &|_| Ok(())).unwrap().difference;
             let difference = difference.unwrap_or_else(|| panic!("{}", path.display()));
             let name = path.file_name().unwrap().to_str().unwrap();
             assert!(difference.contains(name), "{name}: {difference}");
@@ -119,7 +119,7 @@ fn an_archive_that_changed_a_segment_is_found_out() {
         }
         std::fs::write(&path, &good).unwrap();
     }
-    assert!(verify(&dir, &[], &mut |_| Ok(())).unwrap().passed());
+    assert!(verify(&dir, &[], &|_| Ok(())).unwrap().passed());
 }
 
 #[test]
@@ -141,7 +141,7 @@ fn a_segment_stays_if_the_archive_has_something_else_under_its_name() {
     let error = archive(&dir, &Target::Dir(store), None).unwrap_err().to_string();
     assert!(error.contains("archiving") && error.contains("0000000001.packed"), "{error}");
     assert_eq!((segments(&dir).len(), packed(&dir.join("log")).len()), (2, count));
-    assert!(verify(&dir, &[], &mut |_| Ok(())).unwrap().passed());
+    assert!(verify(&dir, &[], &|_| Ok(())).unwrap().passed());
 }
 
 #[test]
@@ -156,7 +156,7 @@ fn a_list_of_the_archive_that_cannot_be_read_is_named_and_nothing_is_changed() {
     let errors = [
         open(&dir).err().unwrap().to_string(),
         archive(&dir, &Target::Dir(store), None).unwrap_err().to_string(),
-        verify(&dir, &[], &mut |_| Ok(())).unwrap().difference.unwrap(),
+        verify(&dir, &[], &|_| Ok(())).unwrap().difference.unwrap(),
     ];
     for error in errors {
         assert!(error.contains(list.to_str().unwrap()) && error.contains("is not readable"), "{error}");

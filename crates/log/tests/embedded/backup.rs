@@ -26,7 +26,7 @@ fn a_backup_while_writing_restores_to_the_same_events_under_a_new_epoch() {
     assert_eq!(receipt.outcomes, [AppendOutcome::Duplicate(Sequence(8))], "ids are remembered");
     append(&again, "new", "x").unwrap();
     drop(again);
-    let found = verify(&restored, &[], &mut |_| Ok(())).unwrap();
+    let found = verify(&restored, &[], &|_| Ok(())).unwrap();
     assert!(found.passed(), "{:?}", found.difference);
     assert_eq!(found.records, 101);
     // A backup of the restored log restores too: it knows the epochs of its segments.

@@ -29,7 +29,7 @@ fn bytes_of(dir: &Path) -> u64 {
 fn packed_segments_read_the_same_from_anywhere() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path(), 200);
-    let before = verify(dir.path(), &[], &mut |_| Ok(())).unwrap();
+    let before = verify(dir.path(), &[], &|_| Ok(())).unwrap();
     let (plain, size) = (segments(dir.path()).len(), bytes_of(dir.path()));
     assert_eq!((plain > 4, format_of(dir.path())), (true, 1));
 
@@ -44,7 +44,7 @@ fn packed_segments_read_the_same_from_anywhere() {
     // There is nothing left to do.
     assert_eq!(log.pack().unwrap().segments, 0);
 
-    assert_eq!(verify(dir.path(), &[], &mut |_| Ok(())).unwrap(), before);
+    assert_eq!(verify(dir.path(), &[], &|_| Ok(())).unwrap(), before);
     append(&log, "e200", "x").unwrap();
     for after in 0..=200 {
         let mut reader = log.reader(Partitions::ALL, Sequence(after)).unwrap();
@@ -116,13 +116,13 @@ fn a_flipped_bit_of_a_packed_segment_is_found_and_named() {
             let mut bad = good.clone();
             bad[at] ^= 1 << (at % 8);
             std::fs::write(&path, &bad).unwrap();
-            let difference = verify(dir.path(), &[], &mut |_| Ok(())).unwrap().difference;
+            let difference = verify(dir.path(), &[], &|_| Ok(())).unwrap().difference;
             let difference = difference.unwrap_or_else(|| panic!("byte {at} of {}", path.display()));
             assert!(difference.contains(path.to_str().unwrap()), "{difference}");
         }
         std::fs::write(&path, &good).unwrap();
     }
-    assert!(verify(dir.path(), &[], &mut |_| Ok(())).unwrap().passed());
+    assert!(verify(dir.path(), &[], &|_| Ok(())).unwrap().passed());
 }
 
 #[test]
@@ -204,7 +204,7 @@ fn any_failing_call_leaves_a_log_with_all_its_records() {
                 assert_eq!(ids(&log), numbered(100), "{call:?} {nth} {fault:?}");
                 log.pack().unwrap();
                 assert_eq!((ids(&log), segments(&dir).len()), (numbered(100), 2), "{call:?} {nth} {fault:?}");
-                assert!(verify(&dir, &[], &mut |_| Ok(())).unwrap().passed());
+                assert!(verify(&dir, &[], &|_| Ok(())).unwrap().passed());
             }
         }
     }
@@ -231,7 +231,7 @@ fn a_power_cut_at_any_call_leaves_a_log_with_all_its_records() {
             disk.lose(&mut Seeded::new(cut * 100 + seed)).unwrap();
             let log = open(&dir).unwrap();
             assert_eq!(ids(&log), numbered(100), "cut before call {cut}, seed {seed}");
-            assert!(verify(&dir, &[], &mut |_| Ok(())).unwrap().passed());
+            assert!(verify(&dir, &[], &|_| Ok(())).unwrap().passed());
             log.pack().unwrap();
             assert_eq!((ids(&log), segments(&dir).len()), (numbered(100), 2), "cut {cut}, seed {seed}");
             if done.is_ok() {
@@ -308,5 +308,5 @@ fn a_log_that_lost_all_that_is_not_packed_goes_on_in_the_last_packed_segment() {
     assert!(kept > 0 && kept < 60, "{kept}");
     append(&log, "new", "x").unwrap();
     assert_eq!(ids(&log).len(), kept + 1);
-    assert!(verify(dir.path(), &[], &mut |_| Ok(())).unwrap().passed());
+    assert!(verify(dir.path(), &[], &|_| Ok(())).unwrap().passed());
 }

@@ -7,7 +7,7 @@ use tollgate_log::key::ChainHash;
 use crate::support::{append, filled, open, segments};
 
 fn verified(dir: &std::path::Path, anchors: &[Anchor]) -> Verification {
-    verify(dir, anchors, &mut |_| Ok(())).unwrap()
+    verify(dir, anchors, &|_| Ok(())).unwrap()
 }
 
 #[test]
@@ -85,10 +85,23 @@ fn anchors_prove_what_the_log_alone_cannot() {
 fn an_event_that_fails_the_callers_check_is_a_difference() {
     let dir = tempfile::tempdir().unwrap();
     filled(dir.path(), 3);
-    let found = verify(dir.path(), &[], &mut |event| {
+    let found = verify(dir.path(), &[], &|event| {
         if event.id == "e1" { Err("its content hash does not match".to_owned()) } else { Ok(()) }
     });
     assert_eq!(found.unwrap().difference.unwrap(), "record 2: event `e1`: its content hash does not match");
+}
+
+#[test]
+fn the_first_difference_is_told_whichever_thread_finds_it() {
+    let dir = tempfile::tempdir().unwrap();
+    filled(dir.path(), 400);
+    for wrong in [["e7", "e390"], ["e255", "e256"], ["e399", "e399"]] {
+        let found = verify(dir.path(), &[], &|event| {
+            if wrong.contains(&event.id) { Err("is wrong".to_owned()) } else { Ok(()) }
+        });
+        let difference = found.unwrap().difference.unwrap();
+        assert!(difference.contains(&format!("event `{}`", wrong[0])), "{difference}");
+    }
 }
 
 #[test]
