@@ -239,7 +239,5 @@ pub(super) fn change_key(sequence: Sequence, change: &AlertChange) -> Vec<u8> {
 /// The key of a watched task; tenant and task `_ledger` for what is about no task.
 #[must_use]
 pub fn watch_key(tenant: &str, task: &str) -> Vec<u8> {
-    let mut key = vec![WATCH];
-    key.extend_from_slice(&crate::fold::task_key(tenant, task));
-    key
+    [&[WATCH], tenant.as_bytes(), &[0], task.as_bytes()].concat()
 }

@@ -145,7 +145,9 @@ impl<'a> CellKey<'a> {
             self.service_tier,
             self.price_version,
         ];
-        let mut bytes = key_from(rows, self.from);
+        let text_bytes: usize = texts.iter().map(|text| text.len() + 2).sum();
+        let mut bytes = Vec::with_capacity(rows.len() + 32 + text_bytes);
+        write_from(rows, self.from, &mut bytes);
         let (complexity, importance) = self.tiers.map_or((u8::MAX, u8::MAX), |(c, i)| (c as u8, i as u8));
         bytes.extend_from_slice(&[complexity, importance]);
         texts.iter().for_each(|text| write_text(text, &mut bytes));
@@ -248,7 +250,8 @@ impl<'a> QuarterKey<'a> {
     /// Its bytes: times in order.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = key_from(QUARTERS, self.from);
+        let mut bytes = Vec::with_capacity(QUARTERS.len() + 16 + self.tenant.len());
+        write_from(QUARTERS, self.from, &mut bytes);
         bytes.push(u8::from(self.ahead) | if self.recorded.is_some() { RECORDED } else { 0 });
         bytes.extend(self.recorded.iter().flat_map(|day| day.0.to_be_bytes()));
         bytes.extend_from_slice(self.tenant.as_bytes());
@@ -290,10 +293,29 @@ pub fn day_of_task_count(key: &[u8]) -> Option<(Day, &str)> {
 /// The key before those of a time and after those of earlier ones.
 #[must_use]
 pub fn key_from(rows: &[u8], from: i64) -> Vec<u8> {
-    let mut bytes = rows.to_vec();
-    // With the sign bit flipped, times before 1970 sort before the others.
-    bytes.extend_from_slice(&(from.cast_unsigned() ^ (1 << 63)).to_be_bytes());
+    let mut bytes = Vec::new();
+    write_from(rows, from, &mut bytes);
     bytes
+}
+
+/// Gives the bytes of a key another prefix of the same length, and another time.
+pub(super) fn move_key(bytes: &mut [u8], rows: &[u8], from: i64) {
+    if let Some((prefix, rest)) = bytes.split_at_mut_checked(rows.len())
+        && let Some(time) = rest.first_chunk_mut()
+    {
+        prefix.copy_from_slice(rows);
+        *time = in_order(from);
+    }
+}
+
+fn write_from(rows: &[u8], from: i64, bytes: &mut Vec<u8>) {
+    bytes.extend_from_slice(rows);
+    bytes.extend_from_slice(&in_order(from));
+}
+
+/// With the sign bit flipped, times before 1970 sort before the others.
+fn in_order(time: i64) -> [u8; 8] {
+    (time.cast_unsigned() ^ (1 << 63)).to_be_bytes()
 }
 
 /// The time in a row's key, and what follows.
@@ -306,9 +328,5 @@ fn read_from<'a>(bytes: &'a [u8], rows: &[&[u8]]) -> Option<(i64, &'a [u8])> {
 /// The key of what a task used.
 #[must_use]
 pub fn task_sums_key(tenant: &str, task: &str) -> Vec<u8> {
-    let mut key = vec![TASK];
-    key.extend_from_slice(tenant.as_bytes());
-    key.push(0);
-    key.extend_from_slice(task.as_bytes());
-    key
+    [&[TASK], tenant.as_bytes(), &[0], task.as_bytes()].concat()
 }

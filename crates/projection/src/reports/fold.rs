@@ -16,7 +16,7 @@ use tollgate_domain::usage::{
 use tollgate_domain::zone::quarter;
 
 use super::cell::{
-    Cell, CellKey, DAY_CELLS, DAY_S, QUARTER_CELLS, QuarterKey, ReportRow, day_of, task_count_key,
+    Cell, CellKey, DAY_CELLS, DAY_S, QUARTER_CELLS, QuarterKey, ReportRow, day_of, move_key, task_count_key,
     task_sums_key,
 };
 use super::class::{Class, TaskSums};
@@ -53,19 +53,24 @@ impl Projection for Reports {
         }
         early::note(rows, event)?;
         let key = task_sums_key(event.tenant, event.task);
-        if rows.get(&key)?.is_none()
-            && let ReportRow::TaskCount(count) = rows
-                .change(&task_count_key(event.recorded_at.day(), event.tenant), || ReportRow::TaskCount(0))?
-        {
-            *count = count.saturating_add(1);
-        }
-        let ReportRow::Task(task) = rows.change(&key, || ReportRow::Task(Box::default()))? else {
+        let mut is_first = false;
+        let new = || {
+            is_first = true;
+            ReportRow::Task(Box::default())
+        };
+        let ReportRow::Task(task) = rows.change(&key, new)? else {
             return Ok(());
         };
         // Usage is counted under the tiers that were in force when it was recorded.
         let tiers = task.tiers;
         let (added, counted) = task_changed(task, event);
         let class = task.tiers;
+        if is_first
+            && let ReportRow::TaskCount(count) = rows
+                .change(&task_count_key(event.recorded_at.day(), event.tenant), || ReportRow::TaskCount(0))?
+        {
+            *count = count.saturating_add(1);
+        }
         for (key, cell) in counted.into_iter().flatten() {
             count(rows, event, CellKey { tiers, ..key }, &cell)?;
         }
@@ -156,8 +161,10 @@ fn count<R: Rows<ReportRow>>(
     // The quarter of an hour in which it counts may have begun before the time that is ahead.
     let at = if from == quarter(event.occurred_at) { event.occurred_at } else { at };
     let ahead = at.skew_ms(event.recorded_at).is_some_and(|ms| ms > 0);
-    add(rows, &CellKey { from: day, ..key }.to_bytes(DAY_CELLS), sums)?;
-    add(rows, &key.to_bytes(QUARTER_CELLS), sums)?;
+    let mut bytes = CellKey { from: day, ..key }.to_bytes(DAY_CELLS);
+    add(rows, &bytes, sums)?;
+    move_key(&mut bytes, QUARTER_CELLS, from);
+    add(rows, &bytes, sums)?;
     add(rows, &QuarterKey { from, ahead, recorded, tenant: key.tenant }.to_bytes(), sums)
 }
 

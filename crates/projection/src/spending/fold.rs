@@ -66,7 +66,8 @@ fn count<R: Rows<SpendingRow>>(
 ) -> Result<(), R::Error> {
     let values = &usage.dimensions;
     let day = at.saturating_sub(at.rem_euclid(DAY_S));
-    let (mut shared, mut key) = (Vec::new(), Vec::new());
+    // Room for most: they grow otherwise.
+    let (mut shared, mut key) = (Vec::with_capacity(256), Vec::with_capacity(256));
     write_values(values, false, &mut shared);
     Table::Days.write_of(usage.tenant, &mut key);
     add(rows, &mut key, (day, 0), &shared, sums)?;
