@@ -9,3 +9,4 @@ mod matrix;
 mod schema;
 mod streams;
 mod support;
+mod tokens;

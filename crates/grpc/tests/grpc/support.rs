@@ -18,6 +18,7 @@ use tollgate_grpc::Ground;
 use tollgate_log::memory::MemoryLog;
 use tollgate_server::edge::ConnectionLimits;
 use tollgate_server::http::{App, Hosts, router};
+use tollgate_server::jwt::Jwt;
 use tollgate_server::ledger::Views;
 use tollgate_server::{Grpc, Ledger, LedgerOptions, Within};
 use tollgate_wire::proto;
@@ -94,6 +95,15 @@ impl Service {
 
     /// With limits for connections.
     pub(crate) async fn with(limits: ConnectionLimits) -> Self {
+        Self::made(limits, None).await
+    }
+
+    /// Whose server takes the tokens of an issuer.
+    pub(crate) async fn with_tokens(jwt: Arc<Jwt>) -> Self {
+        Self::made(ConnectionLimits::default(), Some(jwt)).await
+    }
+
+    async fn made(limits: ConnectionLimits, jwt: Option<Arc<Jwt>>) -> Self {
         let clock = Arc::new(ManualClock::at("2026-11-20T10:00:00Z".parse().unwrap()));
         let log = Arc::new(MemoryLog::new(Arc::clone(&clock) as Arc<_>));
         let dir = tempfile::tempdir().unwrap();
@@ -101,7 +111,7 @@ impl Service {
         options.clock = Arc::clone(&clock) as Arc<_>;
         let ledger = Arc::new(Ledger::open(log, options).await.unwrap());
         let hosts = Hosts::new("127.0.0.1:7070".parse().unwrap(), &[]);
-        let app = App::new(Arc::clone(&ledger), hosts, limits);
+        let app = App::new(Arc::clone(&ledger), hosts, limits).with_tokens(jwt);
         let (stop, stopped) = watch::channel(false);
         let grpc = Grpc::new(|within| {
             let Within { api, bounded, seat, stopped } = within;

@@ -17,6 +17,12 @@ const PREFIX: &str = "tollgate:";
 /// What the name of whoever has a token begins with. No key's name has a colon.
 const NAMED: &str = "jwt:";
 
+/// What a key, or the token that stands for one, is called in sentences, by the key's name.
+pub(crate) fn called(name: &str) -> String {
+    let what = if name.starts_with(NAMED) { "token" } else { "key" };
+    format!("{what} `{name}`")
+}
+
 /// The key that a token stands for.
 ///
 /// # Errors

@@ -18,6 +18,7 @@ use tollgate_domain::time::Timestamp;
 use tollgate_domain::yaml::InvalidConfig;
 use tollgate_wire::api::HealthCheck;
 
+pub(crate) use self::allows::called;
 pub use self::config::{Claims, Jwks, JwtConfig};
 pub use self::jwks::Algorithm;
 use self::jwks::KeySet;

@@ -12,6 +12,7 @@ use tollgate_wire::Submitted;
 use tollgate_wire::api::GateAfter;
 
 use crate::asked::tenant;
+use crate::jwt::called;
 use crate::ledger::{Ledger, ReadEvent};
 use crate::problem::{Answer, NOT_PERMITTED};
 
@@ -70,8 +71,8 @@ impl Grant {
             return Ok(());
         }
         Err(NOT_PERMITTED.with(format!(
-            "tenant `{tenant}`: key `{}` is for {} only",
-            key.name,
+            "tenant `{tenant}`: {} is for {} only",
+            called(&key.name),
             key.reach.tenants.join(", ")
         )))
     }
@@ -87,9 +88,9 @@ impl Grant {
             return Ok(());
         };
         Err(NOT_PERMITTED.with(format!(
-            "producer {}: key `{}` is for {} only",
+            "producer {}: {} is for {} only",
             shown(named),
-            key.name,
+            called(&key.name),
             key.reach.producers.join(", ")
         )))
     }
@@ -100,9 +101,9 @@ impl Grant {
             return Ok(());
         };
         Err(NOT_PERMITTED.with(format!(
-            "component {}: key `{}` is for {} only",
+            "component {}: {} is for {} only",
             shown(named),
-            key.name,
+            called(&key.name),
             key.reach.components.join(", ")
         )))
     }
@@ -110,7 +111,7 @@ impl Grant {
     fn scope(&self, scope: KeyScope, what: &str) -> Answer<()> {
         let Some(key) = self.key.as_ref().filter(|key| !key.allows(scope)) else { return Ok(()) };
         Err(NOT_PERMITTED
-            .with(format!("{what}: needs a key with the scope `{scope}`, key `{}` has none", key.name)))
+            .with(format!("{what}: needs a key with the scope `{scope}`, {} has none", called(&key.name))))
     }
 
     /// Whether all of these events may be appended. What cannot be read is not appended anyway.

@@ -24,7 +24,7 @@ pub(super) use self::rate::Rates;
 pub(super) use self::rules::{About, May, rule_of};
 use super::{App, Refusal};
 use crate::asked;
-use crate::jwt::is_token;
+use crate::jwt::{called, is_token};
 use crate::problem::{Answer, INVALID, METHOD, NOT_PERMITTED, RATE_LIMITED, UNAUTHENTICATED};
 
 /// How a key is sent.
@@ -96,8 +96,8 @@ async fn admitted(app: &App, request: &Parts) -> Result<Grant, Denied> {
         && let Err(retry_after) = app.rates.take(&key.name, rate)
     {
         let problem = RATE_LIMITED.with(format!(
-            "key `{}`: it may send {} requests per second to each server, {} at once; send again in {} s",
-            key.name,
+            "{}: it may send {} requests per second to each server, {} at once; send again in {} s",
+            called(&key.name),
             rate.per_second,
             rate.burst,
             whole_seconds(retry_after)
@@ -115,10 +115,10 @@ async fn admitted(app: &App, request: &Parts) -> Result<Grant, Denied> {
         let has: Vec<&str> = key.scopes.iter().map(|scope| scope.as_str()).collect();
         return Err(NOT_PERMITTED
             .with(format!(
-                "{} {}: needs a key with the scope `{scope}`; key `{}` has {}",
+                "{} {}: needs a key with the scope `{scope}`; {} has {}",
                 request.method,
                 request.uri.path(),
-                key.name,
+                called(&key.name),
                 if has.is_empty() { "none".to_owned() } else { has.join(", ") }
             ))
             .into());
@@ -179,16 +179,16 @@ fn check_reach(key: &Key, about: About, request: &Parts) -> Answer<()> {
         About::TenantOrAll => match tenant()? {
             Some(named) => Grant::covers(key, &named),
             None => Err(NOT_PERMITTED.with(format!(
-                "without `tenant` this is about all tenants, and key `{}` is for {} only: name one",
-                key.name,
+                "without `tenant` this is about all tenants, and {} is for {} only: name one",
+                called(&key.name),
                 key.reach.tenants.join(", ")
             ))),
         },
         About::Ledger => Err(NOT_PERMITTED.with(format!(
-            "{} {}: this is about the whole ledger, and key `{}` is for {} only",
+            "{} {}: this is about the whole ledger, and {} is for {} only",
             request.method,
             request.uri.path(),
-            key.name,
+            called(&key.name),
             key.reach.tenants.join(", ")
         ))),
     }

@@ -29,13 +29,13 @@ fn message_of(revision: &str, key: &str, body: &Value) -> Request<Body> {
 }
 
 /// A request of the protocol.
-fn asked(method: &str, params: &Value) -> Value {
+pub(crate) fn asked(method: &str, params: &Value) -> Value {
     json!({"jsonrpc": "2.0", "id": 1, "method": method, "params": params})
 }
 
 impl Service {
     /// The answer to one message.
-    async fn tell(&self, key: &str, body: &Value) -> (StatusCode, Value) {
+    pub(crate) async fn tell(&self, key: &str, body: &Value) -> (StatusCode, Value) {
         let (status, text) = self.send(message(key, body)).await;
         (status, serde_json::from_str(&text).unwrap_or(Value::String(text)))
     }
@@ -54,7 +54,7 @@ impl Service {
     }
 
     /// Calls a tool; returns whether it did what was asked, and what it says.
-    async fn tool(&self, key: &str, name: &str, arguments: &Value) -> (bool, String) {
+    pub(crate) async fn tool(&self, key: &str, name: &str, arguments: &Value) -> (bool, String) {
         let call = asked("tools/call", &json!({"name": name, "arguments": arguments}));
         let (status, answer) = self.tell(key, &call).await;
         assert_eq!(status, 200, "{name}: {answer}");

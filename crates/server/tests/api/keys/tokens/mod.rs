@@ -3,6 +3,7 @@
 mod address;
 mod config;
 mod issuer;
+mod mcp;
 
 use serde_json::{Value, json};
 
@@ -134,9 +135,9 @@ async fn a_token_allows_what_a_key_with_the_same_fields_does() {
     let service = issuer.service("").await;
     let of = |fields: Value| issuer.token(&json!({"tollgate": fields}));
     for (token, path, status, part) in [
-        (of(json!({"scopes": ["append"]})), "/v1/tasks", 403, "scope `read`; key `jwt:alice` has append"),
-        (of(json!({})), "/v1/tasks", 403, "key `jwt:alice` has none"),
-        (issuer.token(&json!({"tollgate": null})), "/v1/tasks", 403, "key `jwt:alice` has none"),
+        (of(json!({"scopes": ["append"]})), "/v1/tasks", 403, "scope `read`; token `jwt:alice` has append"),
+        (of(json!({})), "/v1/tasks", 403, "token `jwt:alice` has none"),
+        (issuer.token(&json!({"tollgate": null})), "/v1/tasks", 403, "token `jwt:alice` has none"),
         (issuer.token(&json!({"tollgate": null})), "/v1/position", 200, ""),
         (of(json!({"scopes": ["read"], "tenants": ["acme"]})), "/v1/tasks?tenant=acme", 200, ""),
         (
