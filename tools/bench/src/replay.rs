@@ -1,6 +1,7 @@
 //! Running a generated history through three configs at once, on one thread and on all, and whether it finds the
-//! runaways that were planted.
+//! runaways that were planted: the third config has the true limits of the history, and blocks them and nothing else.
 
+use std::collections::BTreeSet;
 use std::ops::ControlFlow;
 
 use tollgate_clock::Stopwatch;
@@ -10,7 +11,7 @@ use tollgate_log::embedded::{EmbeddedLog, Options};
 use tollgate_projection::savings::Stated;
 use tollgate_replay::generate::{Spec, TaskKind, append};
 use tollgate_replay::source::LedgerHistory;
-use tollgate_replay::what_if::{Candidate, Question, Unopened, what_if};
+use tollgate_replay::what_if::{Candidate, Question, Unopened, WhatIf, what_if};
 
 use crate::cpu;
 use crate::output::progress;
@@ -29,12 +30,38 @@ pub(crate) struct Replay {
     place: crate::PlaceArgs,
 }
 
+/// The config that has the true limits.
+const TRUE: &str = "true limits";
+
+/// Its thresholds: between what ordinary and large tasks take, and what runs away.
+const TRUE_TIMES: u64 = 4;
+
+/// Whether the true limits block the planted runaways and no other task.
+fn check(found: &WhatIf, planted: &BTreeSet<String>) -> Result<(), String> {
+    let of_true = found.candidates.iter().position(|candidate| candidate.name == TRUE);
+    let nth = of_true.ok_or("the config with the true limits was not judged")?;
+    let is_blocked = found
+        .differing
+        .iter()
+        .filter(|task| task.outcomes.get(nth).is_some_and(|it| it.outcome == "blocked"));
+    let blocked: BTreeSet<String> = is_blocked.map(|task| task.task.clone()).collect();
+    match blocked.symmetric_difference(planted).next() {
+        None => Ok(()),
+        Some(task) => Err(format!(
+            "the true limits block {} tasks, {} runaways were planted: they differ first in {task}",
+            blocked.len(),
+            planted.len()
+        )),
+    }
+}
+
 /// Returns lines to print.
 pub(crate) fn run(args: &Replay) -> Result<String, String> {
     let place = Place::make(args.place.dir.as_deref())?;
     let dir = place.fresh("history");
     let spec = Spec::new(args.seed, args.tasks);
-    let planted = spec.planted().filter(|planted| planted.kind == TaskKind::Runaway).count();
+    let planted = spec.planted().filter(|planted| planted.kind == TaskKind::Runaway);
+    let planted: BTreeSet<String> = planted.map(|planted| planted.task).collect();
     progress(&format!("replay: making a history of {} tasks", args.tasks));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|error| format!("starting the runtime: {error}"))?;
@@ -43,11 +70,12 @@ pub(crate) fn run(args: &Replay) -> Result<String, String> {
     let events = spec.events().map_err(|error| error.to_string())?;
     runtime.block_on(append(events, &log)).map_err(|error| error.to_string())?;
     drop(log);
-    let candidates = ["strict", "loose", "graduated"].map(|name| {
+    let [strict, loose] = ["strict", "loose"].map(|name| {
         let yaml = format!("rollout: enforce\nstop_loss:\n  profile: {name}\n");
-        let config = BudgetConfig::from_yaml(&yaml).expect("the three profiles are configs");
+        let config = BudgetConfig::from_yaml(&yaml).expect("the profiles are configs");
         Candidate { name: name.to_owned(), config }
     });
+    let candidates = [strict, loose, Candidate { name: TRUE.to_owned(), config: spec.truthful(TRUE_TIMES) }];
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     let mut lines = String::new();
     for threads in [1, cores] {
@@ -77,12 +105,13 @@ pub(crate) fn run(args: &Replay) -> Result<String, String> {
             events as f64 / busy / 1e6,
         );
         for found in &replayed.result.candidates {
-            let share = &found.found_runaways;
+            let (share, planted) = (&found.found_runaways, planted.len());
             lines += &format!(
                 "  {}: {} of {} marked runaways blocked ({planted} planted), {} good tasks blocked of {}\n",
                 found.name, share.part, share.of, found.false_positives.part, found.false_positives.of
             );
         }
+        check(&replayed.result, &planted)?;
     }
     lines += &format!("peak memory of this process: {:.0} MB\n", cpu::peak_megabytes()?);
     place.clear(dir);

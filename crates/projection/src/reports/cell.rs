@@ -126,6 +126,9 @@ pub struct CellKey<'a> {
     pub labels: Labels<'a>,
 }
 
+/// Room for most keys, in bytes: they grow otherwise.
+const KEY_ROOM: usize = 192;
+
 /// What follows the texts of a key: which of these it has.
 const CORRECTS: u8 = 1;
 const RECORDED: u8 = 2;
@@ -145,8 +148,7 @@ impl<'a> CellKey<'a> {
             self.service_tier,
             self.price_version,
         ];
-        let text_bytes: usize = texts.iter().map(|text| text.len() + 2).sum();
-        let mut bytes = Vec::with_capacity(rows.len() + 32 + text_bytes);
+        let mut bytes = Vec::with_capacity(KEY_ROOM);
         write_from(rows, self.from, &mut bytes);
         let (complexity, importance) = self.tiers.map_or((u8::MAX, u8::MAX), |(c, i)| (c as u8, i as u8));
         bytes.extend_from_slice(&[complexity, importance]);
@@ -250,7 +252,7 @@ impl<'a> QuarterKey<'a> {
     /// Its bytes: times in order.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut bytes = Vec::with_capacity(QUARTERS.len() + 16 + self.tenant.len());
+        let mut bytes = Vec::with_capacity(KEY_ROOM);
         write_from(QUARTERS, self.from, &mut bytes);
         bytes.push(u8::from(self.ahead) | if self.recorded.is_some() { RECORDED } else { 0 });
         bytes.extend(self.recorded.iter().flat_map(|day| day.0.to_be_bytes()));

@@ -4,7 +4,8 @@
     reason = "quantiles of log-normal distributions; counts of tokens are rounded from them"
 )]
 
-use tollgate_domain::config::BudgetConfig;
+use tollgate_domain::config::{BudgetConfig, Rollout};
+use tollgate_domain::decimal::Decimal;
 use tollgate_domain::phase::{DEFAULT_PHASES, Phase};
 use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_domain::time::Timestamp;
@@ -204,6 +205,22 @@ impl Spec {
             Quantity::LatencyMs => self.latency_spread,
         };
         f64::from(thousandths) / 1000.0
+    }
+
+    /// Limits that are what tasks of each class truly take at the 75th percentile, and thresholds of so many times
+    /// that: between what runs away and all else, they block exactly the planted runaways.
+    #[must_use]
+    pub fn truthful(&self, times: u64) -> BudgetConfig {
+        let mut config = BudgetConfig { rollout: Rollout::Enforce, ..BudgetConfig::built_in() };
+        for (base, truth) in config.phases.iter_mut().zip(&self.phases) {
+            (base.tokens, base.weight) = (truth.tokens, Decimal::ONE);
+        }
+        config.complexity = self.complexity.map(|thousandths| Decimal::new(thousandths.into(), 3));
+        config.importance = self.importance.map(|thousandths| Decimal::new(thousandths.into(), 3));
+        let thresholds = &mut config.stop_loss.thresholds;
+        (thresholds.cumulative_token, thresholds.early_block) =
+            (Decimal::new(times, 0), Decimal::new(times, 0));
+        config
     }
 }
 

@@ -4,8 +4,6 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tollgate_clock::ManualClock;
-use tollgate_domain::config::{BudgetConfig, Rollout};
-use tollgate_domain::decimal::Decimal;
 use tollgate_log::memory::MemoryLog;
 use tollgate_replay::generate::{Planted, Spec, TaskKind, append};
 use tollgate_replay::source::LogHistory;
@@ -21,17 +19,8 @@ fn replayed(spec: &Spec, candidates: &[Candidate]) -> WhatIf {
     replay(&runtime, &history, &about(candidates)).unwrap().result
 }
 
-/// Limits that are what tasks of each class truly take at the median, and thresholds of so many times that.
 fn truthful(spec: &Spec, name: &str, times: u64) -> Candidate {
-    let mut config = BudgetConfig { rollout: Rollout::Enforce, ..BudgetConfig::built_in() };
-    for (base, truth) in config.phases.iter_mut().zip(&spec.phases) {
-        (base.tokens, base.weight) = (truth.tokens, Decimal::ONE);
-    }
-    config.complexity = spec.complexity.map(|thousandths| Decimal::new(thousandths.into(), 3));
-    config.importance = spec.importance.map(|thousandths| Decimal::new(thousandths.into(), 3));
-    let thresholds = &mut config.stop_loss.thresholds;
-    (thresholds.cumulative_token, thresholds.early_block) = (Decimal::new(times, 0), Decimal::new(times, 0));
-    Candidate { name: name.to_owned(), config }
+    Candidate { name: name.to_owned(), config: spec.truthful(times) }
 }
 
 #[test]
