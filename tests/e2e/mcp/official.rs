@@ -9,10 +9,15 @@ use tollgate_tests::{Place, Server, binary};
 use super::SETTING_UP;
 
 /// Where `tools/test` puts it, next to the build folders.
+fn fetched(what: &str) -> Option<PathBuf> {
+    let own = std::env::current_exe().unwrap();
+    own.ancestors().map(|dir| dir.join("mcp").join(what)).find(|path| path.exists())
+}
+
+/// The same; whoever has it not says so.
 #[expect(clippy::print_stderr, reason = "a skipped test says so")]
 fn installed(what: &str) -> Option<PathBuf> {
-    let own = std::env::current_exe().unwrap();
-    let found = own.ancestors().map(|dir| dir.join("mcp").join(what)).find(|path| path.exists());
+    let found = fetched(what);
     if found.is_none() {
         eprintln!("SKIPPED: {what} is not there; `tools/test` installs it where it may");
     }
@@ -65,10 +70,12 @@ fn the_conformance_suite_finds_nothing() {
     };
     let place = Place::new();
     let server = Server::start(&place, "d");
+    // The system's, unless that is too old and `tools/test` fetched another one.
+    let node = fetched("node/bin/node").unwrap_or_else(|| PathBuf::from("node"));
     let url = format!("{}/mcp", server.url);
     let run = |(scenario, revision): (&'static str, &'static str)| {
         let mut command = Program::new("timeout");
-        command.args(["60", "node"]).arg(&suite).args(["server", "--url", &url, "--scenario", scenario]);
+        command.arg("60").arg(&node).arg(&suite).args(["server", "--url", &url, "--scenario", scenario]);
         command.args(["--spec-version", revision]).current_dir(place.path(""));
         let process = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).start();
         (scenario, revision, process)
