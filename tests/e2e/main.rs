@@ -21,6 +21,7 @@ mod mcp;
 mod mistakes;
 mod nats;
 mod operate;
+mod operations;
 mod package;
 mod phases;
 mod pictures;

@@ -35,6 +35,14 @@ pub(crate) struct AlertsArgs {
 pub(crate) enum AlertsCommand {
     /// Acknowledge an alert; it stays raised until its condition no longer holds
     Ack(AcknowledgeArgs),
+    /// Look at policies now: alerts of what is recorded already are there afterwards
+    Look,
+    /// Show one alert
+    Show {
+        /// Its id, as shown by `tollgate alerts`
+        #[arg(value_name = "ID")]
+        alert: String,
+    },
     /// Show deliveries to endpoints that are pending, given up or disabled
     Deliveries(DeliveriesArgs),
     /// Resend a change of an alert

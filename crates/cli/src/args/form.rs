@@ -1,8 +1,8 @@
 //! Which answers can be written in which form.
 
 use super::{
-    AlertsCommand, BillCommand, BudgetCommand, Command, Form, KeyCommand, PolicyCommand, PricesCommand,
-    QuarantineCommand, ReportCommand, TaskCommand, UsageCommand,
+    AlertsCommand, BillCommand, BudgetCommand, Command, Form, HealthCommand, KeyCommand, PolicyCommand,
+    PricesCommand, QuarantineCommand, ReportCommand, TaskCommand, UsageCommand,
 };
 
 /// What is said where one cannot.
@@ -47,14 +47,14 @@ fn has_rows(command: &Command) -> bool {
     if let Command::Alerts(alerts) = command {
         return match &alerts.command {
             None => !alerts.follow,
-            Some(command) => matches!(command, AlertsCommand::Deliveries(_)),
+            Some(command) => matches!(command, AlertsCommand::Deliveries(_) | AlertsCommand::Show { .. }),
         };
     }
     matches!(
         command,
         Command::Report(_)
             | Command::Limits(_)
-            | Command::Health(_)
+            | Command::Health(HealthCommand::Budgets(_))
             | Command::Check(_)
             | Command::Route(_)
             | Command::Allocate(_)

@@ -6,6 +6,8 @@ use clap::{Args, Subcommand};
 pub(crate) enum HealthCommand {
     /// Show each health metric with its value, target and verdict, and proposed changes
     Budgets(BudgetsArgs),
+    /// Print counters and gauges, as Prometheus reads them
+    Metrics,
 }
 
 #[derive(Debug, Args)]

@@ -50,9 +50,9 @@ pub(crate) use key::{ApiKey, KeyCommand, KeyCreateArgs};
 pub(crate) use manual::{CompletionsArgs, ManArgs};
 pub(crate) use nats::NatsArgs;
 pub(crate) use operate::{
-    ApolloArgs, ArchiveArgs, BackupArgs, CheckArgs, ConfigCommand, CopyArgs, DemoArgs, ImportArgs,
-    ImportCommand, InitArgs, LogCommand, ProjectorArgs, RestoreArgs, RhetorArgs, ServeArgs, ShowArgs,
-    TailArgs, ViewCommand,
+    ApolloArgs, AppendArgs, ArchiveArgs, BackupArgs, CheckArgs, ConfigCommand, CopyArgs, DemoArgs, FindArgs,
+    ImportArgs, ImportCommand, InitArgs, LogCommand, ProjectorArgs, RestoreArgs, RhetorArgs, ServeArgs,
+    ShowArgs, TailArgs, ViewCommand,
 };
 pub(crate) use price_decisions::{
     PriceApproveArgs, PriceDecisionArgs, PriceHistoryArgs, PriceRejectArgs, PriceSetArgs, PriceUpdateArgs,
@@ -325,7 +325,7 @@ pub(crate) enum Command {
     /// Show or reset the circuit breaker, which stops enforcement while the ledger is slow
     #[command(subcommand)]
     Breaker(BreakerCommand),
-    /// Show budget health over many tasks
+    /// Show budget health over many tasks, or the counters of a server
     #[command(subcommand)]
     Health(HealthCommand),
     /// Show totals of the ledger, or a task's budget report
@@ -343,7 +343,7 @@ pub(crate) enum Command {
     /// Check a config, show the one in force, or reload it
     #[command(subcommand)]
     Config(ConfigCommand),
-    /// Read or verify the log
+    /// Read, append to or verify the log
     #[command(subcommand)]
     Log(LogCommand),
     /// Run a projector: maintain a view of a log on NATS and serve it

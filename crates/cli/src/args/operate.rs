@@ -191,18 +191,40 @@ fn size(text: &str) -> Result<u64, String> {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum LogCommand {
+    /// Append events from a file, in the form of the API
+    Append(AppendArgs),
     /// Move packed segments to an archive, where they are verified and read as before
     Archive(ArchiveArgs),
     /// Copy a whole log to another and compare both: from a data directory to NATS, or back
     Copy(CopyArgs),
+    /// Look events up by their ids
+    Find(FindArgs),
     /// Create a ledger's streams on the NATS server of --log, or compare the existing ones
     Init(InitArgs),
     /// Pack the log's full segments, as a server does while it runs
     Pack,
+    /// Show where the log ends, for `at_least`
+    Position,
     /// Show recorded events
     Tail(TailArgs),
     /// Recompute checksums, chains and content hashes of the whole log
     Verify,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct AppendArgs {
+    /// One event a line, a list of events, or {"events": […]}; `-` reads standard input. 500 of them are a request
+    #[arg(value_name = "FILE")]
+    pub(crate) file: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct FindArgs {
+    /// Their task
+    pub(crate) task: String,
+    /// Their ids; their producer is that of --producer
+    #[arg(required = true, value_name = "ID")]
+    pub(crate) ids: Vec<String>,
 }
 
 #[derive(Debug, Args)]

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 use tollgate_client::AlertFilter;
-use tollgate_wire::api::{AcknowledgeRequest, ResendRequest};
+use tollgate_wire::api::{AcknowledgeRequest, AlertList, ResendRequest};
 
 use super::events::tell;
 use super::{ask, read};
@@ -12,7 +12,7 @@ use crate::args::{
 };
 use crate::connect::Access;
 use crate::exit::Failure;
-use crate::output::{self, json, json_line, line, out, say, time};
+use crate::output::{self, counted, json, json_line, line, out, say, time};
 
 /// How long one query for a change waits.
 const FOLLOW_MS: u64 = 30_000;
@@ -21,6 +21,8 @@ const FOLLOW_MS: u64 = 30_000;
 pub(crate) async fn run(global: &Global, args: &AlertsArgs) -> Result<ExitCode, Failure> {
     match &args.command {
         Some(AlertsCommand::Ack(args)) => return acknowledge(global, args).await,
+        Some(AlertsCommand::Look) => return look(global).await,
+        Some(AlertsCommand::Show { alert }) => return show(global, alert).await,
         Some(AlertsCommand::Deliveries(args)) => return deliveries(global, args).await,
         Some(AlertsCommand::Resend(args)) => return resend(global, args).await,
         None => {}
@@ -43,6 +45,33 @@ pub(crate) async fn run(global: &Global, args: &AlertsArgs) -> Result<ExitCode, 
     match global.format {
         Format::Json => json(&list),
         Format::Table => say(&output::alerts(&list)),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn look(global: &Global) -> Result<ExitCode, Failure> {
+    let looked = ask(global, Access::Existing, async |it| it.client.look_at_policies().await).await?;
+    match global.format {
+        Format::Json => json(&looked),
+        Format::Table => line(&match looked.recorded {
+            0 => "nothing new: every level was as it is now".to_owned(),
+            new => format!("{} recorded: `tollgate alerts` shows what is raised", counted(new, "change")),
+        }),
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn show(global: &Global, alert: &str) -> Result<ExitCode, Failure> {
+    let read = read(global);
+    let alert = ask(global, Access::Existing, async |it| it.client.alert(alert, &read).await).await?;
+    if global.format == Format::Json {
+        json(&alert);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let list = AlertList { alerts: vec![alert], more: 0, as_of: String::new() };
+    match global.form {
+        Form::Csv => out(&output::alerts_csv(&list)),
+        Form::Table | Form::Json | Form::Md | Form::Html => say(&output::alerts(&list)),
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -9,10 +9,13 @@ use super::{ask, read};
 use crate::args::{BreakerCommand, Format, Global, HealthCommand};
 use crate::connect::Access;
 use crate::exit::Failure;
-use crate::output::{self, json, line};
+use crate::output::{self, json, line, out};
 
 pub(crate) async fn health(global: &Global, command: HealthCommand) -> Result<ExitCode, Failure> {
-    let HealthCommand::Budgets(args) = command;
+    let HealthCommand::Budgets(args) = command else {
+        out(&ask(global, Access::Existing, async |it| it.client.metrics().await).await?);
+        return Ok(ExitCode::SUCCESS);
+    };
     let read = read(global);
     let health =
         ask(global, Access::Existing, async |it| it.client.budget_health(args.weeks, &read).await).await?;

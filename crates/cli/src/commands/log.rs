@@ -41,7 +41,7 @@ pub(crate) async fn tail(global: &Global, args: &TailArgs) -> Result<ExitCode, F
     Ok(ExitCode::SUCCESS)
 }
 
-fn show(global: &Global, event: &serde_json::Value) {
+pub(super) fn show(global: &Global, event: &serde_json::Value) {
     if global.format == Format::Json {
         json_line(event);
         return;

@@ -23,6 +23,7 @@ mod prices;
 mod projector;
 mod quarantine;
 mod ready;
+mod records;
 mod recover;
 mod replay;
 mod segments;
@@ -84,6 +85,9 @@ pub(crate) async fn run(args: Args) -> Result<ExitCode, Failure> {
         Command::Log(LogCommand::Pack) => segments::pack(&global).await,
         Command::Log(LogCommand::Copy(copy)) => copy::run(&global, &copy).await,
         Command::Log(LogCommand::Init(init)) => log::init(&global, &init).await,
+        Command::Log(LogCommand::Append(args)) => records::append(&global, &args).await,
+        Command::Log(LogCommand::Find(args)) => records::find(&global, &args).await,
+        Command::Log(LogCommand::Position) => records::position(&global).await,
         Command::Log(LogCommand::Tail(tail)) => log::tail(&global, &tail).await,
         Command::Log(LogCommand::Verify) => log::verify(&global).await,
         Command::Projector(projector) => projector::run(&global, &projector).await,
