@@ -14,6 +14,8 @@ fn every_mistake_has_a_code_and_says_what_to_do() {
         (2, "--data d limits --complexty Large", "'--complexity'"),
         (2, "--data d task close T-1 --outcome done", "completed"),
         (2, "--data d demo", "say where with --dir DIR"),
+        (2, "--data d key create ci --scope append --tenant acme", "say --for-tenant"),
+        (2, "--data d --producer ci key create ci --scope append", "say --for-producer"),
         (3, "--data d phase start T-1 THINK", "PLAN has not ended; end it before another starts"),
         (3, "--data d phase start T-1 THNK", "did you mean `THINK`"),
         (3, "--data d phase end T-1 THINK", "the ledger's active phase is PLAN"),

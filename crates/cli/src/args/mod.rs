@@ -193,6 +193,9 @@ impl Args {
         if matches!(args.command, Command::Demo(_)) {
             refuse_with_demo(&matches);
         }
+        if matches!(args.command, Command::Key(KeyCommand::Create(_))) {
+            refuse_with_key(&matches);
+        }
         args.global.leave_out(&matches, &args.command);
         crate::output::carry(&args.global.named(&matches));
         if args.global.form == Form::Json {
@@ -270,6 +273,16 @@ fn with_short_help(command: clap::Command) -> clap::Command {
 fn refuse_with_demo(matches: &clap::ArgMatches) {
     if let Some(name) = ["data", "server", "log"].into_iter().find(|name| typed(matches, name)) {
         let rule = format!("--{name}: the demo makes a ledger of its own; say where with --dir DIR");
+        Args::command().error(clap::error::ErrorKind::ArgumentConflict, rule).exit();
+    }
+}
+
+/// Whoever says whose data a command is about while making a key means to restrict the key.
+fn refuse_with_key(matches: &clap::ArgMatches) {
+    if let Some(name) = ["tenant", "producer"].into_iter().find(|name| typed(matches, name)) {
+        let rule = format!(
+            "--{name}: a key is the whole ledger's, and this does not restrict it: for a key of this {name} only, say --for-{name}"
+        );
         Args::command().error(clap::error::ErrorKind::ArgumentConflict, rule).exit();
     }
 }
