@@ -81,7 +81,7 @@ fn what_does_not_come_is_not_waited_for() {
     if stream.read_exact(&mut told).is_ok() {
         assert_eq!(&told, b"HTTP/1.1 413");
     }
-    assert_eq!(metric(&server, "tollgate_http_connections_closed_total{reason=\"head\"}"), 2);
+    assert_eq!(crate::connections::counted_closed(&server, "head", 2), 2);
 }
 
 #[test]
@@ -137,6 +137,6 @@ fn a_socket_that_takes_nothing_is_closed() {
         }
     };
     assert!(closed, "the connection is still open");
-    assert_eq!(metric(&server, "tollgate_http_connections_closed_total{reason=\"stalled\"}"), 1);
+    assert_eq!(crate::connections::counted_closed(&server, "stalled", 1), 1);
     assert!(server.terminate().success());
 }
