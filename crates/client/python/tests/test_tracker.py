@@ -8,7 +8,7 @@ import threading
 import tollgate_client as tc
 from tollgate_client.aio import AsyncTracker
 
-from .support import Place, closed_address
+from .support import Place, Scripted, closed_address
 
 CALL = tc.Usage(phase="SPEC", model="gpt-5", tokens=tc.Tokens(input_uncached=900, output=300))
 
@@ -136,6 +136,20 @@ class Away(Place):
         with tc.Tracker(server.url, "p", spool=spool) as tracker:
             tracker.flush()
             self.assertEqual(tracker.stats().appended, 2)
+
+    def test_for_a_refused_key_the_policy_answers_whether_anything_waits_or_not(self) -> None:
+        for status in (401, 403):
+            refusal = b'{"code": "unauthorized", "status": %d, "detail": "the key is revoked"}' % status
+            server = Scripted(lambda *_: (status, {"Content-Type": "application/problem+json"}, refusal))
+            self.addCleanup(server.close)
+            for reported in (False, True):
+                with self.assertLogs("tollgate_client"):
+                    tracker = tc.Tracker(server.url, "p", spool=self.path(f"{status}{reported}"))
+                    if reported:
+                        tracker.report_usage("T-1", CALL).wait()
+                    answer = tracker.gate("T-1", "SPEC")
+                    tracker.close()
+                self.assertEqual((answer.verdict, answer.decided_by), ("allow", "policy"))
 
     def test_without_a_spool_the_queue_is_bounded_and_what_is_lost_is_told(self) -> None:
         trouble: list[tc.Trouble] = []

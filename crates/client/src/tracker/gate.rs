@@ -56,7 +56,7 @@ pub enum GateError {
     /// The request breaks a rule.
     #[error("asking the gate: {0}")]
     Invalid(#[from] FieldError),
-    /// The ledger is there and refuses the request: no such task, no such phase, no valid key.
+    /// The ledger is there and refuses the request: no such task, no such phase.
     #[error("asking the gate: {0}")]
     Refused(ClientError),
     /// The tracker has ended.
@@ -64,10 +64,10 @@ pub enum GateError {
     Closed,
 }
 
-/// Whether a problem is caused by the request itself, rather than by a ledger that is away or busy, or by a
-/// different ledger answering (421).
+/// Whether a problem is caused by the request itself, rather than by a ledger that is away or busy, that takes no key
+/// of ours (401, 403), or that is a different one (421).
 const fn is_about_the_question(status: u16) -> bool {
-    status < 500 && !matches!(status, 421 | 429)
+    status < 500 && !matches!(status, 401 | 403 | 408 | 421 | 429)
 }
 
 /// Why the ledger gave no verdict.
@@ -79,7 +79,7 @@ enum NoVerdict {
 impl Tracker {
     /// Asks whether a task may enter a phase, or `completion`. What was reported before is delivered first,
     /// and the answer takes it into account. If the ledger cannot be reached within the tracker's patience,
-    /// or accepts no events, the [`OnUnreachable`] policy answers, and the answer says so.
+    /// or accepts no events or no key, the [`OnUnreachable`] policy answers, and the answer says so.
     ///
     /// # Errors
     ///

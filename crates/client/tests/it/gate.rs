@@ -33,6 +33,9 @@ async fn the_policy_answers_where_the_ledger_cannot() {
         (OnUnreachable::Open, Mood::Down, Verdict::Allow),
         (OnUnreachable::Closed, Mood::Down, Verdict::Block),
         (OnUnreachable::Closed, Mood::Says(503), Verdict::Block),
+        // It takes no key of ours: what was reported waits just as well.
+        (OnUnreachable::Open, Mood::Says(401), Verdict::Allow),
+        (OnUnreachable::Closed, Mood::Says(403), Verdict::Block),
     ] {
         for reported in ["", "a"] {
             let ledger = Ledger::new();

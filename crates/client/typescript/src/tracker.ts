@@ -14,6 +14,9 @@ import type { Usage } from "./usage.js";
 /** How often one question to the gate is tried. */
 const GATE_TRIES = 3;
 
+/** Answers of a ledger that is busy, that takes no key of ours, or that is another one. */
+const NOT_ABOUT_THE_QUESTION = new Set([401, 403, 408, 421, 429]);
+
 export interface TrackerOptions extends Access {
   /** Owner of the tasks (default: `default`). */
   tenant?: string;
@@ -195,8 +198,8 @@ export class Tracker {
   }
 
   /** Asks whether a task may enter a phase, or `completion`. What was reported before is delivered first, and the
-   * answer takes it into account. If the ledger cannot be reached in time, `onUnreachable` answers. Rejects with a
-   * `Problem` if the ledger refuses the question: no such task, no valid key. */
+   * answer takes it into account. If the ledger cannot be reached in time, or refuses the key, `onUnreachable` answers.
+   * Rejects with a `Problem` if the ledger refuses the question: no such task, no such phase. */
   async gate(task: string, advanceTo: string): Promise<GateAnswer> {
     events.name("task", task);
     const advance = events.advanceOf(advanceTo);
@@ -213,7 +216,7 @@ export class Tracker {
       });
     } catch (error) {
       if (!(error instanceof TollgateError) || error instanceof Closed) throw error;
-      if (error instanceof Problem && error.status < 500 && ![408, 421, 429].includes(error.status)) throw error;
+      if (error instanceof Problem && error.status < 500 && !NOT_ABOUT_THE_QUESTION.has(error.status)) throw error;
       return this.#byPolicy(error);
     }
     if (decision.position !== undefined) this.#sender.covers(decision.position);

@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 
 import * as tc from "../src/index.js";
-import { afterwards, closedAddress, killed, node, NO_SERVER, outputOf, place, Server } from "./support.js";
+import { afterwards, closedAddress, killed, node, NO_SERVER, outputOf, place, scripted, Server } from "./support.js";
 
 const CALL: tc.Usage = { phase: "SPEC", model: "gpt-5", tokens: { input_uncached: 900, output: 300 } };
 const quiet = { onTrouble: () => {} };
@@ -102,6 +102,21 @@ test("a ledger that is away keeps nobody waiting, and the policy answers", { ski
   await tracker.flush();
   assert.equal(tracker.stats().appended, 2);
   await tracker.close();
+});
+
+test("for a refused key the policy answers, whether anything waits or not", async (context) => {
+  for (const status of [401, 403]) {
+    const problem = { code: "unauthorized", status, detail: "the key is revoked" };
+    const refused = { status, headers: { "content-type": "application/problem+json" }, body: JSON.stringify(problem) };
+    const server = await scripted(context, () => refused);
+    for (const reported of [false, true]) {
+      const tracker = await tc.Tracker.start(server.url, "p", { spool: path.join(place(context), `${status}${reported}`) });
+      if (reported) await (await tracker.reportUsage("T-1", CALL)).wait();
+      const answer = await tracker.gate("T-1", "SPEC");
+      assert.deepEqual([answer.verdict, answer.decidedBy], ["allow", "policy"]);
+      await tracker.close();
+    }
+  }
 });
 
 test("without a spool the queue is bounded, and what is lost is told", async () => {

@@ -26,6 +26,9 @@ from ._usage import Usage
 
 OnUnreachable = Literal["open", "closed"]
 
+#: Answers of a ledger that is busy, that takes no key of ours, or that is another one.
+_NOT_ABOUT_THE_QUESTION = frozenset({401, 403, 408, 421, 429})
+
 #: How often one question to the gate is tried.
 _GATE_TRIES = 3
 
@@ -223,8 +226,8 @@ class Tracker:
 
     def gate(self, task: str, advance_to: str) -> GateAnswer:
         """Asks whether a task may enter a phase, or `completion`. What was reported before is delivered first, and the
-        answer takes it into account. If the ledger cannot be reached in time, `on_unreachable` answers. Raises
-        `Problem` if the ledger refuses the question: no such task, no valid key."""
+        answer takes it into account. If the ledger cannot be reached in time, or refuses the key, `on_unreachable`
+        answers. Raises `Problem` if the ledger refuses the question: no such task, no such phase."""
         events.name("task", task)
         advance = advance_of(advance_to)
         deadline = time.monotonic() + self._gate_patience
@@ -241,7 +244,7 @@ class Tracker:
         except Closed:
             raise
         except TollgateError as error:
-            if isinstance(error, Problem) and error.status < 500 and error.status not in (408, 421, 429):
+            if isinstance(error, Problem) and error.status < 500 and error.status not in _NOT_ABOUT_THE_QUESTION:
                 raise
             return self._by_policy(task, advance, str(error))
         if (position := decision.get("position")) is not None:
