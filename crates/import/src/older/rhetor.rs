@@ -27,15 +27,20 @@ pub struct Unreadable {
 }
 
 /// Reads a store. Times in it are of a zone. `source` tells stores apart whose rows have the same numbers; by default
-/// it
-/// follows from the first row, which stays the same while a store grows.
+/// it follows from the first row, which stays the same while a store grows.
 ///
 /// # Errors
 ///
 /// [`Unreadable`]: the file is no such store. A row that cannot be read is one of the store's problems.
 pub fn read(file: &Path, source: Option<&str>, zone: &Zone) -> Result<OlderStore, Unreadable> {
-    let unreadable = |reason: String| Unreadable { file: file.display().to_string(), reason };
-    let failed = |error: rusqlite::Error| unreadable(error.to_string());
+    let failed = |error: rusqlite::Error| {
+        let reason =
+            format!("{error}; it must be a SQLite file with the tables `usage` and `budget_settings`");
+        Unreadable { file: file.display().to_string(), reason }
+    };
+    if let Err(error) = std::fs::metadata(file) {
+        return Err(Unreadable { file: file.display().to_string(), reason: error.to_string() });
+    }
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let store = Connection::open_with_flags(file, flags).map_err(failed)?;
     let mut taken =
