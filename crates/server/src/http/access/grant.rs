@@ -7,6 +7,7 @@ use axum::extract::FromRequestParts;
 use axum::http::Extensions;
 use axum::http::request::Parts;
 use tollgate_domain::event::{AlertEvent, EventBody, TaskEvent, UsageEvent};
+use tollgate_domain::ids::DEFAULT_TENANT;
 use tollgate_domain::key::{Key, KeyScope};
 use tollgate_wire::Submitted;
 use tollgate_wire::api::GateAfter;
@@ -70,8 +71,10 @@ impl Grant {
         if key.reach.covers_tenant(tenant) {
             return Ok(());
         }
+        let unnamed =
+            if tenant == DEFAULT_TENANT { "; a request that names no tenant means `default`" } else { "" };
         Err(NOT_PERMITTED.with(format!(
-            "tenant `{tenant}`: {} is for {} only",
+            "tenant `{tenant}`: {} is for {} only{unnamed}",
             called(&key.name),
             key.reach.tenants.join(", ")
         )))
