@@ -1,5 +1,8 @@
 //! Bringing the entries up to date with a row.
 
+use tollgate_domain::time::Day;
+
+use super::day;
 use super::entry::{Entry, Review};
 use super::facet::tasks_of;
 use super::gathered::Gathered;
@@ -33,6 +36,7 @@ impl Kept<TaskRow> for TaskFigures {
         gathered.of_facets(tenant, was, now);
         gathered.of_ledger(tenant, was, now);
         list(tenant, task, was, now, entries)?;
+        list_by_day(tenant, task, was.map(|was| was.began), now.began, entries);
         review(key, was, now, entries);
         Ok(())
     }
@@ -68,6 +72,17 @@ fn list<E: Entries<Entry>>(
         None => entries.insert(&key(now), now.listed()),
     }
     Ok(())
+}
+
+/// Lists the task under the day on which it began.
+fn list_by_day<E: Entries<Entry>>(tenant: &str, task: &str, was: Option<Day>, now: Day, entries: &mut E) {
+    if was == Some(now) {
+        return;
+    }
+    if let Some(was) = was {
+        entries.remove(&day::task_key(tenant, was, task), Entry::Task);
+    }
+    entries.insert(&day::task_key(tenant, now, task), Entry::Task);
 }
 
 /// Lists the task for review, by why.

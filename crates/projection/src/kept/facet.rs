@@ -70,7 +70,7 @@ impl Facet {
         self.runs
     }
 
-    fn write(&self, key: &mut Vec<u8>) {
+    pub(super) fn write(&self, key: &mut Vec<u8>) {
         let (complexity, importance) = self.tiers.map_or((u8::MAX, u8::MAX), |(complexity, importance)| {
             let complexity = place(Complexity::NAMES, complexity.as_str());
             (complexity, place(Importance::NAMES, importance.as_str()))
@@ -80,7 +80,7 @@ impl Facet {
     }
 
     /// Reads what was written at the end of a key.
-    fn read(written: &[u8]) -> Option<Self> {
+    pub(super) fn read(written: &[u8]) -> Option<Self> {
         let ([stage, status, complexity, importance, runs], producer) = written.split_first_chunk::<5>()?;
         let complexity = Complexity::ALL.get(usize::from(*complexity));
         let importance = Importance::ALL.get(usize::from(*importance));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tollgate_domain::time::{Day, Timestamp};
 
+use super::day;
 use super::entry::{Entry, TenantFigures, ledger_key, week_key};
 use super::part::Part;
 use super::sums::FacetSums;
@@ -29,13 +30,19 @@ struct OfTenant {
 
 impl Gathered {
     pub(super) fn of_facets(&mut self, tenant: &str, was: Option<&Part>, now: &Part) {
-        if was.is_some_and(|was| was.facet == now.facet && was.sums == now.sums) {
+        if was.is_some_and(|was| was.facet == now.facet && was.sums == now.sums && was.began == now.began) {
             return;
         }
+        let keys =
+            |part: &Part| [part.facet.sums_key(tenant), day::sums_key(tenant, part.began, &part.facet)];
         if let Some(was) = was {
-            self.sums.entry(was.facet.sums_key(tenant)).or_default().take_back(&was.sums);
+            for key in keys(was) {
+                self.sums.entry(key).or_default().take_back(&was.sums);
+            }
         }
-        self.sums.entry(now.facet.sums_key(tenant)).or_default().add(&now.sums);
+        for key in keys(now) {
+            self.sums.entry(key).or_default().add(&now.sums);
+        }
     }
 
     pub(super) fn of_ledger(&mut self, tenant: &str, was: Option<&Part>, now: &Part) {

@@ -21,6 +21,7 @@ pub struct Part {
     pub(super) reviews: [bool; 3],
     pub(super) running: Option<Running>,
     pub(super) last_at: Timestamp,
+    pub(super) began: Day,
 }
 
 impl Part {
@@ -38,6 +39,7 @@ impl Part {
             figures,
             reviews: Review::ALL.map(|review| is_for_review(row, review)),
             last_at: row.last_at,
+            began: row.began_at().day(),
         }
     }
 }

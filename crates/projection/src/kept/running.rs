@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use tollgate_domain::breach::{BreachStatus, Utilization};
 use tollgate_domain::config::BudgetedLatency;
 use tollgate_domain::task::TaskStage;
-use tollgate_domain::time::Timestamp;
+use tollgate_domain::time::{Day, Timestamp};
 use tollgate_wire::api::BudgetStatus;
 
 use super::facet::Facet;
@@ -18,6 +18,8 @@ pub struct Running {
     pub active: bool,
     /// Since when the earliest execution of an open task has been running; `None`: it is not planned or not open.
     pub since: Option<Timestamp>,
+    /// The day on which the task began.
+    pub began: Day,
     /// From when on it is above its limits; `None`: it is already, or never.
     warning_from: Option<Timestamp>,
     /// From when on it is above 1.5 times its limits; likewise.
@@ -47,7 +49,7 @@ impl Running {
                 exceeded_from = reaches(row, sums.latency_ms, exceeded);
             }
         }
-        let found = Self { active, since, warning_from, exceeded_from };
+        let found = Self { active, since, began: row.began_at().day(), warning_from, exceeded_from };
         let matters = active || since.is_some() || warning_from.is_some() || exceeded_from.is_some();
         matters.then_some(found)
     }

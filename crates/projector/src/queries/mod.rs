@@ -4,6 +4,7 @@ mod alerts;
 mod any;
 mod budgets;
 mod closed;
+mod days;
 mod decision_basis;
 mod deliveries;
 mod early;

@@ -6,9 +6,9 @@ use std::collections::{BTreeMap, BinaryHeap};
 use serde::{Deserialize, Serialize};
 use tollgate_domain::time::Timestamp;
 use tollgate_projection::fold::{read_task_key, task_key};
-use tollgate_projection::kept::{Entry, Facet, sums_of, tasks_of};
+use tollgate_projection::kept::{Entry, Facet, Running, sums_of, tasks_of};
 use tollgate_projection::report::{self, Named};
-use tollgate_projection::selection::{SelectionSums, TaskFilter};
+use tollgate_projection::selection::{SelectionSums, TaskFilter, TaskTime};
 use tollgate_projection::status::{Status, TaskRow};
 use tollgate_wire::api::TaskSummary;
 
@@ -79,12 +79,17 @@ impl Query<Status> for ListTasks {
     type Answer = TaskPage;
 
     fn reads_kept(&self) -> bool {
-        // The first rows of all are read as they are, and tasks are not listed by times.
-        (self.summed || !self.filter.is_empty()) && !self.filter.has_times()
+        // The first rows of all are read as they are, and tasks are not listed by when their latest event happened.
+        let listed = !self.filter.has_times() || self.filter.by == TaskTime::Opened;
+        (self.summed || !self.filter.is_empty()) && listed
     }
 
     fn answer(&self, view: &Seen<'_, Status>) -> Result<TaskPage, RowError> {
-        if self.reads_kept() { self.by_facets(view) } else { self.by_rows(view) }
+        match (self.reads_kept(), self.filter.has_times()) {
+            (true, true) => self.by_days(view),
+            (true, false) => self.by_facets(view),
+            (false, _) => self.by_rows(view),
+        }
     }
 }
 
@@ -95,31 +100,46 @@ impl ListTasks {
     /// By looking at the rows.
     pub(crate) fn by_rows(&self, view: &Seen<'_, Status>) -> Result<TaskPage, RowError> {
         let mut page = TaskPage::default();
-        let prefix = task_key(&self.tenant, "");
+        if self.summed {
+            for row in view.scan(&task_key(&self.tenant, ""), None) {
+                let (_, row) = row?;
+                if self.filter.wants(&row, Some(self.now)) {
+                    page.sums.add(&row, Some(self.now));
+                }
+            }
+        }
+        self.page_of_rows(view, &mut page)?;
+        Ok(page)
+    }
+
+    /// The tasks of the page, by looking at the rows.
+    pub(super) fn page_of_rows(&self, view: &Seen<'_, Status>, page: &mut TaskPage) -> Result<(), RowError> {
         let after = self.after.as_ref().map(|after| task_key(&self.tenant, after));
-        let now = Some(self.now);
-        for row in view.scan(&prefix, after.as_deref().filter(|_| !self.summed)) {
+        for row in view.scan(&task_key(&self.tenant, ""), after.as_deref()) {
             let (key, row) = row?;
             let Some((_, task)) = read_task_key(&key) else { continue };
-            if !self.filter.wants(&row, now) {
-                continue;
-            }
-            if self.summed {
-                page.sums.add(&row, now);
-            }
-            if after.as_ref().is_some_and(|after| key <= *after) {
-                continue;
-            }
-            if page.tasks.len() == self.limit {
-                page.more = true;
-                if self.summed {
-                    continue;
-                }
+            if self.filter.wants(&row, Some(self.now)) && !self.show(view, &key, task, &row, page) {
                 break;
             }
-            page.tasks.push(self.summary(view, &key, task, &row));
         }
-        Ok(page)
+        Ok(())
+    }
+
+    /// Puts a task on the page; `false` if the page is full.
+    pub(super) fn show(
+        &self,
+        view: &Seen<'_, Status>,
+        key: &[u8],
+        task: &str,
+        row: &TaskRow,
+        page: &mut TaskPage,
+    ) -> bool {
+        if page.tasks.len() == self.limit {
+            page.more = true;
+            return false;
+        }
+        page.tasks.push(self.summary(view, key, task, row));
+        true
     }
 
     /// By what is kept: the sums of the facets that fit, and the rows of the tasks that are shown.
@@ -140,7 +160,7 @@ impl ListTasks {
             }
             fitting.push(facet);
         }
-        let moved = self.moved(view, &fitting)?;
+        let moved = self.moved(view, &fitting, |_| true)?;
         if self.summed {
             let read = moved.values().filter(|(from, to)| self.wants(from) != self.wants(to)).count() as u64;
             if read.saturating_mul(ONE_BY_ONE) > tasks {
@@ -156,13 +176,11 @@ impl ListTasks {
             if moved.get(&task).is_some_and(|(_, to)| !self.wants(to)) {
                 continue;
             }
-            if page.tasks.len() == self.limit {
-                page.more = true;
-                break;
-            }
             let key = task_key(&self.tenant, &task);
             let Some(row) = view.get(&key)? else { continue };
-            page.tasks.push(self.summary(view, &key, &task, &row));
+            if !self.show(view, &key, &task, &row, &mut page) {
+                break;
+            }
         }
         Ok(page)
     }
@@ -197,13 +215,18 @@ impl ListTasks {
         ascending(sources)
     }
 
-    fn wants(&self, status: &str) -> bool {
+    pub(super) fn wants(&self, status: &str) -> bool {
         self.filter.statuses.is_empty() || self.filter.statuses.iter().any(|wanted| wanted == status)
     }
 
     /// The tasks of these facets whose budget status is by now another one than the one that they are listed by,
-    /// because an execution runs: both.
-    fn moved(&self, view: &Seen<'_, Status>, facets: &[Facet]) -> Result<Moved, RowError> {
+    /// because an execution runs: both. `which`: those to look at.
+    pub(super) fn moved(
+        &self,
+        view: &Seen<'_, Status>,
+        facets: &[Facet],
+        which: impl Fn(&Running) -> bool,
+    ) -> Result<Moved, RowError> {
         let mut moved = Moved::new();
         if self.filter.statuses.is_empty() && !self.summed {
             return Ok(moved);
@@ -213,6 +236,9 @@ impl ListTasks {
             for entry in view.scan_kept(&prefix, None) {
                 let (key, entry) = entry?;
                 let Entry::Running(running) = &*entry else { continue };
+                if !which(running) {
+                    continue;
+                }
                 let (from, to) = (facet.status(), running.status(facet, self.now));
                 if from != to {
                     let task = String::from_utf8_lossy(key.get(prefix.len()..).unwrap_or_default());
@@ -223,7 +249,12 @@ impl ListTasks {
         Ok(moved)
     }
 
-    fn sum_moved(&self, view: &Seen<'_, Status>, moved: &Moved, page: &mut TaskPage) -> Result<(), RowError> {
+    pub(super) fn sum_moved(
+        &self,
+        view: &Seen<'_, Status>,
+        moved: &Moved,
+        page: &mut TaskPage,
+    ) -> Result<(), RowError> {
         for (task, (from, to)) in moved {
             if self.wants(from) && self.wants(to) {
                 page.sums.move_one(from, to);
@@ -249,7 +280,7 @@ impl ListTasks {
 }
 
 /// Tasks with the budget status that they are listed by, and the one that they have.
-type Moved = BTreeMap<String, (&'static str, &'static str)>;
+pub(super) type Moved = BTreeMap<String, (&'static str, &'static str)>;
 
 /// Names of tasks, in order.
 type TaskNames<'a> = Box<dyn Iterator<Item = Result<String, RowError>> + 'a>;

@@ -5,12 +5,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tollgate_clock::ManualClock;
 use tollgate_domain::position::Position;
 use tollgate_domain::task::TaskStage;
 use tollgate_domain::tier::{Complexity, Importance};
 use tollgate_domain::time::Timestamp;
 use tollgate_files::crash::Seeded;
 use tollgate_log::contract::EventLog;
+use tollgate_log::memory::MemoryLog;
 use tollgate_projection::fold::read_task_key;
 use tollgate_projection::overview::{Overview, Present, WeekFigures};
 use tollgate_projection::selection::{TaskFilter, TaskTime};
@@ -21,7 +23,7 @@ use crate::projector::Projector;
 use crate::queries::{ListTasks, OverviewOf, RunningTasks};
 use crate::query::{Query, Wait};
 use crate::seen::Seen;
-use crate::testing::{append, lived, memory, records};
+use crate::testing::{append, lived, records};
 use crate::view::View;
 
 const HOUR: i64 = 3_600_000;
@@ -32,7 +34,9 @@ fn now(random: &mut Seeded) -> Timestamp {
 }
 
 async fn log(random: &mut Seeded, events: u64) -> (Arc<dyn EventLog>, Position) {
-    let log = memory();
+    // Recorded after all that happened: times ahead of that are not believed.
+    let clock = ManualClock::at("2026-12-01T00:00:00Z".parse().unwrap());
+    let log: Arc<dyn EventLog> = Arc::new(MemoryLog::new(Arc::new(clock)));
     let mut position = append(&*log, vec![lived(random, 0)]).await;
     for nth in 1..events {
         position.merge(&append(&*log, vec![lived(random, nth)]).await);
@@ -63,6 +67,12 @@ fn some<T: Clone>(random: &mut Seeded, of: &[T]) -> Vec<T> {
     (0..=random.number(2)).map(|_| of[random.number(of.len())].clone()).collect()
 }
 
+/// One within the days in which tasks began, often the first of a day.
+fn some_time(random: &mut Seeded) -> Timestamp {
+    let at = now(random);
+    if random.number(2) == 0 { format!("{}T00:00:00Z", at.day()).parse().unwrap() } else { at }
+}
+
 fn list(random: &mut Seeded) -> ListTasks {
     let words = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
     ListTasks {
@@ -74,9 +84,9 @@ fn list(random: &mut Seeded) -> ListTasks {
             complexities: some(random, Complexity::ALL),
             importances: some(random, Importance::ALL),
             producers: some(random, &words(&["agent", "other"])),
-            by: TaskTime::Opened,
-            since: None,
-            until: None,
+            by: if random.number(4) == 0 { TaskTime::Last } else { TaskTime::Opened },
+            since: (random.number(2) == 0).then(|| some_time(random)),
+            until: (random.number(2) == 0).then(|| some_time(random)),
         },
         summed: random.number(2) == 0,
         limit: 1 + random.number(12),

@@ -88,9 +88,9 @@ async fn failure_17_a_rebuild_beside_the_live_view_gives_the_same_bytes() {
     used(&projector, &position, "T-1").await;
     let rebuilt = projector.rebuild().await.unwrap();
     assert!(rebuilt.identical(), "{rebuilt:?}");
-    // Six tasks, each listed once, with their sums, their week, and what is known of all of them, both of the tenant
-    // and of the ledger; and the waiting events of the seventh.
-    assert_eq!((rebuilt.rows, rebuilt.records, rebuilt.as_of), (6 + 6 + 1 + 2 + 2 + 1, 301, position));
+    // Six tasks, each listed by facet and by day, with the sums of both, their week, and what is known of all of them,
+    // both of the tenant and of the ledger; and the waiting events of the seventh.
+    assert_eq!((rebuilt.rows, rebuilt.records, rebuilt.as_of), (6 + 2 * (6 + 1) + 2 + 2 + 1, 301, position));
     let left: Vec<_> =
         std::fs::read_dir(dir.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(left, [format!("status-v{}", Status::VERSION).as_str()]);

@@ -2,8 +2,8 @@
 
 use tollgate_log::record::Record;
 
-/// Rows that may have changed.
-const MAX_ROWS: usize = 50_000;
+/// Rows that may have changed: some 10 KB each in memory, with what is kept beside them.
+const MAX_ROWS: usize = 16_000;
 
 /// Bytes of long events that may have been folded: the rows of such events are long, too.
 const MAX_LONG_BYTES: usize = 32 << 20;
