@@ -133,9 +133,14 @@ impl Run {
         &self.path
     }
 
+    /// Whether it certainly has nothing under a key.
+    pub(crate) fn lacks(&self, hash: KeyHash) -> bool {
+        !self.filter.may_contain(hash)
+    }
+
     /// What it holds under a key: `None` if nothing, `Some(None)` if the row was removed.
     pub(crate) fn get(&self, key: &[u8], hash: KeyHash) -> io::Result<Option<Option<Vec<u8>>>> {
-        if !self.filter.may_contain(hash) {
+        if self.lacks(hash) {
             return Ok(None);
         }
         let after = self.fences.partition_point(|fence| *fence.first <= *key);
@@ -248,7 +253,7 @@ impl<'a> Writer<'a> {
             put_number(&mut tail, fence.length as u64);
             tail.extend_from_slice(&fence.check);
         }
-        tail.extend(self.filter.to_bytes());
+        self.filter.blocks().for_each(|block| tail.extend(block));
         self.buffer.extend_from_slice(&tail);
         self.hand_over()?;
         let Self { entries, fences, filter, .. } = self;

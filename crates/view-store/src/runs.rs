@@ -54,6 +54,11 @@ impl Runs {
         Ok(None)
     }
 
+    /// Whether a removed row has to be written: some run may have it.
+    pub(crate) fn may_hide(&self, key: &[u8]) -> bool {
+        may_hide(&self.0, key)
+    }
+
     /// The runs that should be merged now, if any, for a store of so many rows.
     pub(crate) fn due(&self, rows: u64) -> Option<Range<usize>> {
         let entries: u64 = self.0.iter().map(|run| run.state().entries).sum();
@@ -73,12 +78,12 @@ impl Runs {
         disk: Arc<dyn Disk>,
         dir: PathBuf,
     ) -> io::Result<Merging> {
-        let is_all = range.start == 0;
+        let below: Vec<Arc<Run>> = self.0.get(..range.start).unwrap_or_default().to_vec();
         let old: Vec<Arc<Run>> = self.0.get(range).unwrap_or_default().to_vec();
         let given_up = Arc::new(AtomicBool::new(false));
         let stop = Arc::clone(&given_up);
         let numbers = old.iter().map(|run| run.state().number).collect();
-        let work = move || merged(&old, is_all, number, &*disk, &dir, &stop);
+        let work = move || merged(&old, &below, number, &*disk, &dir, &stop);
         let thread = std::thread::Builder::new().name("tollgate-rows".to_owned()).spawn(work)?;
         Ok(Merging { old: numbers, given_up, thread: Some(thread) })
     }
@@ -120,13 +125,18 @@ impl Drop for Merging {
     }
 }
 
+fn may_hide(older: &[Arc<Run>], key: &[u8]) -> bool {
+    let hash = hash(key);
+    older.iter().any(|run| !run.lacks(hash))
+}
+
 fn size(run: &Run) -> u32 {
     (run.state().tail_at / SMALLEST).checked_ilog(4).map_or(0, |size| size + 1)
 }
 
 fn merged(
     old: &[Arc<Run>],
-    is_all: bool,
+    below: &[Arc<Run>],
     number: u64,
     disk: &dyn Disk,
     dir: &Path,
@@ -135,8 +145,11 @@ fn merged(
     let most: u64 = old.iter().map(|run| run.state().entries).sum();
     let newest_first: Vec<_> = old.iter().rev().map(|run| run.from(&[])).collect();
     let entries = newest(newest_first)
-        // With nothing older below, there is nothing to hide.
-        .filter(|entry| !(is_all && entry.as_ref().is_ok_and(|(_, value)| value.is_none())))
+        // A row that was removed has to be hidden only where something older may have it.
+        .filter(|entry| match entry {
+            Ok((key, None)) => may_hide(below, key),
+            Ok((_, Some(_))) | Err(_) => true,
+        })
         .map(|entry| match given_up.load(Relaxed) {
             true => Err(io::Error::other("the store is closed")),
             false => entry,
@@ -283,5 +296,32 @@ mod tests {
         assert_eq!(after.adopt(&old, merged).len(), 3);
         assert_eq!(after.get(&7_u32.to_be_bytes()).unwrap(), Some(vec![3; 10]));
         assert_eq!((after.0.len(), after.due(5_000)), (1, None));
+    }
+
+    #[test]
+    fn a_removed_row_is_forgotten_where_nothing_older_may_have_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let key = |key: u32| key.to_be_bytes().to_vec();
+        let removed = |number, keys: Range<u32>| {
+            Arc::new(written(&RealDisk, dir.path(), number, keys.map(|nth| (key(nth), None)).collect()))
+        };
+        // Those of the first run are removed by the last, and so are those of the second, which is merged with it.
+        let runs = Runs(vec![
+            run(dir.path(), 1, 0..100, 10),
+            run(dir.path(), 2, 1000..1100, 10),
+            removed(3, 50..1100),
+        ]);
+        let (old, merged) =
+            runs.merge(1..3, 9, Arc::new(RealDisk), dir.path().to_owned()).unwrap().finish().unwrap();
+        // Fifty, and the few that the filter of the first does not rule out.
+        assert!((50..80).contains(&merged.state().entries), "{:?}", merged.state());
+        let mut after = runs.clone();
+        after.adopt(&old, merged);
+        for nth in 0..1100 {
+            assert_eq!(after.get(&key(nth)).unwrap(), (nth < 50).then(|| vec![1; 10]), "{nth}");
+        }
+        let (_, all) =
+            after.merge(0..2, 10, Arc::new(RealDisk), dir.path().to_owned()).unwrap().finish().unwrap();
+        assert_eq!(all.state().entries, 50);
     }
 }

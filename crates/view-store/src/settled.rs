@@ -101,7 +101,12 @@ impl Settled {
         self.check()?;
         let removed = self.remove_obsolete();
         let mut state = self.next_state(rows);
-        let add_all = |out: &mut Writer<'_>| entries.try_for_each(|(key, value)| out.add(key, value));
+        let add_all = |out: &mut Writer<'_>| {
+            entries.try_for_each(|(key, value)| match value {
+                None if !self.runs.may_hide(key) => Ok(()),
+                value => out.add(key, value),
+            })
+        };
         let run = Run::write(&*self.disk, &self.runs_dir(), state.next_run, most, add_all);
         let run = run.map_err(|error| of_rows(&self.dir, &error))?;
         state.next_run += 1;
