@@ -6,7 +6,7 @@ use std::collections::hash_map::Entry;
 use tollgate_domain::position::Sequence;
 use tollgate_log::admission::{Checked, Claims, admit_events};
 use tollgate_log::contract::{AppendOutcome, Found, MAX_RECORD_EVENTS};
-use tollgate_log::key::{ContentHash, IdScope, Key};
+use tollgate_log::key::{ContentMark, IdScope, Key};
 use tollgate_log::record::Record;
 
 /// Number of ids in one generation: as many as 2^19 slots take before a table grows. Two generations are
@@ -40,7 +40,7 @@ struct Generation {
 #[derive(Clone, Copy, Debug)]
 struct Known {
     batch: u32,
-    content: ContentHash,
+    content: ContentMark,
 }
 
 /// Where the ids of a batch are kept while it is in flight.
@@ -127,7 +127,7 @@ impl RecentIds {
             if self.older.find(&key).is_some() {
                 continue;
             }
-            let new = Known { batch, content: event.content_hash };
+            let new = Known { batch, content: event.content_hash.mark() };
             match self.newer.ids.entry(key) {
                 Entry::Vacant(free) => drop(free.insert(new)),
                 // What is in flight here is stored already: by an earlier try, or by another process.

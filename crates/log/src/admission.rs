@@ -152,7 +152,7 @@ pub fn admit_events(
     let mut admitted = Admitted { outcomes: Vec::with_capacity(events), undo: Vec::with_capacity(events) };
     let mut conflicts: Vec<usize> = Vec::new();
     for (nth, (event, key)) in checked.batch.events.iter().zip(&checked.keys).enumerate() {
-        let content = event.content_hash;
+        let content = event.content_hash.mark();
         let outcome = match index.claim(*key, Found { sequence: next, content }, older(nth)) {
             Some(taken) if taken.content == content => AppendOutcome::Duplicate(taken.sequence),
             Some(taken) => {

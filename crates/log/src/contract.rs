@@ -10,7 +10,7 @@ use tollgate_domain::position::{Epoch, Position, Sequence};
 
 pub use crate::batch::{Batch, EventName, Expected, NewEvent};
 pub use crate::durability::{DedupScope, Durability, LogServer};
-use crate::hash::ContentHash;
+use crate::hash::ContentMark;
 pub use crate::partitions::{InvalidPartitions, Partitions};
 use crate::record::StoredRecord;
 pub use crate::record::{MAX_RECORD_BYTES, MAX_RECORD_EVENTS};
@@ -146,8 +146,8 @@ pub enum AppendOutcome {
 pub struct Found {
     /// Its record.
     pub sequence: Sequence,
-    /// Its content's hash.
-    pub content: ContentHash,
+    /// What is known of its content's hash.
+    pub content: ContentMark,
 }
 
 /// Why a batch was not appended.

@@ -272,7 +272,7 @@ impl<'a> Work<'a> {
         let batch = self.batch(stored, &new)?;
         for event in &new {
             let key = IdScope::of(record.tenant(), event.task, event.producer).key(event.id);
-            self.index.claim(key, Found { sequence: next, content: event.content_hash }, None);
+            self.index.claim(key, Found { sequence: next, content: event.content_hash.mark() }, None);
             self.planned_bytes += event.payload.len();
         }
         if let Some(subject) = record.decision_subject() {
@@ -292,7 +292,7 @@ impl<'a> Work<'a> {
         let tenant = stored.record.tenant();
         let key = IdScope::of(tenant, event.task, event.producer).key(event.id);
         match self.index.get(&key).expect(IN_MEMORY) {
-            Some(found) if found.content != event.content_hash => Err(CopyError::Conflict {
+            Some(found) if found.content != event.content_hash.mark() => Err(CopyError::Conflict {
                 tenant: tenant.to_owned(),
                 task: event.task.to_owned(),
                 producer: event.producer.to_owned(),

@@ -3,7 +3,7 @@
 use tollgate_domain::ids::MAX_ID_BYTES;
 
 use crate::batch::{EventName, NewEvent};
-pub use crate::hash::{ChainHash, ContentHash, RecordHash};
+pub use crate::hash::{ChainHash, ContentHash, ContentMark, RecordHash};
 
 /// Key of the id index: 128 bits of BLAKE3 over a name. Among 2⁵⁰ names, the chance that two share a key is
 /// 2⁻²⁹; constructing such a pair on purpose is infeasible.

@@ -95,7 +95,7 @@ pub(super) async fn find_answers_without_appending(backend: &dyn Backend) {
     assert_eq!(found.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false, false]);
     let found = found[0].expect("the first is there");
     assert_eq!(found.sequence, Sequence(1));
-    assert_eq!(found.content, sent.content_hash);
+    assert_eq!(found.content, sent.content_hash.mark());
     assert_eq!(read_all(&log).await.len(), 1);
 }
 

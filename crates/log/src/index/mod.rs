@@ -4,6 +4,7 @@
 //! runs of similar size are merged in the background, so that a look-up reads few of them however long the
 //! log is. Runs never hold the only copy of anything: a missing or damaged one is rebuilt from the log.
 
+mod block;
 mod merge;
 mod run;
 mod runs;
@@ -23,7 +24,7 @@ pub use runs::drop_damaged;
 pub(crate) use runs::{RunSet, furthest_run};
 
 use crate::contract::Found;
-use crate::key::{ContentHash, IdScope, Key};
+use crate::key::{ContentMark, IdScope, Key};
 use crate::record::StoredRecord;
 
 /// The number of ids in memory before they are written as a run: about 25 MB, and at most this many records
@@ -69,7 +70,7 @@ pub enum Occurrence {
 
 /// The entry of a decision subject: its last decision.
 pub(crate) const fn subject_entry(last: Sequence) -> Found {
-    Found { sequence: last, content: ContentHash([0; 16]) }
+    Found { sequence: last, content: ContentMark(0) }
 }
 
 #[derive(Debug)]
@@ -195,7 +196,7 @@ impl IdIndex {
         let older = self.runs.get_all(&keys)?;
         let mut occurrences = Vec::with_capacity(keys.len());
         for (nth, (event, older)) in record.events().zip(older).enumerate() {
-            let found = Found { sequence, content: event.content_hash };
+            let found = Found { sequence, content: event.content_hash.mark() };
             occurrences.push(match self.claim(keys[nth], found, older) {
                 None => Occurrence::Original,
                 Some(taken) if taken.sequence == sequence && !keys[..nth].contains(&keys[nth]) => {

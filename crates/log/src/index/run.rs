@@ -1,16 +1,16 @@
 //! One immutable sorted run of ids in a file.
 //!
 //! ```text
-//! header   64 bytes: "TGIDRUN1", u32 CRC of what follows in the header, u32 level, u64 ids, u64 first and u64 last
-//!          record, 16 bytes epoch
-//! blocks   102 entries of 40 bytes each (key, content hash, sequence), then u32 CRC, zeros to 4096
+//! header   64 bytes: "TGIDRUN2", u32 CRC of what follows in the header, u32 level, u64 ids, u64 first and u64 last
+//!          record, 16 bytes epoch, u64 blocks
+//! blocks   4096 bytes each, see `block`
 //! fences   the first 8 bytes of each block's first key
 //! filter   its words
 //! tail     u32 CRC of fences and filter
 //! ```
 
 use std::fs::File;
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::num::NonZero;
 use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
@@ -18,17 +18,15 @@ use std::path::{Path, PathBuf};
 use tollgate_domain::position::Sequence;
 use uuid::Uuid;
 
+use super::block::{BLOCK, Block, Packer};
 use crate::contract::Found;
-use crate::key::{ContentHash, Key};
+use crate::key::Key;
 use tollgate_files::disk::Disk;
-use tollgate_files::filter::Filter;
+use tollgate_files::filter::{BLOCK_BYTES, Filter};
 use tollgate_files::will_read;
 
-const MAGIC: &[u8; 8] = b"TGIDRUN1";
+const MAGIC: &[u8; 8] = b"TGIDRUN2";
 const HEADER: usize = 64;
-const ENTRY: usize = 40;
-const BLOCK: usize = 4096;
-const PER_BLOCK: usize = 102;
 
 /// What a run covers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,33 +76,28 @@ impl Run {
         let mut out = BufWriter::with_capacity(1 << 18, written);
         out.write_all(&[0; HEADER])?;
         let mut filter = Filter::for_keys(ids);
-        let mut fences = Vec::with_capacity(ids.div_ceil(PER_BLOCK));
-        let mut block = Vec::with_capacity(BLOCK);
+        let mut fences = Vec::new();
+        let mut packer = Packer::new(span.from, span.through);
         let mut written = 0_u64;
         for entry in entries {
             let (key, found) = entry?;
-            if block.is_empty() {
+            if !packer.fits(key) {
+                out.write_all(packer.finish())?;
+            }
+            if packer.is_empty() {
                 fences.push(key.high());
             }
-            filter.insert((key.high(), key.low()));
-            block.extend_from_slice(&key.0);
-            block.extend_from_slice(&found.content.0);
-            block.extend_from_slice(&found.sequence.0.to_le_bytes());
+            filter.insert(halves(key));
+            packer.push(key, found);
             written += 1;
-            if block.len() == PER_BLOCK * ENTRY {
-                write_block(&mut out, &mut block)?;
-            }
         }
-        if !block.is_empty() {
-            write_block(&mut out, &mut block)?;
+        if !packer.is_empty() {
+            out.write_all(packer.finish())?;
         }
-        let mut tail: Vec<u8> = fences.iter().flat_map(|fence| fence.to_le_bytes()).collect();
-        tail.extend(filter.to_bytes());
-        tail.extend(crc32fast::hash(&tail).to_le_bytes());
-        out.write_all(&tail)?;
+        write_tail(&mut out, &fences, &filter)?;
         out.flush()?;
         drop(out);
-        disk.write_all_at(&file, &header(span, written), 0)?;
+        disk.write_all_at(&file, &header(span, written, fences.len()), 0)?;
         disk.sync_data(&file)?;
         disk.rename(&unfinished, &path)?;
         disk.sync_dir(dir)?;
@@ -116,19 +109,12 @@ impl Run {
         let file = File::open(path)?;
         let mut bytes = [0; HEADER];
         file.read_exact_at(&mut bytes, 0)?;
-        let (span, ids) = read_header(&bytes).ok_or_else(|| damaged(path, "header"))?;
-        let blocks = usize::try_from(ids).map_err(|_| damaged(path, "size"))?.div_ceil(PER_BLOCK);
-        let start = (HEADER + blocks * BLOCK) as u64;
+        let (span, ids, blocks) = read_header(&bytes).ok_or_else(|| damaged(path, "header"))?;
+        let start = blocks.checked_mul(BLOCK as u64).and_then(|size| size.checked_add(HEADER as u64));
+        let start = start.ok_or_else(|| damaged(path, "size"))?;
         let length = file.metadata()?.len().checked_sub(start).ok_or_else(|| damaged(path, "size"))?;
-        let mut tail = vec![0; usize::try_from(length).map_err(|_| damaged(path, "size"))?];
-        file.read_exact_at(&mut tail, start)?;
-        let (tail, crc) = tail.split_last_chunk::<4>().ok_or_else(|| damaged(path, "size"))?;
-        if crc32fast::hash(tail).to_le_bytes() != *crc {
-            return Err(damaged(path, "filter"));
-        }
-        let (fences, filter) = tail.split_at_checked(blocks * 8).ok_or_else(|| damaged(path, "size"))?;
-        let fences = fences.as_chunks::<8>().0.iter().map(|fence| u64::from_le_bytes(*fence)).collect();
-        let filter = Filter::from_bytes(filter).ok_or_else(|| damaged(path, "filter"))?;
+        let tail = BufReader::with_capacity(1 << 18, FileFrom { file: &file, at: start });
+        let (fences, filter) = read_tail(tail, blocks, length)?.ok_or_else(|| damaged(path, "filter"))?;
         Ok(Self { path: path.to_owned(), file, span, ids, filter, fences })
     }
 
@@ -152,22 +138,26 @@ impl Run {
         &self.path
     }
 
-    /// Whether it certainly does not hold the key.
-    pub(super) fn lacks(&self, key: &Key) -> bool {
-        !self.filter.may_contain((key.high(), key.low()))
+    /// The places of the keys that it may hold, as far as its filter knows; keys are given as [`halves`].
+    pub(super) fn perhaps(&self, keys: &[(u64, u64)]) -> impl Iterator<Item = usize> {
+        self.filter.perhaps(keys)
     }
 
     /// What it holds for a key.
     pub(super) fn get(&self, key: &Key) -> io::Result<Option<Found>> {
-        if self.lacks(key) {
+        if !self.filter.may_contain(halves(*key)) {
             return Ok(None);
         }
+        self.get_perhaps(key)
+    }
+
+    /// Like [`Self::get`], of a key that its filter does not rule out.
+    pub(super) fn get_perhaps(&self, key: &Key) -> io::Result<Option<Found>> {
         let mut block = self.block_of(key);
         let mut bytes = [0; BLOCK];
         while block < self.fences.len() && self.fences[block] <= key.high() {
-            let entries = self.read_block(block, &mut bytes)?;
-            if let Ok(at) = entries.binary_search_by(|entry| entry[..16].cmp(&key.0)) {
-                return Ok(Some(entry(&entries[at]).1));
+            if let Some(found) = self.read_block(block, &mut bytes)?.get(*key) {
+                return Ok(Some(found));
             }
             block += 1;
         }
@@ -186,7 +176,7 @@ impl Run {
         let mut bytes = [0; BLOCK];
         (0..self.fences.len()).flat_map(move |block| {
             let (entries, error) = match self.read_block(block, &mut bytes) {
-                Ok(entries) => (entries.iter().map(entry).collect(), None),
+                Ok(block) => (block.iter().collect(), None),
                 Err(error) => (Vec::new(), Some(Err(error))),
             };
             entries.into_iter().map(Ok).chain(error)
@@ -199,27 +189,70 @@ impl Run {
         self.fences.partition_point(|&fence| fence < key.high()).saturating_sub(1)
     }
 
-    /// The entries of a block, which is read into `bytes`.
-    fn read_block<'b>(&self, block: usize, bytes: &'b mut [u8; BLOCK]) -> io::Result<&'b [[u8; ENTRY]]> {
+    /// A block, which is read into `bytes`.
+    fn read_block<'b>(&self, block: usize, bytes: &'b mut [u8; BLOCK]) -> io::Result<Block<'b>> {
         self.file.read_exact_at(bytes, (HEADER + block * BLOCK) as u64)?;
-        let before = block * PER_BLOCK;
-        let left = usize::try_from(self.ids).unwrap_or(usize::MAX).saturating_sub(before);
-        let used = left.min(PER_BLOCK) * ENTRY;
-        if crc32fast::hash(&bytes[..used]).to_le_bytes() != bytes[PER_BLOCK * ENTRY..][..4] {
-            return Err(damaged(&self.path, "block"));
-        }
-        Ok(bytes[..used].as_chunks::<ENTRY>().0)
+        Block::read(bytes, self.span.from).ok_or_else(|| damaged(&self.path, "block"))
     }
 }
 
-fn entry(bytes: &[u8; ENTRY]) -> (Key, Found) {
-    let [key, content, sequence] = [&bytes[..16], &bytes[16..32], &bytes[32..]];
-    let sequence = u64::from_le_bytes(sequence.try_into().expect("8 of the 40 bytes"));
-    let found = Found {
-        sequence: Sequence(sequence),
-        content: ContentHash(content.try_into().expect("16 of the 40 bytes")),
+/// What the filter of a run knows of a key: the bits by which it picks a cache line and those by which it picks bits
+/// there are independent, and both among those that blocks keep, so that merged runs have the same filter.
+pub(super) fn halves(key: Key) -> (u64, u64) {
+    let [_, _, bits @ .., _, _, _, _, _, _] = key.0;
+    (key.high(), u64::from_be_bytes(bits))
+}
+
+/// Writes fences, filter and their CRC.
+fn write_tail(out: &mut impl Write, fences: &[u64], filter: &Filter) -> io::Result<()> {
+    let mut crc = crc32fast::Hasher::new();
+    let mut put = |bytes: &[u8]| {
+        crc.update(bytes);
+        out.write_all(bytes)
     };
-    (Key(key.try_into().expect("16 of the 40 bytes")), found)
+    fences.iter().try_for_each(|fence| put(&fence.to_le_bytes()))?;
+    filter.blocks().try_for_each(|block| put(&block))?;
+    out.write_all(&crc.finalize().to_le_bytes())
+}
+
+/// Reads the fences and the filter of a run with so many blocks from its tail, which has this length; `None` if it is
+/// damaged. Nothing larger than the filter itself is allocated, whatever a damaged header says.
+fn read_tail(mut tail: impl Read, blocks: u64, length: u64) -> io::Result<Option<(Vec<u64>, Filter)>> {
+    let filter = blocks.checked_mul(8).and_then(|fences| length.checked_sub(fences)?.checked_sub(4));
+    let whole = filter.filter(|bytes| *bytes > 0 && bytes.is_multiple_of(BLOCK_BYTES as u64));
+    let sizes = whole
+        .and_then(|bytes| Some((usize::try_from(blocks).ok()?, usize::try_from(bytes).ok()? / BLOCK_BYTES)));
+    let Some((blocks, filter_blocks)) = sizes else { return Ok(None) };
+    let mut crc = crc32fast::Hasher::new();
+    let mut fences = Vec::with_capacity(blocks);
+    let mut fence = [0; 8];
+    for _ in 0..blocks {
+        tail.read_exact(&mut fence)?;
+        crc.update(&fence);
+        fences.push(u64::from_le_bytes(fence));
+    }
+    let filter = Filter::read(filter_blocks, |block| {
+        tail.read_exact(block)?;
+        crc.update(block);
+        Ok(())
+    })?;
+    let mut expected = [0; 4];
+    tail.read_exact(&mut expected)?;
+    Ok((crc.finalize().to_le_bytes() == expected).then_some((fences, filter)))
+}
+
+/// Reads a file from a place on.
+struct FileFrom<'a> {
+    file: &'a File,
+    at: u64,
+}
+
+impl Read for FileFrom<'_> {
+    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read_at(bytes, self.at)?;
+        self.at += read as u64;
+        Ok(read)
+    }
 }
 
 /// Writes to a file on a disk, one piece behind the other.
@@ -241,17 +274,7 @@ impl Write for DiskWriter<'_> {
     }
 }
 
-fn write_block(out: &mut impl Write, block: &mut Vec<u8>) -> io::Result<()> {
-    let crc = crc32fast::hash(block);
-    block.resize(PER_BLOCK * ENTRY, 0);
-    block.extend_from_slice(&crc.to_le_bytes());
-    block.resize(BLOCK, 0);
-    out.write_all(block)?;
-    block.clear();
-    Ok(())
-}
-
-fn header(span: Span, ids: u64) -> [u8; HEADER] {
+fn header(span: Span, ids: u64, blocks: usize) -> [u8; HEADER] {
     let mut bytes = [0; HEADER];
     bytes[..8].copy_from_slice(MAGIC);
     bytes[12..16].copy_from_slice(&span.level.to_le_bytes());
@@ -259,12 +282,14 @@ fn header(span: Span, ids: u64) -> [u8; HEADER] {
     bytes[24..32].copy_from_slice(&span.from.0.to_le_bytes());
     bytes[32..40].copy_from_slice(&span.through.0.to_le_bytes());
     bytes[40..56].copy_from_slice(span.epoch.as_bytes());
+    bytes[56..].copy_from_slice(&(blocks as u64).to_le_bytes());
     let crc = crc32fast::hash(&bytes[12..]);
     bytes[8..12].copy_from_slice(&crc.to_le_bytes());
     bytes
 }
 
-fn read_header(bytes: &[u8; HEADER]) -> Option<(Span, u64)> {
+/// The span, the number of ids and of blocks.
+fn read_header(bytes: &[u8; HEADER]) -> Option<(Span, u64, u64)> {
     if &bytes[..8] != MAGIC || crc32fast::hash(&bytes[12..]).to_le_bytes() != bytes[8..12] {
         return None;
     }
@@ -275,7 +300,7 @@ fn read_header(bytes: &[u8; HEADER]) -> Option<(Span, u64)> {
         through: Sequence(word(32)?),
         epoch: Uuid::from_slice(&bytes[40..56]).ok()?,
     };
-    Some((span, word(16)?))
+    Some((span, word(16)?, word(56)?))
 }
 
 fn damaged(path: &Path, what: &str) -> io::Error {

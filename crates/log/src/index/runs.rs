@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use super::Table;
 use super::merge::merged;
-use super::run::{Run, Span};
+use super::run::{Run, Span, halves};
 use crate::contract::Found;
 use crate::key::Key;
 use tollgate_files::disk::Disk;
@@ -118,17 +118,16 @@ impl RunSet {
     pub(crate) fn get_all(&self, keys: &[Key]) -> io::Result<Vec<Option<Found>>> {
         let mut found = vec![None; keys.len()];
         let mut perhaps: Vec<(&Run, usize)> = Vec::new();
+        let known: Vec<(u64, u64)> = keys.iter().map(|key| halves(*key)).collect();
         for run in self.runs.iter().rev() {
-            perhaps.extend(
-                keys.iter().enumerate().filter(|(_, key)| !run.lacks(key)).map(|(nth, _)| (&**run, nth)),
-            );
+            perhaps.extend(run.perhaps(&known).map(|nth| (&**run, nth)));
         }
         if perhaps.len() > 1 {
             perhaps.iter().for_each(|(run, nth)| run.expect(&keys[*nth]));
         }
         for (run, nth) in perhaps {
             if found[nth].is_none() {
-                found[nth] = run.get(&keys[nth])?;
+                found[nth] = run.get_perhaps(&keys[nth])?;
             }
         }
         Ok(found)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::*;
-use crate::key::{ContentHash, IdScope};
+use crate::key::{ContentMark, IdScope};
 
 mod faulty;
 
@@ -18,7 +18,7 @@ fn key(number: u64) -> Key {
 }
 
 fn found(sequence: u64) -> Found {
-    Found { sequence: Sequence(sequence), content: ContentHash([(sequence % 251) as u8; 16]) }
+    Found { sequence: Sequence(sequence), content: ContentMark((sequence % 251) as u32) }
 }
 
 /// Inserts ids `from..to`, one per record, and writes what is full.

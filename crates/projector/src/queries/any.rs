@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use tollgate_domain::position::{PartitionId, Sequence};
 use tollgate_log::contract::{EventName, Found};
-use tollgate_log::key::{ChainHash, ContentHash, IdScope};
+use tollgate_log::key::{ChainHash, ContentMark, IdScope};
 use tollgate_projection::fold::Projection;
 
 use crate::query::Query;
@@ -64,12 +64,12 @@ pub struct FindEvents {
 pub struct FoundEvent {
     /// The sequence of its record.
     pub sequence: Sequence,
-    content: [u8; 16],
+    content: u32,
 }
 
 impl From<FoundEvent> for Found {
     fn from(found: FoundEvent) -> Self {
-        Self { sequence: found.sequence, content: ContentHash(found.content) }
+        Self { sequence: found.sequence, content: ContentMark(found.content) }
     }
 }
 

@@ -98,7 +98,7 @@ impl Keyed {
         };
         let found = ask.find(vec![name.clone()]).await?;
         let Some(found) = found.first().copied().flatten() else { return Ok(None) };
-        if found.content != self.content {
+        if found.content != self.content.mark() {
             return Err(self.conflict());
         }
         let event = ask.event_at(&name, found.sequence).await?;
