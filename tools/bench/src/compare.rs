@@ -138,6 +138,10 @@ pub(crate) fn run(quick: bool, only: &[Subject], parent: Option<&Path>) -> Resul
             budgets::round(&place, round, quick, &mut figures, &mut ratios)?;
         }
     }
+    if let Some(many) = &many {
+        progress("many tasks, of which most have ended");
+        views::most_ended(&place, (many, extent.many.1), &mut figures, &mut ratios);
+    }
     if let Some(large) = large {
         large.close();
     }

@@ -12,7 +12,7 @@ use tollgate_projection::status::Status;
 use tollgate_projector::queries::{ListTasks, OverviewOf, RunningTasks};
 use tollgate_projector::{Query, Seen, View};
 
-use crate::usage::time;
+use crate::usage::{DAYS, days_ms, time};
 
 /// How often each question is asked; the middle is told.
 const ASKED: usize = 5;
@@ -55,13 +55,18 @@ pub(crate) fn ask(log: &EmbeddedLog, dir: &Path) -> (f64, u64, Vec<Asked>) {
         statuses: statuses.iter().map(|status| (*status).to_owned()).collect(),
         ..TaskFilter::default()
     };
-    for (question, statuses) in
-        [("sums of all tasks", &[][..]), ("first 50 above limits, with sums", &["exceeded"])]
-    {
+    // From the noon of one day to that of the next one, a third of the way back.
+    let noon = time(0).plus_millis(-days_ms(DAYS / 3));
+    let one_day = TaskFilter { since: Some(noon), until: Some(noon.plus_millis(days_ms(1))), ..filter(&[]) };
+    for (question, filter) in [
+        ("sums of all tasks", filter(&[])),
+        ("first 50 above limits, with sums", filter(&["exceeded"])),
+        ("tasks that began within a day, with sums", one_day),
+    ] {
         let list = ListTasks {
             tenant: DEFAULT_TENANT.to_owned(),
             after: None,
-            filter: filter(statuses),
+            filter,
             summed: true,
             limit: 50,
             now,

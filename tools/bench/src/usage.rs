@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use tollgate_domain::config::BudgetConfig;
-use tollgate_domain::event::{Event, EventBody, PhaseEnded, PhaseStarted, TaskEvent, TaskOpened};
+use tollgate_domain::event::{
+    Event, EventBody, PhaseEnded, PhaseStarted, TaskClosed, TaskEvent, TaskOpened, TaskOutcome,
+};
 use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
 use tollgate_domain::limits::{TaskLimits, task_limits};
 use tollgate_domain::metadata::TaskMetadata;
@@ -32,8 +34,13 @@ pub(crate) const BATCH: u64 = 64;
 pub(crate) const TEAMS: u64 = 20;
 pub(crate) const MODELS: [&str; 4] = ["gpt-5", "gpt-5-mini", "claude-sonnet-4-5", "gpt-5-codex"];
 
+/// The days on which tasks began.
+pub(crate) const DAYS: u64 = 30;
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1000;
+
 /// Thirty days.
-const MONTH_MS: u64 = 30 * 24 * 60 * 60 * 1000;
+const MONTH_MS: u64 = 30 * DAY_MS;
 
 /// 10⁻⁹ USD in units of 10⁻¹⁸ USD.
 const NANO_USD: i128 = 1_000_000_000;
@@ -76,6 +83,14 @@ pub(crate) fn write(dir: &Path, usage_events: u64, tasks: u64) -> Written {
     }
 }
 
+/// Ends all tasks of a log but every `kept`th.
+pub(crate) fn end_tasks(written: &Written, tasks: u64, kept: u64) {
+    let mut made = Maker::numbered_from(written.events);
+    for task in (0..tasks).filter(|task| !task.is_multiple_of(kept)) {
+        append(&written.log, &task_name(task), made.ended(task), false);
+    }
+}
+
 /// Writes a log of usage of many tasks and teams over a month: ten calls of a task at a time, in any order.
 pub(crate) fn write_of_teams(dir: &Path, usage_events: u64, tasks: u64) -> Written {
     const TOGETHER: u64 = 10;
@@ -111,6 +126,11 @@ pub(crate) fn task_name(number: u64) -> String {
 pub(crate) fn time(number: u64) -> Timestamp {
     const BEGIN: i64 = 1_773_734_400_000_000;
     Timestamp::from_micros(BEGIN + number.cast_signed()).expect("a time of this century")
+}
+
+/// So many days in milliseconds.
+pub(crate) const fn days_ms(days: u64) -> i64 {
+    (days * DAY_MS).cast_signed()
 }
 
 /// The phase that usage belongs to.
@@ -174,13 +194,28 @@ impl Maker {
             EventBody::from(PhaseEnded { phase: phase("PLAN"), attempt }),
             EventBody::from(PhaseStarted { phase: phase("IMPLEMENT"), attempt, concluded_by: None }),
         ];
-        bodies.into_iter().map(|body| self.event(task, body, time(self.made))).collect()
+        bodies.into_iter().map(|body| self.event(task, body, self.at(task))).collect()
+    }
+
+    /// Now, on the day of a task: each began on one of thirty days.
+    fn at(&self, task: u64) -> Timestamp {
+        time(self.made).plus_millis(-days_ms(task % DAYS))
+    }
+
+    /// A task ends its phase and is closed.
+    fn ended(&mut self, task: u64) -> Vec<NewEvent> {
+        let closed = TaskClosed { outcome: TaskOutcome::Completed, reason: None, author: None };
+        let bodies = [
+            EventBody::from(PhaseEnded { phase: phase("IMPLEMENT"), attempt: Some(1) }),
+            EventBody::Task(TaskEvent::TaskClosed(closed)),
+        ];
+        bodies.into_iter().map(|body| self.event(task, body, self.at(task))).collect()
     }
 
     /// A model call, priced.
     pub(crate) fn usage(&mut self, task: u64) -> NewEvent {
         let body = self.call(BTreeMap::new(), "gpt-5-codex");
-        self.event(task, body, time(self.made))
+        self.event(task, body, self.at(task))
     }
 
     /// A model call of one of many teams, at its time of a month.

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use tempfile::TempDir;
 use tollgate_clock::Stopwatch;
 use tollgate_domain::position::Sequence;
 use tollgate_log::contract::Partitions;
@@ -19,7 +20,10 @@ use crate::many::{self, Asked};
 use crate::output::progress;
 use crate::place::Place;
 use crate::stats::Samples;
-use crate::usage::{TASKS, Written, write};
+use crate::usage::{self, TASKS, Written, write};
+
+/// One of so many tasks runs where most have ended.
+const RUNNING_OF: u64 = 100;
 
 /// How much is folded, and how often.
 #[derive(Clone, Copy, Debug, clap::Args)]
@@ -58,12 +62,12 @@ pub(crate) fn run(dir: Option<&Path>, sizes: Sizes) -> Result<String, String> {
         line(Spending::NAME, fold(&place, &written, Spending));
         line(Alerts::NAME, fold(&place, &written, Alerts));
     }
-    let dir = place.fresh("many");
-    let mut view = pollster::block_on(View::open(Status, dir.path(), &written.log)).expect("a view");
-    fold_all(&mut view, &written.log, |view| {
-        view.commit().expect("a commit");
-    });
-    drop(view);
+    let dir = folded(&place, &written);
+    lines += &many::run(&written.log, dir.path());
+    place.clear(dir);
+    lines += &format!("all but one in {RUNNING_OF} tasks ended:\n");
+    usage::end_tasks(&written, tasks, RUNNING_OF);
+    let dir = folded(&place, &written);
     lines += &many::run(&written.log, dir.path());
     place.clear(dir);
     place.clear(log);
@@ -96,23 +100,47 @@ pub(crate) fn round(
     one(Reports::NAME, &|written| fold(place, written, Reports));
     one(Spending::NAME, &|written| fold(place, written, Spending));
     one(Alerts::NAME, &|written| fold(place, written, Alerts));
-    let dir = place.fresh("many");
-    let mut view = pollster::block_on(View::open(Status, dir.path(), &many.log)).expect("a view");
-    fold_all(&mut view, &many.log, |view| {
-        view.commit().expect("a commit");
-    });
-    drop(view);
+    let dir = folded(place, many);
     let (opened, rows, answers) = many::ask(&many.log, dir.path());
     place.clear(dir);
     figures.add("many_tasks_open_milliseconds", opened);
     figures.add("many_tasks_rows", rows as f64);
+    tell("many_tasks", answers, figures, ratios);
+}
+
+/// Where of the many tasks one in a hundred runs, and the others have ended: what is asked about all of them. The tasks
+/// of the log are ended for it.
+pub(crate) fn most_ended(
+    place: &Place,
+    (many, tasks): (&Written, u64),
+    figures: &mut Samples,
+    ratios: &mut Samples,
+) {
+    usage::end_tasks(many, tasks, RUNNING_OF);
+    let dir = folded(place, many);
+    let (.., answers) = many::ask(&many.log, dir.path());
+    place.clear(dir);
+    tell("most_tasks_ended", answers, figures, ratios);
+}
+
+fn tell(of: &str, answers: Vec<Asked>, figures: &mut Samples, ratios: &mut Samples) {
     for Asked { question, kept, looked } in answers {
         let name = question.replace(", ", "_").replace(' ', "_");
-        figures.add(format!("many_tasks_{name}_milliseconds"), kept);
+        figures.add(format!("{of}_{name}_milliseconds"), kept);
         if let Some(looked) = looked {
-            ratios.add(format!("many_tasks_{name}_vs_every_row"), kept / looked);
+            ratios.add(format!("{of}_{name}_vs_every_row"), kept / looked);
         }
     }
+}
+
+/// A directory with the view `status` of a log.
+fn folded(place: &Place, written: &Written) -> TempDir {
+    let dir = place.fresh("many");
+    let mut view = pollster::block_on(View::open(Status, dir.path(), &written.log)).expect("a view");
+    fold_all(&mut view, &written.log, |view| {
+        view.commit().expect("a commit");
+    });
+    dir
 }
 
 /// Processor seconds to read and decode the log.
