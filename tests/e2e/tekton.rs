@@ -140,7 +140,7 @@ fn flags_that_cannot_be_met_are_refused_at_the_start() {
         (&["--tekton-listen", "0.0.0.0:0"][..], not_remote),
         (&["--tekton-listen", "0.0.0.0:0", "--allow-remote"], "it speaks no TLS"),
         (&["--tekton-listen", "192.0.2.1:1", "--allow-remote"], "choose another with --tekton-listen"),
-        (&["--tekton-registry", "ftp://x"], "--tekton-registry"),
+        (&["--tekton-registry", "ftp://x"], "it is an address such as http://localhost:8001"),
         (&["--tekton-off", "nothing"], "must be one of"),
         (&["--tekton-zone", "Mars"], "IANA"),
     ] {
@@ -152,6 +152,19 @@ fn flags_that_cannot_be_met_are_refused_at_the_start() {
         let said = place.run(&args);
         assert!(said.code != 0 && said.err.contains(message), "{further:?}: {}", said.err);
     }
+    // A server without the port says so, and goes on; this one ends because it has no such address.
+    let said = place.run(&[
+        "--data",
+        "data",
+        "serve",
+        "--listen",
+        "192.0.2.1:1",
+        "--allow-remote",
+        "--tekton-off",
+        "live",
+    ]);
+    let note = "! --tekton-off: nothing is done with it without `--compat tekton`";
+    assert!(said.code != 0 && said.err.contains(note), "{}", said.err);
     let mut command = place.command(&[
         "--data",
         "data",

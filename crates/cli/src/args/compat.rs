@@ -6,6 +6,10 @@ use clap::{Args, ValueEnum};
 use tollgate_domain::zone::Zone;
 use tollgate_tekton::Capability;
 
+const LISTEN: &str = "127.0.0.1:8013";
+
+const LIMITS: &str = "warn";
+
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Compatibility")]
 pub(crate) struct CompatArgs {
@@ -17,7 +21,7 @@ pub(crate) struct CompatArgs {
         long,
         env = "TOLLGATE_TEKTON_LISTEN",
         value_name = "ADDRESS",
-        default_value = "127.0.0.1:8013",
+        default_value = LISTEN,
         hide_short_help = true
     )]
     pub(crate) tekton_listen: SocketAddr,
@@ -32,7 +36,7 @@ pub(crate) struct CompatArgs {
     pub(crate) tekton_off: Vec<Capability>,
     /// What new budgets do at their daily, weekly and monthly limit of money; with `hard_limit`, Tekton's settings page
     /// shows and changes these limits
-    #[arg(long, env = "TOLLGATE_TEKTON_LIMITS", value_name = "ENFORCEMENT", default_value = "warn",
+    #[arg(long, env = "TOLLGATE_TEKTON_LIMITS", value_name = "ENFORCEMENT", default_value = LIMITS,
         value_parser = ["ignore", "warn", "soft_limit", "hard_limit"], hide_short_help = true)]
     pub(crate) tekton_limits: String,
     /// Time zone of times that clients send without one, and of new policies (default: that of the variable TZ, else
@@ -54,6 +58,23 @@ pub(crate) struct CompatArgs {
     /// where it speaks TLS)
     #[arg(long, env = "TOLLGATE_TEKTON_ENDPOINT", value_name = "URL", hide_short_help = true)]
     pub(crate) tekton_endpoint: Option<String>,
+}
+
+impl CompatArgs {
+    /// The flags that were set, and say how a port is that was not asked for.
+    pub(crate) fn idle(&self) -> Vec<&'static str> {
+        let set = [
+            ("--tekton-listen", self.tekton_listen.to_string() != LISTEN),
+            ("--tekton-off", !self.tekton_off.is_empty()),
+            ("--tekton-limits", self.tekton_limits != LIMITS),
+            ("--tekton-zone", self.tekton_zone.is_some()),
+            ("--tekton-no-prices", self.tekton_no_prices),
+            ("--tekton-registry", self.tekton_registry.is_some()),
+            ("--tekton-registry-form", self.tekton_registry_form != RegistryForm::Hermes),
+            ("--tekton-endpoint", self.tekton_endpoint.is_some()),
+        ];
+        set.into_iter().filter(|(_, is_set)| *is_set).map(|(flag, _)| flag).collect()
+    }
 }
 
 /// The interfaces of Tekton's registry.

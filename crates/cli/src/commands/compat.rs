@@ -20,6 +20,10 @@ const REQUIRE_AUTH: &str = "BUDGET_API_REQUIRE_AUTH";
 /// The door that the flags ask for, if any.
 pub(crate) fn beside(global: &Global, args: &CompatArgs) -> Result<Option<Beside>, Failure> {
     if args.compat.is_none() {
+        let idle = args.idle();
+        if !idle.is_empty() {
+            note(&format!("! {}: nothing is done with it without `--compat tekton`", idle.join(", ")));
+        }
         return Ok(None);
     }
     // Its own port is only known once it listens.
@@ -63,8 +67,10 @@ fn options(args: &CompatArgs) -> Result<Options, Failure> {
         };
         registry::address::Registry::new(base, form, "")
     });
-    let registry =
-        registry.transpose().map_err(|error| Failure::failed(format!("--tekton-registry: {error}")))?;
+    let failed = |error| {
+        Failure::failed(format!("--tekton-registry: {error}; it is an address such as http://localhost:8001"))
+    };
+    let registry = registry.transpose().map_err(failed)?;
     Ok(Options {
         zone,
         cost_limits: BudgetEnforcement::from_word(&args.tekton_limits).unwrap_or(BudgetEnforcement::Warn),
