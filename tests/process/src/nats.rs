@@ -87,11 +87,13 @@ impl NatsServer {
     /// Starts it, restarting it if it is running, and waits until it is ready.
     pub fn start(&mut self) {
         self.kill();
-        let port = self.ports.clients.map_or_else(|| "-1".to_owned(), |port| port.to_string());
+        // The ports that it had: a new one for its monitor could be that of its clients, which it opens later.
+        let again = |port: Option<u16>| port.map_or_else(|| "-1".to_owned(), |port| port.to_string());
+        let (port, monitor) = (again(self.ports.clients), again(self.ports.monitor));
         let host = self.host.to_string();
         let mut process = Program::new(program())
             .envs(self.variables.iter().copied())
-            .args(["--addr", &host, "--port", &port, "--http_port", "-1", "--config"])
+            .args(["--addr", &host, "--port", &port, "--http_port", &monitor, "--config"])
             .arg(&self.config)
             .stderr(Stdio::piped())
             .stdout(Stdio::null())
