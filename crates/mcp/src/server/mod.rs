@@ -58,7 +58,8 @@ impl Server {
         context: &RequestContext<RoleServer>,
     ) -> Result<Outcome, ErrorData> {
         let caller = context.extensions.get::<Parts>();
-        let call = self.catalogue.call(&*self.api, caller, &self.unsaid, name, arguments);
+        let unsaid = caller.and_then(|caller| caller.extensions.get::<Unsaid>()).unwrap_or(&self.unsaid);
+        let call = self.catalogue.call(&*self.api, caller, unsaid, name, arguments);
         tokio::select! {
             outcome = call => outcome.map_err(|unknown| ErrorData::invalid_params(unknown.0, None)),
             () = context.ct.cancelled() => Err(ErrorData::internal_error(

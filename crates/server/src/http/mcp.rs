@@ -10,11 +10,11 @@ use axum::http::header::{AUTHORIZATION, CONTENT_ENCODING, CONTENT_LENGTH, HOST, 
 use axum::response::{IntoResponse, Response};
 use axum::routing::{MethodRouter, post};
 use http_body_util::BodyExt;
-use tollgate_mcp::{Api, BoxFuture, Caller, Catalogue, Door, InvalidDocument, NoAnswer};
+use tollgate_mcp::{Api, BoxFuture, Caller, Catalogue, Door, InvalidDocument, NoAnswer, Unsaid};
 use tollgate_wire::api::{LEDGER_HEADER, Problem};
 use tower::ServiceExt;
 
-use super::access::Relayed;
+use super::access::{Grant, Relayed};
 use super::body::JsonText;
 use super::extract::{NoParams, READER};
 use super::openapi::document;
@@ -59,6 +59,11 @@ impl Place {
         // It is read, and no longer as it was sent.
         parts.headers.remove(CONTENT_ENCODING);
         parts.headers.remove(CONTENT_LENGTH);
+        if let Some(key) = parts.extensions.get::<Grant>().and_then(Grant::key) {
+            // An agent knows neither, and no resource can name them.
+            let unsaid = Unsaid { tenant: only(&key.reach.tenants), producer: only(&key.reach.producers) };
+            parts.extensions.insert(unsaid);
+        }
         let body = Bytes::copy_from_slice(text.as_str().as_bytes());
         let response = door.answer(Request::from_parts(parts, body)).await;
         Ok(response.map(Body::new).into_response())
@@ -72,6 +77,11 @@ impl Place {
         let others = || checked(operations(), app.clone());
         Ok(self.door.get_or_init(|| Door::new(tools, Arc::new(Others(others())))))
     }
+}
+
+/// The only one of a list.
+fn only(names: &[String]) -> Option<String> {
+    if let [name] = names { Some(name.clone()) } else { None }
 }
 
 /// The other addresses, in this process.

@@ -57,7 +57,7 @@ impl Grant {
     }
 
     /// The key, where one is asked for.
-    pub(super) const fn key(&self) -> Option<&Arc<Key>> {
+    pub(crate) const fn key(&self) -> Option<&Arc<Key>> {
         self.key.as_ref()
     }
 

@@ -51,7 +51,7 @@ async fn a_tool_needs_the_scope_and_the_tenant_of_the_operation_behind_it() {
                 if let Some(tenant) = tenant {
                     arguments["tenant"] = json!(tenant);
                 }
-                for (key, covers) in [(Some(&all), true), (of_acme.as_ref(), tenant == Some("acme"))] {
+                for (key, covers) in [(Some(&all), true), (of_acme.as_ref(), tenant != Some("rival"))] {
                     let Some(key) = key else { continue };
                     let (_, text) = service.tool(key, name, &arguments).await;
                     let may = (scope == "admin" || scope == needs) && covers;
@@ -66,6 +66,33 @@ async fn a_tool_needs_the_scope_and_the_tenant_of_the_operation_behind_it() {
             }
         }
     }
+}
+
+#[tokio::test]
+async fn what_is_asked_with_a_key_of_one_tenant_and_producer_is_about_these() {
+    let service = Service::new().await;
+    let root = service.close().await;
+    let scopes = ["append", "decide", "read", "read_reports"];
+    let key = json!({"key": "ci", "scopes": scopes, "tenants": ["acme"], "producers": ["ci"]});
+    let key = service.make_key(&root, &key).await;
+    let usage = json!({"idempotency_key": "u", "task": "T-1", "tokens": {"output": 7}});
+    assert!(service.tool(&key, "RecordUsage", &usage).await.0);
+    let path = "/v1/usage?tenant=acme";
+    let (_, recorded) = service.ask_with(&root, "GET", path, &Value::Null).await;
+    assert_eq!(recorded["records"][0]["producer"], "ci", "{recorded}");
+    let (is_answer, text) = service.tool(&key, "explain", &json!({"task": "T-1"})).await;
+    assert!(is_answer, "{text}");
+    let read = asked("resources/read", &json!({"uri": "tollgate://tasks/T-1/report"}));
+    let (_, read) = service.tell(&key, &read).await;
+    assert!(
+        read["result"]["contents"][0]["text"].as_str().is_some_and(|text| text.contains("T-1")),
+        "{read}"
+    );
+    // Of two tenants, none is meant more than the other.
+    let both = json!({"key": "both", "scopes": scopes, "tenants": ["acme", "rival"]});
+    let both = service.make_key(&root, &both).await;
+    let (is_answer, text) = service.tool(&both, "explain", &json!({"task": "T-1"})).await;
+    assert!(!is_answer && text.contains("not_permitted"), "{text}");
 }
 
 #[tokio::test]
