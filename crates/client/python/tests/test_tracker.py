@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import threading
+import unittest
+import warnings
 
 import tollgate_client as tc
 from tollgate_client.aio import AsyncTracker
@@ -150,6 +153,30 @@ class Away(Place):
                     answer = tracker.gate("T-1", "SPEC")
                     tracker.close()
                 self.assertEqual((answer.verdict, answer.decided_by), ("allow", "policy"))
+
+    @unittest.skipUnless(hasattr(os, "fork"), "there is no fork here")
+    def test_a_forked_child_leaves_the_tracker_and_its_spool_to_its_parent(self) -> None:
+        server, spool = self.serve(), self.path("spool")
+        with tc.Tracker(server.url, "p", spool=spool) as tracker:
+            tracker.report_usage("T-1", CALL, id="before").wait()
+            with warnings.catch_warnings():
+                # That is what Python says of a fork beside threads, and what is tried here.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                child = os.fork()
+            if child == 0:
+                code = 1
+                try:
+                    tracker.report_usage("T-1", CALL, id="in-child")
+                except tc.Closed as error:
+                    try:
+                        tracker.gate("T-1", "SPEC")
+                    except tc.Closed:
+                        code = 0 if "the process that made it" in str(error) and tracker.close().delivered else 2
+                os._exit(code)
+            self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0)
+            tracker.report_usage("T-1", CALL, id="after").wait()
+            tracker.flush()
+        self.assertEqual(self.tokens(server, "T-1"), 2400)
 
     def test_without_a_spool_the_queue_is_bounded_and_what_is_lost_is_told(self) -> None:
         trouble: list[tc.Trouble] = []

@@ -119,6 +119,8 @@ class State:
         self.away: Away | None = None
         self.position: str | None = None
         self.failed_rounds = 0
+        #: Whether this is the copy of a child that was forked: its locks may be held by nobody, and nothing is sent.
+        self.forked = False
         #: Whether somebody waits for the next try.
         self.try_now = self.closing = self.ended = False
         self._on_trouble = on_trouble
@@ -132,6 +134,7 @@ class State:
 
     def use(self, work: Callable[[Store], T]) -> T:
         """Works on the store. Raises `Closed` after the end."""
+        self._check_own("using the spool")
         with self._store_lock:
             if self._store is None:
                 raise Closed("the tracker is closed; report before closing it")
@@ -146,6 +149,7 @@ class State:
     def queue(self, event: Outgoing) -> Reply:
         """Puts an event after all others."""
         reply, name = Reply(), (event.task, event.id)
+        self._check_own(f"queueing event `{event.id}` of task `{event.task}`")
         with self.changed:
             if self.closing or self.ended:
                 raise Closed(f"queueing event `{event.id}` of task `{event.task}`: the tracker is closed")
@@ -167,6 +171,7 @@ class State:
 
     def wait(self, reply: Reply, timeout: float | None) -> Delivery:
         """Waits for the outcome of an event, which is sent at once. Raises what it is refused with."""
+        self._check_own("waiting for an event")
         with self.changed:
             self.urgent_below = max(self.urgent_below, reply.place)
             self.changed.notify_all()
@@ -179,6 +184,7 @@ class State:
 
     def flush(self, timeout: float | None) -> str | None:
         """Waits until everything that was queued before is in the log or refused."""
+        self._check_own("flushing")
         with self.changed:
             below, failed_before = self.end, self.failed_rounds
             self.urgent_below = max(self.urgent_below, below)
@@ -195,6 +201,10 @@ class State:
             if self.away is not None:
                 raise LedgerAway(self.stats.waiting, self.away.reason)
             raise Closed("flushing: the tracker is closed")
+
+    def _check_own(self, attempted: str) -> None:
+        if self.forked:
+            raise Closed(f"{attempted}: the tracker belongs to the process that made it; make one here, with its own spool")
 
     def _is_away(self, failed_before: int) -> bool:
         away = self.away

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import atexit
+import os
 import threading
 import time
 import weakref
@@ -264,6 +265,9 @@ class Tracker:
         """Delivers what is queued and ends the tracker; if the ledger is away, the spool keeps it for the next one.
         Raises `NotDelivered` if events are lost, because there is no spool."""
         state = self._state
+        if state.forked:
+            # What is queued is for the process that made it to deliver.
+            return Ended(True, state.position, 0)
         with state.changed:
             state.closing = True
             state.changed.notify_all()
@@ -298,6 +302,17 @@ class Tracker:
 
 #: Trackers that are not closed. What they have in memory is delivered when the program ends, if it ends by itself.
 _running: weakref.WeakSet[Tracker] = weakref.WeakSet()
+
+
+def _leave_to_parent() -> None:
+    """In a child that was forked: threads are gone, and the queue and its spool are the parent's."""
+    for tracker in list(_running):
+        tracker._state.forked = True
+    _running.clear()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_leave_to_parent)
 
 
 @atexit.register
