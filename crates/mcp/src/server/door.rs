@@ -41,8 +41,8 @@ impl Door {
     }
 
     /// Answers one request. Its body is read already, so that it is bounded as the bodies of all requests are, and is
-    /// taken as JSON whatever the request calls it. An [`Unsaid`] in its extensions is what a call is taken to say where
-    /// it says nothing.
+    /// taken as JSON whatever the request calls it. An [`Unsaid`] in its extensions is what a call is taken to say
+    /// where it says nothing.
     pub async fn answer(&self, mut request: Request<Bytes>) -> Response<BoxBody<Bytes, Infallible>> {
         match serde_json::from_slice::<Value>(request.body()) {
             Ok(Value::Object(_)) => {}
