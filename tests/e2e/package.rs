@@ -103,21 +103,29 @@ fn a_package_has_the_program_its_pages_completions_and_a_hardened_unit() {
 }
 
 #[test]
-fn the_unit_is_valid_and_gives_the_service_no_more_than_it_needs() {
-    let place = Place::new();
-    let unit = text_of("tools/package/systemd/tollgate.service");
-    // The program and its pages are not installed here.
-    let program = binary();
-    let here = unit
-        .replace("/usr/bin/tollgate", program.to_str().unwrap())
-        .replace("Documentation=man:tollgate(1) man:tollgate-serve(1)\n", "");
-    place.write("tollgate.service", &here);
-    let file = place.path("tollgate.service");
-    let file = file.to_str().unwrap();
-    let Some((valid, said)) = tool("systemd-analyze", &["verify", file]) else { return };
-    assert!(valid && said.trim().is_empty(), "{said}");
-    // From 0, nothing is exposed, to 100: 20 stands for 2.0.
-    let (safe, said) =
-        tool("systemd-analyze", &["security", "--offline=true", "--threshold=20", file]).unwrap();
-    assert!(safe && said.contains("Overall exposure level"), "{said}");
+fn units_are_valid_and_give_the_service_no_more_than_it_needs() {
+    for unit in [
+        "tools/package/systemd/tollgate.service",
+        "config/deploy/systemd/tollgate-serve.service",
+        "config/deploy/systemd/tollgate-projector@.service",
+    ] {
+        let place = Place::new();
+        // The program and its pages are not installed here.
+        let program = binary();
+        let program = program.to_str().unwrap();
+        let here = text_of(unit)
+            .replace("/usr/bin/tollgate", program)
+            .replace("/usr/local/bin/tollgate", program)
+            .replace("Documentation=man:tollgate(1) man:tollgate-serve(1)\n", "");
+        let name = unit.rsplit('/').next().unwrap().replace("@.", "@status.");
+        place.write(&name, &here);
+        let file = place.path(&name);
+        let file = file.to_str().unwrap();
+        let Some((valid, said)) = tool("systemd-analyze", &["verify", file]) else { return };
+        assert!(valid && said.trim().is_empty(), "{unit}: {said}");
+        // From 0, nothing is exposed, to 100: 20 stands for 2.0.
+        let (safe, said) =
+            tool("systemd-analyze", &["security", "--offline=true", "--threshold=20", file]).unwrap();
+        assert!(safe && said.contains("Overall exposure level"), "{unit}: {said}");
+    }
 }
