@@ -232,13 +232,14 @@ impl Watch {
         Ok(self.log.read_unchained(Partitions::ALL, after).await?)
     }
 
-    /// Records tasks with a new decision, to be examined by then: only a decision begins an execution.
+    /// Records tasks with a new decision, to be examined by then: only a decision begins an execution. Decisions about
+    /// anything else, such as keys, have subjects of the ledger's own.
     fn take(&mut self, records: &[StoredRecord], by: Timestamp) {
         for StoredRecord { sequence, record, .. } in records {
             if let Some(seen) = &mut self.seen {
                 seen.advance(record.partition(), *sequence);
             }
-            if let Some(task) = record.decision_subject() {
+            if let Some(task) = record.decision_subject().filter(|task| is_task(record.tenant(), task)) {
                 let name = (record.tenant().to_owned(), task.to_owned());
                 let look = self.tasks.entry(name).or_insert_with(|| Look { at: by, ..Look::default() });
                 look.at = look.at.min(by);
@@ -313,4 +314,9 @@ impl Watch {
         }
         Ok(())
     }
+}
+
+/// Whether a decision is about a task of a tenant.
+fn is_task(tenant: &str, subject: &str) -> bool {
+    TenantId::new(tenant).is_ok() && TaskId::new(subject).is_ok()
 }

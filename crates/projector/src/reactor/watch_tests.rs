@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use tollgate_clock::ManualClock;
 use tollgate_domain::config::{BudgetConfig, WatchConfig};
-use tollgate_domain::event::{Event, EventBody, PhaseEnded, PhaseStarted, TaskOpened};
-use tollgate_domain::ids::{EventId, ProducerId, TaskId, TenantId};
+use tollgate_domain::event::{Event, EventBody, KeyRevoked, PhaseEnded, PhaseStarted, TaskOpened};
+use tollgate_domain::ids::{EventId, KEYS_TASK, ProducerId, TaskId, TenantId};
 use tollgate_domain::limits::task_limits;
 use tollgate_domain::metadata::TaskMetadata;
 use tollgate_domain::position::{PartitionId, Sequence};
@@ -83,8 +83,17 @@ impl Ledger {
         self.decide(task, last, vec![decided(task, "end", body)]).await;
     }
 
+    async fn revoke_a_key(&self) {
+        let revoked = KeyRevoked { key: "ci".to_owned(), by: "root".to_owned(), reason: None };
+        let event = of(TenantId::ledger(), TaskId::keys(), "revoke", EventBody::from(revoked));
+        self.decide_for(TenantId::ledger(), KEYS_TASK, Sequence::ZERO, vec![event]).await;
+    }
+
     async fn decide(&self, task: &str, last: Sequence, events: Vec<NewEvent>) {
-        let tenant = TenantId::default_tenant();
+        self.decide_for(TenantId::default_tenant(), task, last, events).await;
+    }
+
+    async fn decide_for(&self, tenant: TenantId, task: &str, last: Sequence, events: Vec<NewEvent>) {
         let partition = PartitionId::of(tenant.as_str(), task);
         let decision = Some(Expected { subject: task.to_owned(), last });
         let batch = Batch { tenant, partition, events, decision, recorded_at: None };
@@ -137,9 +146,13 @@ impl Ledger {
 
 /// An event with the fields that a decision added.
 fn decided(task: &str, id: &str, body: EventBody) -> NewEvent {
+    of(TenantId::default_tenant(), TaskId::new(task).unwrap(), id, body)
+}
+
+fn of(tenant: TenantId, task: TaskId, id: &str, body: EventBody) -> NewEvent {
     let event = Event {
-        tenant: TenantId::default_tenant(),
-        task: TaskId::new(task).unwrap(),
+        tenant,
+        task,
         producer: ProducerId::new("test").unwrap(),
         id: EventId::new(id).unwrap(),
         occurred_at: None,
@@ -173,6 +186,19 @@ async fn silence_is_observed_when_its_time_has_come_and_once() {
     let tail = ledger.log.tail().await.unwrap().highest();
     assert_eq!(ledger.look(&mut ledger.watch()).await.written, 1, "who begins anew writes the same event");
     assert_eq!(ledger.log.tail().await.unwrap().highest(), tail, "and the log has it");
+    assert_eq!(ledger.alerts().await, ["silence THINK #1"]);
+}
+
+#[tokio::test]
+async fn decisions_about_keys_keep_nobody_from_watching() {
+    let ledger = Ledger::new().await;
+    let mut watch = ledger.watch();
+    ledger.start("T-1").await;
+    ledger.look(&mut watch).await;
+    // It follows what is decided from now on.
+    ledger.revoke_a_key().await;
+    ledger.at(600);
+    assert_eq!(ledger.look(&mut watch).await.written, 1);
     assert_eq!(ledger.alerts().await, ["silence THINK #1"]);
 }
 
