@@ -82,6 +82,11 @@ pub enum KeyRejection {
     /// The name is not one.
     #[error("name `{0}`: must be 1 to 64 of A-Z a-z 0-9 - _ . @, beginning with a letter or digit")]
     Name(String),
+    /// It is what opens the ledger, not what a key is called. It is not repeated: names are in answers and log lines.
+    #[error(
+        "name: this looks like the secret of a key, which belongs nowhere but in requests; name the key as `tollgate key list` does"
+    )]
+    Secret,
     /// The name belongs to a key, or did.
     #[error(
         "key `{0}`: there is a key of this name, or was one; a name is never given again, so that records of what it did stay true"
@@ -171,6 +176,9 @@ impl KeyRing {
         now: Timestamp,
     ) -> Result<KeyCreated, KeyRejection> {
         let NewKey { name, mut scopes, reach, expires_at, rate } = new;
+        if is_like_a_secret(&name) {
+            return Err(KeyRejection::Secret);
+        }
         if !is_name(&name) {
             return Err(KeyRejection::Name(name.chars().take(80).collect()));
         }
@@ -208,7 +216,7 @@ impl KeyRing {
         by: &str,
         now: Timestamp,
     ) -> Result<KeyRotated, KeyRejection> {
-        let key = self.keys.get(name).ok_or_else(|| KeyRejection::NoSuchKey(name.to_owned()))?;
+        let key = self.keys.get(name).ok_or_else(|| no_such_key(name))?;
         if key.revoked.is_some() {
             return Err(KeyRejection::Ended(name.to_owned(), "revoked"));
         }
@@ -229,7 +237,7 @@ impl KeyRing {
         by: &str,
         reason: Option<&str>,
     ) -> Result<Option<KeyRevoked>, KeyRejection> {
-        let key = self.keys.get(name).ok_or_else(|| KeyRejection::NoSuchKey(name.to_owned()))?;
+        let key = self.keys.get(name).ok_or_else(|| no_such_key(name))?;
         let revoked =
             KeyRevoked { key: name.to_owned(), by: by.to_owned(), reason: reason.map(str::to_owned) };
         Ok(key.revoked.is_none().then_some(revoked))
@@ -331,6 +339,15 @@ impl Key {
     pub fn overlap_until(&self, now: Timestamp) -> Option<Timestamp> {
         self.secrets.iter().filter_map(|(_, until)| *until).filter(|until| *until > now).max()
     }
+}
+
+/// Whether a text is a secret, or a mistyped one: no name begins like one and is nearly as long.
+fn is_like_a_secret(name: &str) -> bool {
+    name.starts_with("tg_") && name.len() > 24
+}
+
+fn no_such_key(name: &str) -> KeyRejection {
+    if is_like_a_secret(name) { KeyRejection::Secret } else { KeyRejection::NoSuchKey(name.to_owned()) }
 }
 
 fn is_name(name: &str) -> bool {

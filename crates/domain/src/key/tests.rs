@@ -40,6 +40,20 @@ fn opens(ring: &KeyRing, n: u8, now: Timestamp) -> Result<&str, Refused> {
 }
 
 #[test]
+fn a_secret_is_no_name_and_is_not_repeated() {
+    let ring = ring();
+    let taken = secret(2).reveal().to_owned();
+    // Whole, mistyped, and cut short.
+    for text in [taken.clone(), format!("{taken}x"), taken.replace('0', "o"), taken[..30].to_owned()] {
+        let revoked = ring.revoke(&text, "ada", None).unwrap_err();
+        let created = ring.create(new(&text, &[KeyScope::Read]), secret(3).hash(), "ada", at(0)).unwrap_err();
+        assert_eq!((&revoked, &created), (&KeyRejection::Secret, &KeyRejection::Secret), "{text}");
+        assert!(!revoked.to_string().contains(&text));
+    }
+    assert_eq!(ring.revoke("tg_ci", "ada", None), Err(KeyRejection::NoSuchKey("tg_ci".to_owned())));
+}
+
+#[test]
 fn a_secret_is_written_as_documented() {
     let secret = KeySecret::of(&[0; SECRET_BYTES]);
     assert_eq!(secret.reveal(), "tg_00000000000000000000000000000000q3msqq");

@@ -148,6 +148,7 @@ fn of_rejection(name: &str, rejection: &KeyRejection) -> Box<tollgate_wire::api:
         KeyRejection::NoSuchKey(_) => KEY_UNKNOWN,
         KeyRejection::Ended(..) => KEY_ENDED,
         KeyRejection::Name(_)
+        | KeyRejection::Secret
         | KeyRejection::NoScope
         | KeyRejection::FirstIsNotAdmin
         | KeyRejection::AdminIsRestricted
