@@ -1,9 +1,10 @@
 //! Tekton's Budget, replaced: the port beside the server, keys, what is taken over of older stores, and back.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{ChildStdout, Stdio};
+use std::sync::mpsc;
 
 use serde_json::{Value, json};
 use tollgate_test_process::Process;
@@ -323,4 +324,42 @@ fn a_bridge_takes_over_what_is_recorded_meanwhile() {
     let (_, page) = both.ask("GET", "/api/usage/records?start_date=2026-11-01", &Value::Null);
     assert_eq!(page["total"], json!(6));
     both.end();
+}
+
+#[test]
+fn a_bridge_that_is_told_to_end_in_the_middle_of_a_round_ends_after_it() {
+    let place = Place::new();
+    place.write(
+        "budget_data/usage_records_1.json",
+        &std::fs::read_to_string(fixture("apollo/usage_records_1793721600.json")).unwrap(),
+    );
+    // A ledger that takes connections and says nothing: a round waits for it until the connection is gone.
+    let ledger = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}", ledger.local_addr().unwrap());
+    let args = ["--server", &url, "import", "apollo", "budget_data", "--zone", "UTC", "--every", "1s"];
+    let mut bridge = place.command(&args).stdout(Stdio::null()).stderr(Stdio::piped()).start();
+    let mut stderr = BufReader::new(bridge.stderr.take().unwrap());
+    // The first round fails, however often it asks.
+    let (told, first_is_over) = mpsc::channel();
+    let reading = std::thread::spawn(move || {
+        let mut line = String::new();
+        while stderr.read_line(&mut line).unwrap() > 0 {
+            if line.contains("trying again in 1 s") {
+                // Nobody waits for the later ones.
+                let _ = told.send(());
+            }
+            line.clear();
+        }
+    });
+    ledger.set_nonblocking(true).unwrap();
+    while first_is_over.try_recv().is_err() {
+        drop(ledger.accept());
+        std::thread::yield_now();
+    }
+    ledger.set_nonblocking(false).unwrap();
+    let (second, _) = ledger.accept().unwrap();
+    bridge.signal("INT");
+    drop((second, ledger));
+    assert!(bridge.wait().unwrap().success());
+    reading.join().unwrap();
 }

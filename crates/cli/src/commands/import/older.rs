@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use serde_json::value::RawValue;
+use tokio::signal::unix::{SignalKind, signal};
 use tollgate_client::{Client, ClientError};
 use tollgate_clock::sleep;
 use tollgate_domain::money::Usd;
@@ -73,13 +74,15 @@ async fn repeat(
     every: Option<u64>,
     read: impl Fn() -> Result<OlderStore, Failure>,
 ) -> Result<ExitCode, Failure> {
+    // Heard from here on: Ctrl-C in the middle of a round ends the import after it.
+    let mut interrupt = every.map(|_| signal(SignalKind::interrupt())).transpose()?;
     loop {
         let store = read();
         let taken = match store {
             Ok(store) => ask(global, Access::MayCreate, async |it| take(&it.client, &store).await).await,
             Err(failure) => Err(failure),
         };
-        let Some(every) = every else {
+        let Some((every, interrupt)) = every.zip(interrupt.as_mut()) else {
             let taken = taken?;
             tell(global, &taken);
             let is_whole = taken.problems.is_empty() && taken.refused == 0;
@@ -93,7 +96,7 @@ async fn repeat(
         }
         tokio::select! {
             () = sleep(Duration::from_secs(every)) => {}
-            _ = tokio::signal::ctrl_c() => return Ok(ExitCode::SUCCESS),
+            _ = interrupt.recv() => return Ok(ExitCode::SUCCESS),
         }
     }
 }
