@@ -79,6 +79,9 @@ async fn project<P: Served>(
             _ = terminate.recv() => None,
             reason = log.regressed() => Some(reason),
         };
+        if regressed.is_none() {
+            supervisor::stopping();
+        }
         note(match &regressed {
             None => "stopping: finishing requests in progress, committing the view",
             // Its content comes from a log that no longer exists.
