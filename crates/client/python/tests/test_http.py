@@ -9,7 +9,9 @@ import ssl
 import threading
 import time
 import unittest
+import warnings
 from decimal import Decimal
+from typing import Any
 from unittest import mock
 
 import tollgate_client as tc
@@ -55,6 +57,31 @@ class Http(unittest.TestCase):
         for ca_file in ("missing.pem", __file__):
             with self.assertRaisesRegex(tc.InvalidField, "ca_file: .*readable file of certificates"):
                 tc.Client("https://x", ca_file=ca_file)
+
+    @unittest.skipUnless(hasattr(os, "fork"), "there is no fork here")
+    def test_a_forked_child_has_connections_of_its_own(self) -> None:
+        answer = b'{"position": "7@0:1"}'
+        server = Scripted(lambda *_: (200, {"Content-Type": "application/json"}, answer))
+        self.addCleanup(server.close)
+        with tc.Client(server.url) as client:
+
+            def connection() -> Any:
+                client.position()
+                return client._transport._idle[0].sock.getsockname()
+
+            of_parent = connection()
+            with warnings.catch_warnings():
+                # That is what Python says of a fork beside threads, and what is tried here.
+                warnings.simplefilter("ignore", DeprecationWarning)
+                child = os.fork()
+            if child == 0:
+                code = 1
+                try:
+                    code = 0 if connection() != of_parent else 2
+                finally:
+                    os._exit(code)
+            self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0)
+            self.assertEqual(connection(), of_parent)
 
     def test_a_key_that_is_not_given_is_that_of_the_environment(self) -> None:
         server = self.scripted(lambda *_: answers(200, {"position": "a@0:7"}))

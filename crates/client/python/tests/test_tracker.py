@@ -171,6 +171,7 @@ class Away(Place):
                     try:
                         tracker.gate("T-1", "SPEC")
                     except tc.Closed:
+                        tracker.stats()
                         code = 0 if "the process that made it" in str(error) and tracker.close().delivered else 2
                 os._exit(code)
             self.assertEqual(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), 0)

@@ -92,10 +92,14 @@ class Transport:
                 # The key itself is not shown.
                 raise InvalidField(named, "…", "must hold only visible ASCII characters")
             self._headers["Authorization"] = f"Bearer {api_key}"
-        self._idle: list[http.client.HTTPConnection] = []
-        self._lock = threading.Lock()
+        self._start()
         #: The ledger that answered first, by the epoch of its log: all requests are for it from then on.
         self.ledger = ledger
+
+    def _start(self) -> None:
+        self._process = os.getpid()
+        self._lock = threading.Lock()
+        self._idle: list[http.client.HTTPConnection] = []
 
     def send(
         self,
@@ -107,6 +111,9 @@ class Transport:
         timeout: float | None = None,
     ) -> Answer:
         """Sends a request. Raises `NoAnswer` if there is none: it may have been carried out nevertheless."""
+        if self._process != os.getpid():
+            # A child that was forked: what is said on its parent's connections is for its parent.
+            self._start()
         sent = {**self._headers, **(headers or {})}
         if self.ledger is not None:
             sent[_LEDGER] = self.ledger
@@ -128,6 +135,8 @@ class Transport:
 
     def close(self) -> None:
         """Closes what is kept."""
+        if self._process != os.getpid():
+            self._start()
         with self._lock:
             idle, self._idle = self._idle, []
         for connection in idle:

@@ -119,7 +119,7 @@ class State:
         self.away: Away | None = None
         self.position: str | None = None
         self.failed_rounds = 0
-        #: Whether this is the copy of a child that was forked: its locks may be held by nobody, and nothing is sent.
+        #: Whether this is the copy of a child that was forked: nothing is sent from there.
         self.forked = False
         #: Whether somebody waits for the next try.
         self.try_now = self.closing = self.ended = False
@@ -201,6 +201,11 @@ class State:
             if self.away is not None:
                 raise LedgerAway(self.stats.waiting, self.away.reason)
             raise Closed("flushing: the tracker is closed")
+
+    def leave_to_parent(self) -> None:
+        """This is the copy of a child. Its lock may be held by a thread that the child does not have."""
+        self.forked = True
+        self.changed = threading.Condition()
 
     def _check_own(self, attempted: str) -> None:
         if self.forked:

@@ -307,7 +307,7 @@ _running: weakref.WeakSet[Tracker] = weakref.WeakSet()
 def _leave_to_parent() -> None:
     """In a child that was forked: threads are gone, and the queue and its spool are the parent's."""
     for tracker in list(_running):
-        tracker._state.forked = True
+        tracker._state.leave_to_parent()
     _running.clear()
 
 
