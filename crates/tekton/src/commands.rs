@@ -10,6 +10,7 @@ use crate::assistant::Look;
 use crate::fault::{Fault, Handled};
 use crate::json::{Json, object};
 use crate::number::Share;
+use crate::options::Capability;
 use crate::views::alert::Told;
 use crate::views::price::Price;
 
@@ -21,8 +22,8 @@ const COMMANDS: [(&str, &str, &str); 9] = [
     ("models", "[provider]", "models and their prices"),
     ("prices", "[provider] [model]", "prices in force"),
     ("alerts", "", "alerts that nobody has acknowledged"),
-    ("analyze", "[days]", "where the money goes"),
-    ("optimize", "[days]", "what would cost less"),
+    ("analyze", "[period] [days]", "where the money goes"),
+    ("optimize", "[period] [days]", "what would cost less"),
     ("help", "[command]", "what commands do"),
 ];
 
@@ -55,11 +56,22 @@ pub(crate) async fn run(app: &Arc<Tekton>, command: &str) -> Handled<Json> {
     let mut words = command.trim().trim_start_matches('/').split_whitespace();
     let name = words.next().unwrap_or("help").to_ascii_lowercase();
     let (first, second) = (words.next(), words.next());
+    let takes = |known: &[&str]| match first {
+        Some(word) if !known.contains(&word) => Err(Fault::bad(format!(
+            "/{name} {word}: nothing was done; limits are changed by PUT /api/policies/ID, and alerts acknowledged by POST /api/alerts/ID/acknowledge"
+        ))),
+        _ => Ok(()),
+    };
+    if let Some(capability) = capability(&name) {
+        app.options.check(capability)?;
+    }
     let period = || period_of_time(first.unwrap_or("daily"));
-    let days = first.and_then(|days| days.parse().ok()).unwrap_or(30_u64).clamp(1, 365);
+    // The user interface names a period before them.
+    let days = second.or(first).and_then(|days| days.parse().ok()).unwrap_or(30_u64).clamp(1, 365);
     match name.as_str() {
         "budget" => Ok(app.card(period()?).await?.json(Share::Percent)),
         "limits" => {
+            takes(&[])?;
             let mut limits = Vec::new();
             for period in ["daily", "weekly", "monthly"] {
                 limits.push(app.card(period).await?.json(Share::Percent));
@@ -76,6 +88,7 @@ pub(crate) async fn run(app: &Arc<Tekton>, command: &str) -> Handled<Json> {
             Ok(Json::List(prices.iter().take(MOST_PRICES).map(Price::json).collect()))
         }
         "alerts" => {
+            takes(&["list"])?;
             let alerts = app.alerts(&WantedAlerts::default()).await?;
             Ok(Json::List(alerts.iter().map(Told::json).collect()))
         }
@@ -83,6 +96,17 @@ pub(crate) async fn run(app: &Arc<Tekton>, command: &str) -> Handled<Json> {
         "optimize" => Ok(Look::at(app, "daily", days).await?.recommendations(app).await?.into()),
         "help" => help(first),
         other => Err(unknown(other)),
+    }
+}
+
+/// What a command is a part of, beside the assistant.
+fn capability(name: &str) -> Option<Capability> {
+    match name {
+        "budget" | "limits" => Some(Capability::Budgets),
+        "usage" => Some(Capability::Usage),
+        "models" | "prices" => Some(Capability::Prices),
+        "alerts" => Some(Capability::Alerts),
+        _ => None,
     }
 }
 

@@ -88,10 +88,8 @@ fn key(headers: &HeaderMap) -> Option<&str> {
 /// Who asks, if they may: once the ledger has a key, nothing but health is told to anybody without one.
 async fn caller(app: &Arc<Tekton>, head: &Parts) -> Result<Arc<Tekton>, Fault> {
     let path = head.uri.path();
-    if let Some(capability) = Capability::of_path(path)
-        && app.options.off.contains(&capability)
-    {
-        return Err(Fault::missing(format!("{} is switched off on this port", capability.as_str())));
+    if let Some(capability) = Capability::of_path(path) {
+        app.options.check(capability)?;
     }
     if HEALTH.contains(&path) {
         return Ok(Arc::clone(app));

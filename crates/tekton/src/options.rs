@@ -7,6 +7,7 @@ use std::str::FromStr;
 use tollgate_domain::budget::BudgetEnforcement;
 use tollgate_domain::zone::Zone;
 
+use crate::fault::{Fault, Handled};
 use crate::registry::address::Registry;
 
 /// Part of what Tekton's component does, which can be switched off here while the old one still does it.
@@ -131,6 +132,20 @@ impl Options {
             off: BTreeSet::new(),
             registry: None,
         }
+    }
+
+    /// Whether something is answered here.
+    #[must_use]
+    pub fn has(&self, capability: Capability) -> bool {
+        !self.off.contains(&capability)
+    }
+
+    /// Refuses what is switched off.
+    pub(crate) fn check(&self, capability: Capability) -> Handled<()> {
+        if self.has(capability) {
+            return Ok(());
+        }
+        Err(Fault::missing(format!("{} is switched off on this port", capability.as_str())))
     }
 }
 

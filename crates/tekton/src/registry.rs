@@ -82,7 +82,7 @@ impl Registry {
                 }
                 let component = text("component_id").unwrap_or_else(|| body::NAME.to_owned());
                 let mut known = Known { component, token: text("token"), tools: Vec::new() };
-                known.tools = self.tools(&known).await;
+                known.tools = self.tools(&known, app).await;
                 Ok(known)
             }
             Form::Registration => {
@@ -94,9 +94,9 @@ impl Registry {
     }
 
     /// Registers the tools. A registry that takes none has this component all the same.
-    async fn tools(&self, known: &Known) -> Vec<String> {
+    async fn tools(&self, known: &Known, app: &Tekton) -> Vec<String> {
         let mut ids = Vec::new();
-        for tool in body::tools(self) {
+        for tool in body::tools(self, app) {
             match self.send(Method::POST, "/api/mcp/v2/tools", known.token.as_deref(), Some(tool)).await {
                 Ok(answer) => ids.extend(answer.get("tool_id").and_then(Value::as_str).map(str::to_owned)),
                 Err(Refused { reason, .. }) => {

@@ -1,5 +1,7 @@
 //! The operations, and what each is called where.
 
+use crate::options::{Capability, Options};
+
 /// What is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
@@ -122,6 +124,21 @@ impl Operation {
             Self::Route => "RouteWithBudgetAwareness",
             Self::Analyze => "GetUsageAnalytics",
         }
+    }
+
+    /// What it is a part of: switched off, it is not done, whoever asks for it in whatever way.
+    pub(crate) const fn capability(self) -> Capability {
+        match self {
+            Self::Allocate => Capability::Allocations,
+            Self::Check | Self::Status => Capability::Budgets,
+            Self::Record | Self::Analyze => Capability::Usage,
+            Self::Recommend | Self::Route => Capability::Prices,
+        }
+    }
+
+    /// Those that are not switched off.
+    pub(crate) fn of(options: &Options) -> impl Iterator<Item = Self> + '_ {
+        Self::ALL.into_iter().filter(|operation| options.has(operation.capability()))
     }
 
     /// What it does.

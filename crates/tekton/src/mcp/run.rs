@@ -25,7 +25,15 @@ pub(crate) struct Done {
 /// Runs an operation for a sender.
 pub(crate) async fn run(app: &Arc<Tekton>, operation: Operation, sender: &str, read: &mut Fields) -> Done {
     let failed = of_failure(operation, read);
-    let done = match operation {
+    match done(app, operation, sender, read).await {
+        Ok(payload) => Done { payload, error: None },
+        Err(fault) => Done { payload: failed(&fault.text), error: Some(fault.text) },
+    }
+}
+
+async fn done(app: &Arc<Tekton>, operation: Operation, sender: &str, read: &mut Fields) -> Handled<Json> {
+    app.options.check(operation.capability())?;
+    match operation {
         Operation::Allocate => allocate(app, sender, read).await,
         Operation::Check => check::check(app, sender, read).await,
         Operation::Record => record(app, sender, read).await,
@@ -33,10 +41,6 @@ pub(crate) async fn run(app: &Arc<Tekton>, operation: Operation, sender: &str, r
         Operation::Recommend => recommend(app, read).await,
         Operation::Route => route::route(app, sender, read).await,
         Operation::Analyze => analytics::analytics(app, read).await,
-    };
-    match done {
-        Ok(payload) => Done { payload, error: None },
-        Err(fault) => Done { payload: failed(&fault.text), error: Some(fault.text) },
     }
 }
 

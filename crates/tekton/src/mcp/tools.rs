@@ -71,8 +71,8 @@ pub(super) async fn capabilities() -> Answer {
 }
 
 /// `GET /mcp/tools`.
-pub(super) async fn list() -> Answer {
-    let told = Operation::ALL.map(|operation| {
+pub(super) async fn list(Caller(app): Caller) -> Answer {
+    let told = Operation::of(&app.options).map(|operation| {
         object! {
             "name" => operation.tool(),
             "description" => operation.about(),
@@ -82,7 +82,9 @@ pub(super) async fn list() -> Answer {
             "version" => VERSION,
         }
     });
-    Answer::ok(object! { "tools" => told.to_vec(), "count" => Operation::ALL.len() })
+    let told: Vec<Json> = told.collect();
+    let count = told.len();
+    Answer::ok(object! { "tools" => told, "count" => count })
 }
 
 /// Runs a tool: its own result, which says so where it failed.

@@ -3,6 +3,7 @@
 use crate::app::Tekton;
 use crate::json::{Json, object};
 use crate::mcp::Operation;
+use crate::options::Capability;
 use crate::rest::{CAPABILITIES, DESCRIPTION, VERSION};
 
 use super::address::Registry;
@@ -24,8 +25,8 @@ pub(super) fn hermes(registry: &Registry, app: &Tekton) -> Json {
         "metadata" => object! {
             "description" => DESCRIPTION,
             "websocket_endpoint" => "/ws/budget/updates",
-            "assistant" => true,
-            "mcp_enabled" => true,
+            "assistant" => app.options.has(Capability::Assistant),
+            "mcp_enabled" => app.options.has(Capability::Tools),
             "uptime" => app.since.elapsed().as_secs(),
         },
     }
@@ -36,9 +37,12 @@ pub(super) fn hermes_beat(component: &str) -> Json {
     object! { "component_id" => component, "status" => object! { "health" => "healthy" } }
 }
 
-/// The tools, as Hermes takes them.
-pub(super) fn tools(registry: &Registry) -> Vec<Json> {
-    let told = Operation::ALL.map(|operation| {
+/// The tools, as Hermes takes them: those that are answered here.
+pub(super) fn tools(registry: &Registry, app: &Tekton) -> Vec<Json> {
+    if !app.options.has(Capability::Tools) {
+        return Vec::new();
+    }
+    let told = Operation::of(&app.options).map(|operation| {
         let name = format!("budget_{}", operation.tool());
         object! {
             "endpoint" => format!("{}/api/tools/{name}/execute", registry.endpoint),
@@ -49,7 +53,7 @@ pub(super) fn tools(registry: &Registry) -> Vec<Json> {
             "metadata" => object! { "component" => NAME, "version" => VERSION },
         }
     });
-    told.to_vec()
+    told.collect()
 }
 
 /// The registration of the older helper.

@@ -64,6 +64,10 @@ async fn slash_commands_succeed_or_say_why_not() {
         let success = !command.is_empty();
         assert_eq!((status == 200, told["success"] == json!(true)), (success, success), "{command}: {told}");
     }
+    for command in ["/limits daily 7.5", "/alerts clear"] {
+        let (_, told) = port.post("/api/command", json!({"command": command})).await;
+        assert_eq!(told["success"], json!(false), "nothing was done: {told}");
+    }
     let (_, told) = port.post("/api/command", json!({"command": "/dance"})).await;
     assert_eq!(told["success"], json!(false));
     let (status, told) = port.get("/api/command/help?command=budget").await;

@@ -160,3 +160,28 @@ async fn what_is_switched_off_is_not_there_and_the_rest_is() {
     assert_eq!(port.get("/api/budgets").await.0, 200);
     assert_eq!(port.get("/health").await.0, 200);
 }
+
+/// What is off is off through every door, and no door names it.
+#[tokio::test]
+async fn what_is_switched_off_is_done_by_no_tool_message_or_command() {
+    let off = [Capability::Allocations, Capability::Alerts];
+    let port = Port::with(|options| options.off = off.into()).await;
+    let wish = json!({"context_id": "c", "amount": 10, "component": "e"});
+    let (_, told) =
+        port.post("/api/mcp/process", json!({"tool_name": "AllocateBudget", "arguments": wish})).await;
+    assert_eq!(
+        (&told["status"], &told["error"]),
+        (&json!("error"), &json!("allocations is switched off on this port"))
+    );
+    let asked = json!({"sender": "x", "message_type": "budget.allocate_tokens", "payload": wish});
+    let (_, told) = port.post("/api/mcp/message", asked).await;
+    assert_eq!((&told["status"], &told["payload"]["amount"]), (&json!("error"), &json!(0)), "{told}");
+    let (_, told) = port.post("/api/command", json!({"command": "/alerts"})).await;
+    assert_eq!(told["success"], json!(false), "{told}");
+    let (_, listed) = port.get("/api/mcp/tools").await;
+    assert_eq!(listed["count"], json!(6));
+    assert!(!listed.to_string().contains("AllocateBudget"), "{listed}");
+    let (_, told) =
+        port.post("/api/mcp/process", json!({"tool_name": "GetBudgetStatus", "arguments": {}})).await;
+    assert_eq!(told["status"], json!("success"), "{told}");
+}
